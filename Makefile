@@ -1,0 +1,63 @@
+# lull: see README.md. Everything that is built goes to $(BUILD).
+VERSION = 0.1.0
+BUILD = build
+
+# musl where it is installed: glibc's own start costs more than all that lull does. CC= wins.
+ifeq ($(origin CC),default)
+CC := $(if $(shell command -v musl-gcc),musl-gcc,cc)
+endif
+
+PREFIX = /usr/local
+BINDIR = $(PREFIX)/bin
+MANDIR = $(PREFIX)/share/man
+
+CFLAGS = -Os
+LDFLAGS =
+COMMIT := $(shell git rev-parse --short=7 HEAD 2>/dev/null)
+
+WARNINGS = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wswitch-enum -Wvla -Wundef -Wcast-qual -Wpointer-arith \
+	-Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wformat=2
+LULL_CFLAGS = -std=c11 -D_GNU_SOURCE $(WARNINGS) -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections
+LULL_LDFLAGS = -static -s -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,noseparate-code -Wl,-z,norelro
+DEFINES = -DLULL_VERSION='"$(VERSION)"' $(if $(COMMIT),-DLULL_COMMIT='" - git.$(COMMIT)"')
+
+SOURCES = $(wildcard src/*.c)
+OBJECTS = $(SOURCES:src/%.c=$(BUILD)/%.o)
+
+all: $(BUILD)/lull
+
+$(BUILD)/lull: $(OBJECTS)
+	@echo "  LD  $@"
+	@$(CC) $(LULL_CFLAGS) $(CFLAGS) $(LULL_LDFLAGS) $(LDFLAGS) -o $@ $(OBJECTS)
+
+$(BUILD)/%.o: src/%.c Makefile | $(BUILD)
+	@echo "  CC  $@"
+	@$(CC) $(LULL_CFLAGS) $(CFLAGS) $(DEFINES) -MMD -MP -c -o $@ $<
+
+$(BUILD):
+	@mkdir -p $@
+
+# --- Tests: helpers are built as ordinary programs --------------------------------------------------------------
+
+TEST_CC = cc
+TEST_CFLAGS = -std=gnu11 -O1 -g -Wall -Wextra -Wshadow
+HELPERS = $(BUILD)/tests/probe $(BUILD)/tests/send
+
+$(BUILD)/tests/%: tests/%.c Makefile | $(BUILD)/tests
+	@echo "  CC  $@"
+	@$(TEST_CC) $(TEST_CFLAGS) -o $@ $<
+
+$(BUILD)/tests: | $(BUILD)
+	@mkdir -p $@
+
+# A person's run: under two minutes. TESTS= runs some of the files, like TESTS=tests/options.bats.
+TESTS = $(wildcard tests/*.bats)
+test: all $(HELPERS)
+	tests/run $(TESTS)
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(OBJECTS:.o=.d)
+
+.PHONY: all test clean

@@ -1,0 +1,328 @@
+/*
+ * Owns fork, process group, terminal, exec, kill, reap and status. Never knows of delays, plans or phases.
+ */
+#include "child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "text.h"
+
+enum { CALL_CLOSE_RANGE = 436 }; /* on every architecture; musl and older headers have no name for it */
+
+static const char LISTEN_PID[] = "LISTEN_PID=";
+static const char LISTEN_PIDFDID[] = "LISTEN_PIDFDID=";
+
+/* --- Before ----------------------------------------------------------------------------------------------------- */
+
+int child_prepare(struct child *child, int parent_death)
+{
+	*child = (struct child){.init = getpid() == 1, .job = JOB_NONE};
+	if (!child->init)
+		(void)prctl(PR_SET_CHILD_SUBREAPER, 1L);
+	return parent_death != 0 ? prctl(PR_SET_PDEATHSIG, (long)parent_death) : 0;
+}
+
+/* --- The terminal ------------------------------------------------------------------------------------------------ */
+
+/* The controlling terminal, wherever the standard descriptors lead; -1: none. */
+static int open_terminal(void)
+{
+	int terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (terminal >= 0 || errno == ENXIO)
+		return terminal;
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (tcgetpgrp(fd) >= 0)
+			return fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	return -1;
+}
+
+static bool is_foreground(int terminal)
+{
+	return tcgetpgrp(terminal) == getpgrp();
+}
+
+/* Only what the app has is taken from it: whoever else is in the foreground meanwhile shall stay there. */
+static void take_back(const struct child *child, int terminal)
+{
+	if (child->foreground && tcgetpgrp(terminal) == child->group)
+		(void)tcsetpgrp(terminal, getpgrp());
+}
+
+void child_hand_back(const struct child *child)
+{
+	int terminal = child->foreground ? open_terminal() : -1;
+	if (terminal < 0)
+		return;
+	take_back(child, terminal);
+	(void)close(terminal);
+}
+
+/* --- Start ------------------------------------------------------------------------------------------------------- */
+
+/* What parent and child share until exec: they run in the same memory. */
+struct attempt {
+	const struct start *start;
+	int terminal; /* that the app shall have, or -1 */
+	bool own_group;
+	bool ignore_sigchld;
+	char **listen_pid; /* the entry of the environment that named lull, or NULL */
+	char listen_pid_entry[sizeof LISTEN_PID + 12];
+	char path[PATH_MAX];
+	volatile int error; /* why exec failed, or 0 */
+};
+
+/* As execvp(3), but what the kernel does not take is never handed to a shell. Returns only to say why not. */
+static int exec_in_path(struct attempt *attempt, const char *path)
+{
+	char **command = attempt->start->command;
+	int error = ENOENT;
+	for (const char *at = path; at != NULL;) {
+		size_t length = strcspn(at, ":");
+		struct text file = TEXT_IN(attempt->path);
+		text_add(&file, "%.*s%s%s", (int)length, at, length > 0 ? "/" : "", command[0]);
+		at = at[length] == ':' ? at + length + 1 : NULL;
+		if (file.length == file.size - 1)
+			continue;
+		execve(attempt->path, command, attempt->start->envp);
+		if (errno == EACCES)
+			error = EACCES;
+		else if (errno != ENOENT && errno != ENOTDIR)
+			return errno;
+	}
+	return error;
+}
+
+static int exec_command(struct attempt *attempt)
+{
+	char **command = attempt->start->command;
+	const char *path = "/usr/local/bin:/usr/bin:/bin";
+	if (command[0][0] == '\0')
+		return ENOENT;
+	if (strchr(command[0], '/') != NULL) {
+		execve(command[0], command, attempt->start->envp);
+		return errno;
+	}
+	for (char **entry = attempt->start->envp; *entry != NULL; entry++)
+		if (strncmp(*entry, "PATH=", 5) == 0)
+			path = *entry + 5;
+	return exec_in_path(attempt, path);
+}
+
+/* The child's side, with every signal still blocked: taking the terminal stops nobody. */
+static void become_app(struct attempt *attempt)
+{
+	if (attempt->own_group)
+		(void)setpgid(0, 0);
+	if (attempt->terminal >= 0)
+		(void)tcsetpgrp(attempt->terminal, getpid());
+	if (attempt->ignore_sigchld)
+		(void)signal(SIGCHLD, SIG_IGN);
+	if (attempt->listen_pid != NULL) {
+		struct text entry = TEXT_IN(attempt->listen_pid_entry);
+		text_add(&entry, "%s%d", LISTEN_PID, (int)getpid());
+		*attempt->listen_pid = attempt->listen_pid_entry;
+	}
+	signals_restore(attempt->start->mask);
+	attempt->error = exec_command(attempt);
+}
+
+/* Apart, so that no variable of the caller's lives in a register over vfork. */
+static __attribute__((noinline)) pid_t spawn(struct attempt *attempt)
+{
+	pid_t pid = vfork();
+	if (pid == 0) {
+		become_app(attempt);
+		_exit(127);
+	}
+	return pid;
+}
+
+/* Sockets that systemd passed to lull are the app's: sd_listen_fds(3). Finds the entry, and drops its companion. */
+static char **find_listen_pid(char **envp)
+{
+	char self[16];
+	struct text pid = TEXT_IN(self);
+	char **found = NULL;
+	for (char **entry = envp; *entry != NULL; entry++) {
+		if (strncmp(*entry, LISTEN_PID, sizeof LISTEN_PID - 1) != 0)
+			continue;
+		if (pid.length == 0)
+			text_add(&pid, "%d", (int)getpid());
+		if (strcmp(*entry + sizeof LISTEN_PID - 1, self) == 0)
+			found = entry;
+	}
+	if (found == NULL)
+		return NULL;
+	char **kept = envp;
+	for (char **entry = envp; *entry != NULL; entry++) {
+		if (strncmp(*entry, LISTEN_PIDFDID, sizeof LISTEN_PIDFDID - 1) == 0)
+			continue;
+		if (entry == found)
+			found = kept;
+		*kept++ = *entry;
+	}
+	*kept = NULL;
+	return found;
+}
+
+/* Decides who has the terminal and which group the app is in. Returns the terminal to give away, or -1. */
+static int share_terminal(struct child *child, struct attempt *attempt, int terminal)
+{
+	if (terminal < 0)
+		return -1;
+	child->job = child->init ? JOB_INIT : JOB_PROMPT;
+	attempt->own_group = child->init || attempt->start->group;
+	child->foreground = attempt->own_group && is_foreground(terminal);
+	return child->foreground ? terminal : -1;
+}
+
+/* An inherited SIG_IGN would have the kernel throw the app's status away. Returns whether there was one. */
+static bool default_sigchld(void)
+{
+	struct sigaction before = {0};
+	const struct sigaction plain = {.sa_handler = SIG_DFL};
+	return sigaction(SIGCHLD, &plain, &before) == 0 && before.sa_handler == SIG_IGN;
+}
+
+int child_start(struct child *child, const struct start *start)
+{
+	struct attempt attempt;
+	attempt.start = start;
+	attempt.own_group = true;
+	attempt.error = 0;
+	attempt.listen_pid = find_listen_pid(start->envp);
+	char *listen_pid_before = attempt.listen_pid != NULL ? *attempt.listen_pid : NULL;
+	attempt.ignore_sigchld = default_sigchld();
+	int terminal = open_terminal();
+	attempt.terminal = share_terminal(child, &attempt, terminal);
+	pid_t pid = spawn(&attempt);
+	int fork_error = errno;
+	if (attempt.listen_pid != NULL)
+		*attempt.listen_pid = listen_pid_before;
+	if (terminal >= 0)
+		(void)close(terminal);
+	if (pid < 0) {
+		errno = fork_error;
+		return START_FORK;
+	}
+	child->group = attempt.own_group ? pid : 0;
+	if (attempt.error != 0) {
+		(void)waitpid(pid, NULL, 0);
+		child_hand_back(child);
+		errno = attempt.error;
+		return START_EXEC;
+	}
+	child->pid = pid;
+	return 0;
+}
+
+/* --- After ------------------------------------------------------------------------------------------------------ */
+
+void child_release_inherited(void)
+{
+	const unsigned first = STDERR_FILENO + 1;
+	if (syscall(CALL_CLOSE_RANGE, first, ~0U, 0) < 0) {
+		struct rlimit limit = {.rlim_cur = 1024};
+		(void)getrlimit(RLIMIT_NOFILE, &limit);
+		const rlim_t most = 1 << 20;
+		int end = (int)(limit.rlim_cur < most ? limit.rlim_cur : most);
+		for (int fd = (int)first; fd < end; fd++)
+			(void)close(fd);
+	}
+	(void)close(STDIN_FILENO);
+	(void)close(STDOUT_FILENO);
+	(void)chdir("/");
+}
+
+int child_signal(const struct child *child, int signo, bool group)
+{
+	if (child->pid == 0) {
+		errno = ESRCH;
+		return -1;
+	}
+	return kill(group && child->group != 0 ? -child->group : child->pid, signo);
+}
+
+int child_queue(const struct child *child, const siginfo_t *info)
+{
+	if (child->pid != 0 && syscall(SYS_rt_sigqueueinfo, child->pid, info->si_signo, info) == 0)
+		return 0;
+	return child_signal(child, info->si_signo, false);
+}
+
+void child_continue(const struct child *child)
+{
+	(void)child_signal(child, SIGCONT, true);
+}
+
+/* With every signal blocked only SIGSTOP stops; the others are let through for a moment. */
+static void stop_self(int signo)
+{
+	(void)kill(getpid(), signo);
+	signals_restore(~SIGNAL_BIT(signo));
+	signals_restore(~(signal_mask)0);
+}
+
+/*
+ * An app that shares lull's group was stopped with it, and is continued with it. One in a group of its own (--group)
+ * gives the terminal back first and gets it again when lull is brought to the foreground; when it stopped only because
+ * lull has the terminal already, it gets that at once.
+ */
+void child_suspend(struct child *child, int signo)
+{
+	int terminal = child->group != 0 ? open_terminal() : -1;
+	bool wants_terminal = signo == SIGTTIN || signo == SIGTTOU;
+	if (terminal < 0 || !wants_terminal || !is_foreground(terminal)) {
+		if (terminal >= 0)
+			take_back(child, terminal);
+		stop_self(signo);
+	}
+	if (terminal < 0)
+		return;
+	if (is_foreground(terminal)) {
+		(void)tcsetpgrp(terminal, child->group);
+		child->foreground = true;
+	}
+	(void)close(terminal);
+	child_continue(child);
+}
+
+static struct reaped describe(const struct child *child, pid_t pid, int status)
+{
+	struct reaped reaped = {.kind = REAPED_OTHER, .pid = pid};
+	bool app = pid == child->pid;
+	if (WIFEXITED(status) || WIFSIGNALED(status)) {
+		reaped.kind = app ? REAPED_APP : REAPED_ORPHAN;
+		reaped.by_signal = WIFSIGNALED(status);
+		reaped.status = reaped.by_signal ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+	} else if (app && WIFSTOPPED(status)) {
+		reaped.kind = REAPED_APP_STOPPED;
+		reaped.stop_signal = WSTOPSIG(status);
+	} else if (app) {
+		reaped.kind = REAPED_APP_CONTINUED;
+	}
+	return reaped;
+}
+
+struct reaped child_reap(struct child *child)
+{
+	int status = 0;
+	pid_t pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED);
+	if (pid == 0)
+		return (struct reaped){.kind = REAPED_NOTHING};
+	if (pid < 0)
+		return (struct reaped){.kind = REAPED_NONE_LEFT};
+	struct reaped reaped = describe(child, pid, status);
+	if (reaped.kind == REAPED_APP)
+		child->pid = 0;
+	return reaped;
+}

@@ -1,0 +1,83 @@
+/*
+ * The app as a process: started, signalled, reaped; and the terminal that it may have.
+ */
+#ifndef LULL_CHILD_H
+#define LULL_CHILD_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "lifecycle.h"
+#include "signals.h"
+
+struct child {
+	pid_t pid;   /* the app's; 0 once it was reaped: then nobody may be signalled by that number */
+	pid_t group; /* the process group that the app leads, which may outlive it; 0 when it shares lull's */
+	bool init;   /* lull is PID 1 */
+	enum job job;
+	bool foreground; /* the app's group was made the terminal's foreground group */
+};
+
+/* What the app is to start with: as lull itself was. */
+struct start {
+	char **command;
+	char **envp;
+	signal_mask mask;
+	bool group; /* asked for: the app leads a group of its own at a prompt too */
+};
+
+enum start_failure {
+	START_FORK = 1, /* there is no process; errno says why */
+	START_EXEC,     /* the process could not become the command; errno says why, as execve(2) */
+};
+
+/* Makes lull a reaper of orphans, and sets the signal it gets when its parent dies (0: none). 0, or -1 with errno. */
+int child_prepare(struct child *child, int parent_death);
+
+/*
+ * Starts the app, in a process group of its own except at a prompt, as the foreground job where lull was that.
+ * Returns 0 once the command runs, or why it does not. LISTEN_PID that names lull names the app in its environment.
+ */
+int child_start(struct child *child, const struct start *start);
+
+/* Closes what lull was started with except stderr, and leaves the working directory. */
+void child_release_inherited(void);
+
+/* Sends the app, or with `group` its process group, a signal. 0, or -1 with errno. */
+int child_signal(const struct child *child, int signo, bool group);
+
+/* The same to the app alone with the value and the sender of `info`; without them where the queue is full. */
+int child_queue(const struct child *child, const siginfo_t *info);
+
+/* SIGCONT to the app and its group. */
+void child_continue(const struct child *child);
+
+/* Stops lull by signo, as the app was, so that the shell above notices; returns when lull is continued. */
+void child_suspend(struct child *child, int signo);
+
+/* Gives the terminal back to lull's own group. */
+void child_hand_back(const struct child *child);
+
+enum reaped_kind {
+	REAPED_NOTHING,   /* no child has anything to say */
+	REAPED_NONE_LEFT, /* there is no child */
+	REAPED_APP,
+	REAPED_APP_STOPPED,
+	REAPED_APP_CONTINUED,
+	REAPED_ORPHAN,
+	REAPED_OTHER, /* an orphan was stopped or continued */
+};
+
+struct reaped {
+	enum reaped_kind kind;
+	pid_t pid;
+	int status;      /* an exit code, or 128 + the signal that ended it */
+	bool by_signal;  /* ended by a signal */
+	int stop_signal; /* REAPED_APP_STOPPED: what stopped it */
+};
+
+/* One wait(2) that does not wait. */
+struct reaped child_reap(struct child *child);
+
+#endif

@@ -1,0 +1,223 @@
+/*
+ * Owns the explanation of a failed exec. Never starts anything, never changes the outcome.
+ */
+#include "execfail.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+/* The beginning of a file, which holds all that the kernel goes by. */
+struct head {
+	unsigned char bytes[4096];
+	size_t length;
+};
+
+static const struct {
+	unsigned short number;
+	char name[12];
+} MACHINES[] = {
+	{EM_386, "x86"},     {EM_X86_64, "x86-64"}, {EM_ARM, "32-bit ARM"}, {EM_AARCH64, "arm64"}, {EM_RISCV, "RISC-V"},
+	{EM_PPC64, "ppc64"}, {EM_S390, "s390x"},    {EM_MIPS, "MIPS"},      {258, "LoongArch"},
+};
+
+int execfail_status(int error)
+{
+	return error == ENOENT || error == ENOTDIR ? 127 : 126;
+}
+
+/* --- Which file -------------------------------------------------------------------------------------------------- */
+
+static const char *path_of(char *const *envp)
+{
+	for (; *envp != NULL; envp++)
+		if (strncmp(*envp, "PATH=", 5) == 0)
+			return *envp + 5;
+	return NULL;
+}
+
+/* The first file of that name in the path. */
+static bool find_in_path(const char *command, const char *path, struct text *file)
+{
+	for (const char *at = path; at != NULL;) {
+		size_t length = strcspn(at, ":");
+		file->length = 0;
+		text_add(file, "%.*s%s%s", (int)length, at, length > 0 ? "/" : "", command);
+		if (access(file->bytes, F_OK) == 0)
+			return true;
+		at = at[length] == ':' ? at + length + 1 : NULL;
+	}
+	return false;
+}
+
+static bool find_file(const char *command, char *const *envp, struct text *file, struct text *why)
+{
+	if (command[0] == '\0') {
+		text_add(why, "the name of the command is empty");
+		return false;
+	}
+	if (strchr(command, '/') != NULL) {
+		text_add(file, "%s", command);
+		if (access(command, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR))
+			return true;
+		text_add(why, "there is no such file");
+		return false;
+	}
+	const char *path = path_of(envp);
+	if (find_in_path(command, path != NULL ? path : "/usr/local/bin:/usr/bin:/bin", file))
+		return true;
+	if (path != NULL)
+		text_add(why, "not found in PATH, which is \"%s\"", path);
+	else
+		text_add(why, "not found, and PATH is not set");
+	return false;
+}
+
+/* --- What is wrong with it --------------------------------------------------------------------------------------- */
+
+static void read_head(const char *file, struct head *head)
+{
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t length = fd >= 0 ? read(fd, head->bytes, sizeof head->bytes) : -1;
+	head->length = length > 0 ? (size_t)length : 0;
+	if (fd >= 0)
+		(void)close(fd);
+}
+
+static bool begins_with(const struct head *head, const char *magic, size_t length)
+{
+	return head->length >= length && memcmp(head->bytes, magic, length) == 0;
+}
+
+/* The interpreter of a "#!" line. */
+static bool find_interpreter(const struct head *head, struct text *interpreter)
+{
+	size_t at = 2;
+	if (!begins_with(head, "#!", 2))
+		return false;
+	while (at < head->length && (head->bytes[at] == ' ' || head->bytes[at] == '\t'))
+		at++;
+	while (at < head->length && strchr(" \t\n", head->bytes[at]) == NULL)
+		text_add(interpreter, "%c", head->bytes[at++]);
+	return true;
+}
+
+static bool copy_string(const struct head *head, uint64_t offset, uint64_t size, struct text *to)
+{
+	if (offset >= head->length || size == 0 || size > head->length - offset)
+		return false;
+	text_add(to, "%.*s", (int)size - 1, (const char *)head->bytes + offset);
+	return true;
+}
+
+/* The loader that a dynamic program asks for. */
+static bool find_loader(const struct head *head, struct text *loader)
+{
+	Elf64_Ehdr elf;
+	if (!begins_with(head, ELFMAG, SELFMAG) || head->length < sizeof elf || head->bytes[EI_CLASS] != ELFCLASS64)
+		return false;
+	memcpy(&elf, head->bytes, sizeof elf);
+	for (unsigned i = 0; i < elf.e_phnum; i++) {
+		Elf64_Phdr segment;
+		uint64_t offset = elf.e_phoff + (uint64_t)i * sizeof segment;
+		if (offset > head->length || head->length - offset < sizeof segment)
+			return false;
+		memcpy(&segment, head->bytes + offset, sizeof segment);
+		if (segment.p_type == PT_INTERP)
+			return copy_string(head, segment.p_offset, segment.p_filesz, loader);
+	}
+	return false;
+}
+
+/* ENOENT although the file is there. */
+static void explain_missing(const struct head *head, struct text *why)
+{
+	char bytes[256];
+	struct text needed = TEXT_IN(bytes);
+	if (find_interpreter(head, &needed)) {
+		bool crlf = needed.length > 0 && bytes[needed.length - 1] == '\r';
+		if (crlf)
+			bytes[needed.length - 1] = '\0';
+		text_add(why, "the file exists, but its interpreter \"%s\" does not", bytes);
+		if (crlf)
+			text_add(why, ": the line ends in CR LF, as Windows writes it");
+	} else if (find_loader(head, &needed)) {
+		text_add(why, "the file exists, but the loader it was linked for, \"%s\", does not", bytes);
+	} else {
+		text_add(why, "the file exists, but the interpreter or loader it needs does not");
+	}
+}
+
+static void explain_format(const struct head *head, struct text *why)
+{
+	struct utsname here;
+	if (head->length == 0) {
+		text_add(why, "the file is empty, or can not be read");
+		return;
+	}
+	if (!begins_with(head, ELFMAG, SELFMAG) || head->length < 20) {
+		text_add(why, begins_with(head, "#!", 2) ? "its #! line names no interpreter"
+		                                         : "it has no #! line, and is not a program of this system");
+		return;
+	}
+	const char *name = "another machine";
+	bool big_endian = head->bytes[EI_DATA] == ELFDATA2MSB;
+	unsigned machine = head->bytes[big_endian ? 19 : 18] | (unsigned)head->bytes[big_endian ? 18 : 19] << 8;
+	for (size_t i = 0; i < sizeof MACHINES / sizeof MACHINES[0]; i++)
+		if (MACHINES[i].number == machine)
+			name = MACHINES[i].name;
+	text_add(why, "it was built for %s, and this machine is %s", name,
+	         uname(&here) == 0 ? here.machine : "another");
+}
+
+static void explain_access(const char *file, struct text *why)
+{
+	struct stat status;
+	struct statvfs system;
+	if (stat(file, &status) < 0)
+		text_add(why, "a directory on the way to it may not be searched");
+	else if (S_ISDIR(status.st_mode))
+		text_add(why, "it is a directory");
+	else if (!S_ISREG(status.st_mode))
+		text_add(why, "it is not a regular file");
+	else if ((status.st_mode & 0111) == 0)
+		text_add(why, "it is not executable; chmod +x makes it so");
+	else if (statvfs(file, &system) == 0 && (system.f_flag & ST_NOEXEC) != 0)
+		text_add(why, "its file system is mounted noexec");
+	else
+		text_add(why, "this user may not execute it, or its interpreter");
+}
+
+void execfail_explain(const char *command, char *const *envp, int error, struct text *why)
+{
+	char path[PATH_MAX];
+	struct text file = TEXT_IN(path);
+	struct head head;
+	if (!find_file(command, envp, &file, why))
+		return;
+	read_head(path, &head);
+	switch (error) {
+	case ENOENT:
+		explain_missing(&head, why);
+		break;
+	case ENOEXEC:
+		explain_format(&head, why);
+		break;
+	case EACCES:
+		explain_access(path, why);
+		break;
+	case E2BIG:
+		text_add(why, "its arguments and environment are too long");
+		break;
+	default:
+		text_add(why, "%s", strerror(error));
+		break;
+	}
+}

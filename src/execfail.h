@@ -1,0 +1,18 @@
+/*
+ * Why a command could not be executed, as a person would need it.
+ */
+#ifndef LULL_EXECFAIL_H
+#define LULL_EXECFAIL_H
+
+#include "text.h"
+
+/*
+ * Adds the reason why execve(2) of command[0], looked for in the PATH of envp, failed with `error`. Only looks at
+ * files; what has changed since then is seen as it is now.
+ */
+void execfail_explain(const char *command, char *const *envp, int error, struct text *why);
+
+/* The exit status for it, as env(1): 127 when the command was not found, 126 when it could not be executed. */
+int execfail_status(int error);
+
+#endif

@@ -1,0 +1,185 @@
+/*
+ * Owns standard output: help, version, and the stop as a time line. Never starts anything.
+ */
+#include "help.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "signals.h"
+#include "text.h"
+
+#ifndef LULL_VERSION
+#error "LULL_VERSION comes from the Makefile"
+#endif
+
+/* " - git.HHHHHHH", a form that `docker info` reads, or nothing. */
+#ifndef LULL_COMMIT
+#define LULL_COMMIT ""
+#endif
+
+enum { PAGE_SIZE = 8192, NAME_COLUMN = 36 };
+
+static int print(const struct text *text)
+{
+	for (size_t at = 0; at < text->length;) {
+		ssize_t written = write(STDOUT_FILENO, text->bytes + at, text->length - at);
+		if (written < 0)
+			return -1;
+		at += (size_t)written;
+	}
+	return 0;
+}
+
+int help_print_version(void)
+{
+	char bytes[128];
+	struct text text = TEXT_IN(bytes);
+	text_add(&text, "lull version %s%s\n", LULL_VERSION, LULL_COMMIT);
+	return print(&text);
+}
+
+static void add_option(struct text *text, const struct option_line *line)
+{
+	char bytes[NAME_COLUMN + 16];
+	struct text left = TEXT_IN(bytes);
+	text_add(&left, line->letter != '\0' ? "  -%c, " : "      ", line->letter);
+	text_add(&left, "--%s%s%s", line->name, line->argument != NULL ? " " : "",
+	         line->argument != NULL ? line->argument : "");
+	while (left.length < NAME_COLUMN)
+		text_add(&left, " ");
+	text_add(text, "%s%s\n", bytes, line->meaning);
+}
+
+int help_print(void)
+{
+	char bytes[PAGE_SIZE];
+	struct text text = TEXT_IN(bytes);
+	struct option_line line;
+	text_add(&text,
+	         "Usage: lull [OPTION]... [--] COMMAND [ARG]...\n"
+	         "       lull --explain [OPTION]...\n"
+	         "       lull --help | --version\n\n"
+	         "Starts COMMAND, passes signals on to it and reaps zombies, as PID 1 of a container or anywhere.\n"
+	         "On SIGTERM it can wait before it passes the signal on, and kills what has not ended in time.\n\n");
+	for (size_t i = 0; options_line(i, &line); i++)
+		add_option(&text, &line);
+	text_add(&text,
+	         "\nEach option with a value or a switch has a variable: LULL_DELAY, LULL_STOP_ON and so on.\n"
+	         "TIME is 5, 250ms, 1.5s, 2m, 1h or 1m30s. SIG is TERM, SIGTERM, 15 or RTMIN+3.\n"
+	         "Exits with the status of COMMAND; 125: lull failed, 126: it can not be executed, 127: not found.\n");
+	return print(&text);
+}
+
+/* --- The time line ------------------------------------------------------------------------------------------------ */
+
+static void add_row(struct text *text, int64_t at_ms, const char *what, const char *whom)
+{
+	char time[TEXT_TIME_SIZE];
+	const char *shown = text_time(at_ms, time);
+	for (size_t i = strlen(shown); i < 10; i++)
+		text_add(text, " ");
+	text_add(text, "%s  %s%s\n", shown, what, whom);
+}
+
+static void add_signals(struct text *text, uint64_t signals)
+{
+	char name[SIGNAL_NAME_SIZE];
+	const char *separator = "";
+	for (int signo = 1; signo <= SIGNALS_MAX; signo++) {
+		if ((signals & SIGNAL_BIT(signo)) == 0)
+			continue;
+		text_add(text, "%s%s", separator, signal_name(signo, name));
+		separator = " or ";
+	}
+}
+
+/* What "=" is, when there is just one signal that it can be. */
+static int only_stop_signal(const struct policy *policy)
+{
+	int found = 0;
+	for (int signo = 1; signo <= SIGNALS_MAX; signo++) {
+		if ((policy->stop_on & SIGNAL_BIT(signo)) == 0)
+			continue;
+		if (found != 0)
+			return -1;
+		found = signo;
+	}
+	return policy->rewrite[found];
+}
+
+static void add_step(struct text *text, const struct policy *policy, const struct step *step, int64_t at_ms)
+{
+	char name[SIGNAL_NAME_SIZE];
+	int signo = step->signo != PLAN_STOP_SIGNAL ? step->signo : only_stop_signal(policy);
+	if (signo == SIGKILL)
+		add_row(text, at_ms, "SIGKILL", " to everything that is left");
+	else if (signo < 0)
+		add_row(text, at_ms, "the signal that began it", policy->group ? " to the app's group" : " to the app");
+	else if (signo == 0)
+		add_row(text, at_ms, "nothing", ", since a rewrite drops the stop signal");
+	else
+		add_row(text, at_ms, signal_name(signo, name), policy->group ? " to the app's group" : " to the app");
+}
+
+static void add_steps(struct text *text, const struct policy *policy)
+{
+	const struct plan *plan = &policy->plan;
+	int64_t at_ms = 0;
+	if (plan->steps[0].wait_ms > 0)
+		add_row(text, 0, "the app goes on", "; other signals are passed on at once");
+	for (int i = 0; i < plan->count; i++) {
+		at_ms += plan->steps[i].wait_ms;
+		add_step(text, policy, &plan->steps[i], at_ms);
+	}
+	if (plan_kill_ms(plan) != TIME_NEVER)
+		add_row(text, at_ms + LIFECYCLE_GIVE_UP_MS, "lull exits", ", whatever is left");
+	else
+		text_add(text, "     never  SIGKILL: lull waits for as long as it takes\n");
+}
+
+/* SIGKILL comes a second before the end of a grace period: that second is for the orchestrator's own work. */
+static void add_need(struct text *text, const struct options *options)
+{
+	int64_t kill_ms = plan_kill_ms(&options->policy.plan);
+	if (kill_ms == TIME_NEVER) {
+		text_add(text, "No grace period is long enough for an app that does not end by itself.\n");
+		return;
+	}
+	int64_t need_ms = options->grace_ms >= 0 ? options->grace_ms : kill_ms + 1000;
+	long long need = (need_ms + 999) / 1000;
+	text_add(text, "It needs a grace period of %lld s: docker stop -t %lld, stop_grace_period: %llds, ", need, need,
+	         need);
+	text_add(text, "terminationGracePeriodSeconds: %lld.\n", need);
+	if (need > 10)
+		text_add(text, "Warning: that is more than the 10 s that Docker gives when nothing is said.\n");
+	if (need > 30)
+		text_add(text,
+		         "Warning: that is more than the 30 s that Kubernetes and ECS give when nothing is said.\n");
+}
+
+static void add_leftovers(struct text *text, const struct policy *policy)
+{
+	char time[TEXT_TIME_SIZE];
+	if (policy->linger_ms == 0)
+		text_add(text, "What the app leaves behind is killed at once.\n");
+	else
+		text_add(text,
+		         "What the app leaves behind when it ends by itself gets SIGTERM and has %s;\n"
+		         "during a stop it has until SIGKILL.\n",
+		         text_time(policy->linger_ms, time));
+}
+
+int help_explain(const struct options *options)
+{
+	char bytes[PAGE_SIZE];
+	struct text text = TEXT_IN(bytes);
+	text_add(&text, "A stop begins with ");
+	add_signals(&text, options->policy.stop_on);
+	text_add(&text, ". Counted from then:\n\n");
+	add_steps(&text, &options->policy);
+	text_add(&text, "\n");
+	add_need(&text, options);
+	add_leftovers(&text, &options->policy);
+	return print(&text);
+}

@@ -1,0 +1,14 @@
+/*
+ * What lull prints on standard output when it is asked about itself, and nothing else ever goes there.
+ */
+#ifndef LULL_HELP_H
+#define LULL_HELP_H
+
+#include "options.h"
+
+/* Each returns 0, or -1 with errno when it could not be written. */
+int help_print(void);
+int help_print_version(void);
+int help_explain(const struct options *options);
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * Who is still running: lull's descendants, or everybody in the PID namespace, as /proc shows them.
+ *
+ * Without a /proc of this PID namespace only lull's own children are found, by asking wait(2) for every number.
+ */
+#ifndef LULL_LEFTOVERS_H
+#define LULL_LEFTOVERS_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "text.h"
+
+struct process {
+	pid_t pid;
+	pid_t parent;
+	pid_t group;
+	char state;    /* as proc_pid_stat(5) has it; '?' where there is no /proc */
+	char name[64]; /* 15 bytes for a program, more for a kernel thread */
+};
+
+enum leftovers_scope {
+	LEFTOVERS_DESCENDANTS, /* lull's own, however deep */
+	LEFTOVERS_EVERYBODY,   /* all but lull: what kill(-1) reaches */
+};
+
+/* Reads what /proc/PID/stat holds. Returns 0, or -1 when it is not that. */
+int process_parse(const char *stat, size_t length, struct process *process);
+
+/*
+ * Sends signo to every descendant that is not in process group `except` (0: to all), and with `wake` SIGCONT to those
+ * that are stopped. A stranger that has got the number of one meanwhile gets nothing. Returns how many of them may not
+ * be signalled.
+ */
+int leftovers_signal(int signo, pid_t except, bool wake);
+
+/* Sends every member of the group but its leader the signal in `info` with its value. -1: there is no /proc. */
+int leftovers_queue_group(pid_t group, const siginfo_t *info);
+
+/*
+ * Adds "7 node (sleeping), 12 sh (stopped)" to the text, 16 at most and then "and 3 more". Returns how many there are;
+ * zombies do not count.
+ */
+int leftovers_describe(enum leftovers_scope scope, struct text *text);
+
+/* The name of a process, "" where it is not known. */
+void process_name(pid_t pid, struct process *process);
+
+#endif

@@ -1,0 +1,416 @@
+/*
+ * Owns every decision about a stop. Never makes a call, never reads the clock: time comes in, actions go out.
+ */
+#include "lifecycle.h"
+
+#include <signal.h>
+#include <stddef.h>
+
+static void act(struct actions *actions, enum action_kind kind, int signo)
+{
+	if (actions->count == ACTIONS_MAX)
+		return;
+	struct action *action = &actions->list[actions->count++];
+	action->kind = kind;
+	action->signo = signo;
+	action->status = 0;
+	action->had_it = false;
+}
+
+/* Saturates: never is later than any time. */
+static int64_t after(int64_t time_ms, int64_t wait_ms)
+{
+	return time_ms > TIME_NEVER - wait_ms ? TIME_NEVER : time_ms + wait_ms;
+}
+
+static int64_t earlier(int64_t a_ms, int64_t b_ms)
+{
+	return a_ms < b_ms ? a_ms : b_ms;
+}
+
+static bool begins_stop(const struct policy *policy, int signo)
+{
+	return policy->stop_on >> (signo - 1) & 1;
+}
+
+static bool is_job_control(int signo)
+{
+	return signo == SIGSTOP || signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU || signo == SIGCONT;
+}
+
+static bool stop_has_begun(const struct lifecycle *lifecycle)
+{
+	return lifecycle->stop_begun_ms != TIME_NEVER;
+}
+
+/* The signal of a step, or 0 when the plan says "the stop signal" and a rewrite drops that. */
+static int step_signal(const struct lifecycle *lifecycle, const struct step *step)
+{
+	return step->signo == PLAN_STOP_SIGNAL ? lifecycle->stop_signal : step->signo;
+}
+
+void lifecycle_init(struct lifecycle *lifecycle, const struct policy *policy)
+{
+	lifecycle->policy = policy;
+	lifecycle->phase = PHASE_RUNNING;
+	lifecycle->next_step = 0;
+	lifecycle->step_ms = TIME_NEVER;
+	lifecycle->kill_ms = TIME_NEVER;
+	lifecycle->sweep_ms = TIME_NEVER;
+	lifecycle->notice_ms = TIME_NEVER;
+	lifecycle->stop_begun_ms = TIME_NEVER;
+	lifecycle->passed_on_ms = TIME_NEVER;
+	lifecycle->lingers_ms = TIME_NEVER;
+	lifecycle->stop_signal = 0;
+	lifecycle->last_sent = 0;
+	lifecycle->status = -1;
+	lifecycle->app_stopped = false;
+	lifecycle->skip_said = false;
+}
+
+/* --- The end ------------------------------------------------------------------------------------------------ */
+
+static bool ended_by_plan(const struct lifecycle *lifecycle)
+{
+	const struct plan *plan = &lifecycle->policy->plan;
+	for (int i = 0; i < plan->count; i++) {
+		int signo = step_signal(lifecycle, &plan->steps[i]);
+		if (signo != 0 && signo != SIGKILL && lifecycle->status == 128 + signo)
+			return true;
+	}
+	return false;
+}
+
+/* What lull exits with: the app's status, unless the user called it a success. */
+static int final_status(const struct lifecycle *lifecycle)
+{
+	const struct policy *policy = lifecycle->policy;
+	int status = lifecycle->status;
+	if (status < 0)
+		return 128 + SIGKILL;
+	if (policy->success_exit[status / 64] >> (status % 64) & 1)
+		return 0;
+	if (policy->stopped_ok && stop_has_begun(lifecycle) && ended_by_plan(lifecycle))
+		return 0;
+	return status;
+}
+
+static void leave(struct lifecycle *lifecycle, struct actions *actions)
+{
+	lifecycle->phase = PHASE_ENDED;
+	act(actions, ACTION_EXIT, 0);
+	actions->list[actions->count - 1].status = final_status(lifecycle);
+}
+
+static void kill_all(struct lifecycle *lifecycle, int64_t now_ms, struct actions *actions)
+{
+	lifecycle->phase = PHASE_KILLED;
+	lifecycle->kill_ms = now_ms;
+	lifecycle->sweep_ms = after(now_ms, LIFECYCLE_SWEEP_MS);
+	act(actions, ACTION_SAY_KILLING, SIGKILL);
+	act(actions, ACTION_KILL_ALL, SIGKILL);
+}
+
+/* --- The plan ----------------------------------------------------------------------------------------------- */
+
+/*
+ * When the step after one that was due at due_ms, and is done now, is due itself. A step done early (in a hurry) brings
+ * the rest forward, unless the plan is fixed to a grace period; one done late leaves the next some time of its own.
+ */
+static int64_t next_due_ms(const struct lifecycle *lifecycle, int64_t due_ms, int64_t now_ms)
+{
+	const struct plan *plan = &lifecycle->policy->plan;
+	if (lifecycle->next_step == plan->count)
+		return TIME_NEVER;
+	int64_t wait_ms = plan->steps[lifecycle->next_step].wait_ms;
+	if (now_ms < due_ms)
+		return after(plan->fixed ? due_ms : now_ms, wait_ms);
+	int64_t planned_ms = after(due_ms, wait_ms);
+	int64_t fair_ms = after(now_ms, earlier(wait_ms, LIFECYCLE_LATE_MS));
+	return planned_ms > fair_ms ? planned_ms : fair_ms;
+}
+
+/* The first signal of the stop is out. */
+static void passed_on(struct lifecycle *lifecycle, int64_t now_ms)
+{
+	lifecycle->passed_on_ms = now_ms;
+	lifecycle->notice_ms = after(now_ms, LIFECYCLE_NOTICE_MS);
+}
+
+static void step_done(struct lifecycle *lifecycle, int signo, int64_t now_ms)
+{
+	if (lifecycle->phase == PHASE_DELAY)
+		passed_on(lifecycle, now_ms);
+	lifecycle->phase = PHASE_STOPPING;
+	if (signo != 0 && !is_job_control(signo))
+		lifecycle->last_sent = signo;
+	lifecycle->next_step++;
+	lifecycle->step_ms = next_due_ms(lifecycle, lifecycle->step_ms, now_ms);
+}
+
+/* A stopped app could not act on the signal; one that was just told to stop shall not run on. */
+static void continue_if_stopped(struct lifecycle *lifecycle, int signo, struct actions *actions)
+{
+	if (!lifecycle->app_stopped || is_job_control(signo))
+		return;
+	lifecycle->app_stopped = false;
+	act(actions, ACTION_CONTINUE_APP, SIGCONT);
+}
+
+static void step_take(struct lifecycle *lifecycle, int64_t now_ms, struct actions *actions)
+{
+	int signo = step_signal(lifecycle, &lifecycle->policy->plan.steps[lifecycle->next_step]);
+	if (signo == SIGKILL) {
+		kill_all(lifecycle, now_ms, actions);
+		return;
+	}
+	if (signo != 0) {
+		act(actions, ACTION_SIGNAL_APP, signo);
+		continue_if_stopped(lifecycle, signo, actions);
+	}
+	step_done(lifecycle, signo, now_ms);
+}
+
+/* When the plan's SIGKILL is due, seen from the step that comes next. */
+static int64_t planned_kill_ms(const struct lifecycle *lifecycle)
+{
+	const struct plan *plan = &lifecycle->policy->plan;
+	int64_t due_ms = lifecycle->step_ms;
+	for (int i = lifecycle->next_step; i < plan->count; i++) {
+		if (i > lifecycle->next_step)
+			due_ms = after(due_ms, plan->steps[i].wait_ms);
+		if (plan->steps[i].signo == SIGKILL)
+			return due_ms;
+	}
+	return TIME_NEVER;
+}
+
+/* --- Events ------------------------------------------------------------------------------------------------- */
+
+static void stop_begin(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms, struct actions *actions)
+{
+	const struct policy *policy = lifecycle->policy;
+	lifecycle->phase = PHASE_DELAY;
+	lifecycle->stop_begun_ms = now_ms;
+	lifecycle->stop_signal = policy->rewrite[event->signo];
+	lifecycle->step_ms = after(now_ms, policy->plan.steps[0].wait_ms);
+	act(actions, ACTION_SAY_STOP, event->signo);
+	bool had_it = event->shared && lifecycle->stop_signal == event->signo &&
+	              policy->plan.steps[0].signo == PLAN_STOP_SIGNAL;
+	actions->list[actions->count - 1].had_it = had_it;
+	if (had_it)
+		step_done(lifecycle, event->signo, now_ms);
+}
+
+static void forward(const struct lifecycle *lifecycle, const struct event *event, struct actions *actions)
+{
+	int signo = lifecycle->policy->rewrite[event->signo];
+	bool had_it = event->shared && signo == event->signo;
+	if (signo != 0 && !had_it)
+		act(actions, ACTION_FORWARD, signo);
+}
+
+/* The stop signal of some image, most likely, that --stop-on does not know of. */
+static void warn_if_skipped(struct lifecycle *lifecycle, const struct event *event, struct actions *actions)
+{
+	int signo = event->signo;
+	bool ends_apps = signo == SIGQUIT || signo == SIGINT || signo == SIGWINCH || signo == SIGUSR1;
+	bool delayed = lifecycle->policy->plan.steps[0].wait_ms > 0;
+	if (!ends_apps || !delayed || !event->outside || lifecycle->skip_said)
+		return;
+	lifecycle->skip_said = true;
+	act(actions, ACTION_SAY_SKIPPED, signo);
+}
+
+static void on_signal_running(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms,
+                              struct actions *actions)
+{
+	if (begins_stop(lifecycle->policy, event->signo)) {
+		stop_begin(lifecycle, event, now_ms, actions);
+		return;
+	}
+	forward(lifecycle, event, actions);
+	warn_if_skipped(lifecycle, event, actions);
+}
+
+/* The stop signal again: a duplicate at first, then somebody in a hurry. */
+static void on_signal_delay(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms,
+                            struct actions *actions)
+{
+	if (!begins_stop(lifecycle->policy, event->signo))
+		forward(lifecycle, event, actions);
+	else if (now_ms - lifecycle->stop_begun_ms >= LIFECYCLE_DUPLICATE_MS)
+		step_take(lifecycle, now_ms, actions);
+}
+
+static void on_signal_stopping(struct lifecycle *lifecycle, const struct event *event, struct actions *actions)
+{
+	forward(lifecycle, event, actions);
+	if (begins_stop(lifecycle->policy, event->signo))
+		continue_if_stopped(lifecycle, lifecycle->policy->rewrite[event->signo], actions);
+}
+
+static void on_signal_linger(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms,
+                             struct actions *actions)
+{
+	int signo = lifecycle->policy->rewrite[event->signo];
+	if (begins_stop(lifecycle->policy, event->signo) && !stop_has_begun(lifecycle)) {
+		lifecycle->stop_begun_ms = now_ms;
+		lifecycle->stop_signal = signo;
+		act(actions, ACTION_SAY_STOP, event->signo);
+	}
+	if (signo != 0)
+		act(actions, ACTION_FORWARD_LEFTOVERS, signo);
+}
+
+static void on_signal(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms, struct actions *actions)
+{
+	switch (lifecycle->phase) {
+	case PHASE_RUNNING:
+		on_signal_running(lifecycle, event, now_ms, actions);
+		break;
+	case PHASE_DELAY:
+		on_signal_delay(lifecycle, event, now_ms, actions);
+		break;
+	case PHASE_STOPPING:
+		on_signal_stopping(lifecycle, event, actions);
+		break;
+	case PHASE_LINGER:
+		on_signal_linger(lifecycle, event, now_ms, actions);
+		break;
+	case PHASE_KILLED:
+	case PHASE_ENDED:
+		break;
+	}
+}
+
+/* The app has ended and left something behind: it gets the signal that the app had, and time of its own. */
+static void linger_begin(struct lifecycle *lifecycle, int64_t now_ms, struct actions *actions)
+{
+	const struct policy *policy = lifecycle->policy;
+	if (policy->linger_ms == 0) {
+		kill_all(lifecycle, now_ms, actions);
+		leave(lifecycle, actions);
+		return;
+	}
+	bool stopping = stop_has_begun(lifecycle);
+	lifecycle->kill_ms = stopping ? planned_kill_ms(lifecycle) : after(now_ms, policy->linger_ms);
+	if (lifecycle->phase == PHASE_DELAY)
+		passed_on(lifecycle, now_ms);
+	lifecycle->phase = PHASE_LINGER;
+	lifecycle->lingers_ms = now_ms;
+	act(actions, ACTION_SIGNAL_LEFTOVERS, lifecycle->last_sent != 0 ? lifecycle->last_sent : SIGTERM);
+	actions->list[actions->count - 1].had_it = policy->group && lifecycle->last_sent != 0;
+}
+
+static void on_app_exited(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms,
+                          struct actions *actions)
+{
+	lifecycle->status = event->status;
+	lifecycle->app_stopped = false;
+	switch (lifecycle->phase) {
+	case PHASE_RUNNING:
+	case PHASE_DELAY:
+	case PHASE_STOPPING:
+	case PHASE_LINGER:
+		if (event->childless)
+			leave(lifecycle, actions);
+		else
+			linger_begin(lifecycle, now_ms, actions);
+		break;
+	case PHASE_KILLED:
+		if (event->childless)
+			leave(lifecycle, actions);
+		break;
+	case PHASE_ENDED:
+		break;
+	}
+}
+
+static void on_app_stopped(struct lifecycle *lifecycle, const struct event *event, struct actions *actions)
+{
+	switch (lifecycle->policy->job) {
+	case JOB_INIT:
+		if (event->signo == SIGTSTP) {
+			act(actions, ACTION_CONTINUE_APP, SIGCONT);
+			return;
+		}
+		break;
+	case JOB_PROMPT:
+		if (lifecycle->phase == PHASE_RUNNING)
+			act(actions, ACTION_STOP_SELF, event->signo);
+		break;
+	case JOB_NONE:
+		break;
+	}
+	lifecycle->app_stopped = true;
+}
+
+/* What has become due. A step that leaves the next one no wait is followed by it at once. */
+static void on_time(struct lifecycle *lifecycle, int64_t now_ms, struct actions *actions)
+{
+	while ((lifecycle->phase == PHASE_DELAY || lifecycle->phase == PHASE_STOPPING) && now_ms >= lifecycle->step_ms)
+		step_take(lifecycle, now_ms, actions);
+
+	if (lifecycle->phase == PHASE_LINGER && now_ms >= lifecycle->kill_ms)
+		kill_all(lifecycle, now_ms, actions);
+
+	if ((lifecycle->phase == PHASE_STOPPING || lifecycle->phase == PHASE_LINGER) &&
+	    now_ms >= lifecycle->notice_ms) {
+		lifecycle->notice_ms = TIME_NEVER;
+		act(actions, ACTION_SAY_RUNNING, 0);
+	}
+
+	if (lifecycle->phase != PHASE_KILLED)
+		return;
+	if (now_ms >= after(lifecycle->kill_ms, LIFECYCLE_GIVE_UP_MS)) {
+		leave(lifecycle, actions);
+	} else if (now_ms >= lifecycle->sweep_ms) {
+		lifecycle->sweep_ms = after(now_ms, LIFECYCLE_SWEEP_MS);
+		act(actions, ACTION_KILL_ALL, SIGKILL);
+	}
+}
+
+void lifecycle_step(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms, struct actions *actions)
+{
+	actions->count = 0;
+	switch (event->kind) {
+	case EVENT_SIGNAL:
+		on_signal(lifecycle, event, now_ms, actions);
+		break;
+	case EVENT_APP_EXITED:
+		on_app_exited(lifecycle, event, now_ms, actions);
+		break;
+	case EVENT_APP_STOPPED:
+		on_app_stopped(lifecycle, event, actions);
+		break;
+	case EVENT_APP_CONTINUED:
+		lifecycle->app_stopped = false;
+		break;
+	case EVENT_CHILDLESS:
+		if (lifecycle->phase != PHASE_ENDED)
+			leave(lifecycle, actions);
+		break;
+	case EVENT_TIME:
+		break;
+	}
+	on_time(lifecycle, now_ms, actions);
+}
+
+int64_t lifecycle_deadline_ms(const struct lifecycle *lifecycle)
+{
+	switch (lifecycle->phase) {
+	case PHASE_DELAY:
+		return lifecycle->step_ms;
+	case PHASE_STOPPING:
+		return earlier(lifecycle->step_ms, lifecycle->notice_ms);
+	case PHASE_LINGER:
+		return earlier(lifecycle->kill_ms, lifecycle->notice_ms);
+	case PHASE_KILLED:
+		return earlier(lifecycle->sweep_ms, after(lifecycle->kill_ms, LIFECYCLE_GIVE_UP_MS));
+	case PHASE_RUNNING:
+	case PHASE_ENDED:
+		break;
+	}
+	return TIME_NEVER;
+}

@@ -1,0 +1,128 @@
+/*
+ * What to do to the app, and when: an event goes in, actions come out.
+ *
+ * Pure: it makes no call and never reads the clock; `nm -u` on its object prints nothing. docs/design.md has the same
+ * machine as a table of phase x event.
+ */
+#ifndef LULL_LIFECYCLE_H
+#define LULL_LIFECYCLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "plan.h"
+
+enum {
+	LIFECYCLE_DUPLICATE_MS = 1000, /* the stop signal again within this time is a duplicate */
+	LIFECYCLE_LATE_MS = 1000,      /* what a late step leaves the next one, when its own wait is not shorter */
+	LIFECYCLE_NOTICE_MS = 5000,    /* how long after the first signal what still runs is named */
+	LIFECYCLE_SWEEP_MS = 50,       /* how often SIGKILL is repeated, for orphans that arrive */
+	LIFECYCLE_GIVE_UP_MS = 2000,   /* how long after SIGKILL lull leaves, whatever is left */
+	LIFECYCLE_SIGNALS = 65,        /* signal numbers are 1 to 64 */
+};
+
+/* How the app shares a terminal with lull. */
+enum job {
+	JOB_NONE,   /* no terminal, or not ours to manage */
+	JOB_INIT,   /* PID 1 with a terminal: the app is the foreground job and nobody can bring it back from Ctrl-Z */
+	JOB_PROMPT, /* started at a prompt: a shell above us does job control */
+};
+
+/* What the user asked for. */
+struct policy {
+	struct plan plan;
+	uint64_t stop_on;                   /* the signals that begin the stop, bit n - 1 for signal n */
+	uint8_t rewrite[LIFECYCLE_SIGNALS]; /* what is passed on instead; 0 drops it */
+	int64_t linger_ms;                  /* what is left behind has this long; 0: none; never TIME_NEVER */
+	uint64_t success_exit[4];           /* exit codes that count as 0, bit n % 64 of word n / 64 */
+	bool stopped_ok;                    /* ended by a signal of the plan counts as 0 */
+	bool group;                         /* signals go to the app's process group */
+	enum job job;
+};
+
+enum phase {
+	PHASE_RUNNING,  /* nobody asked for a stop */
+	PHASE_DELAY,    /* a stop has begun, the plan's first signal is not out */
+	PHASE_STOPPING, /* the plan's first signal is out */
+	PHASE_LINGER,   /* the app has ended, what it left behind has not */
+	PHASE_KILLED,   /* SIGKILL is out */
+	PHASE_ENDED,    /* lull exits */
+};
+
+enum event_kind {
+	EVENT_SIGNAL,        /* a signal to pass on arrived: signo, outside, shared */
+	EVENT_APP_EXITED,    /* the app was reaped: status, childless */
+	EVENT_APP_STOPPED,   /* the app was stopped by signo */
+	EVENT_APP_CONTINUED, /* the app runs again */
+	EVENT_CHILDLESS,     /* lull has no child any more */
+	EVENT_TIME,          /* nothing but that time has passed */
+};
+
+struct event {
+	enum event_kind kind;
+	int signo;      /* 1 to 64 */
+	int status;     /* 0 to 255: an exit code, or 128 + the signal that ended it */
+	bool outside;   /* the sender is outside the PID namespace */
+	bool shared;    /* the terminal sent it to the app as well */
+	bool childless; /* nothing was left behind */
+};
+
+enum action_kind {
+	ACTION_FORWARD,           /* pass the event's signal on to the app, as signo */
+	ACTION_FORWARD_LEFTOVERS, /* pass it on to what the app left behind, as signo */
+	ACTION_SIGNAL_APP,        /* send the app signo, by the plan */
+	ACTION_CONTINUE_APP,      /* SIGCONT to the app and its group */
+	ACTION_SIGNAL_LEFTOVERS,  /* send what the app left behind signo; if had_it, those in its group had it */
+	ACTION_KILL_ALL,          /* SIGKILL to everything that is left */
+	ACTION_STOP_SELF,         /* stop by signo, as the app did, so that the shell above notices */
+	ACTION_SAY_STOP,          /* a stop has begun; if had_it, the app had the signal from the terminal */
+	ACTION_SAY_SKIPPED,       /* the delay was skipped: signo is not one of --stop-on */
+	ACTION_SAY_RUNNING,       /* name what still runs */
+	ACTION_SAY_KILLING,       /* name what is about to be killed */
+	ACTION_EXIT,              /* leave with status */
+};
+
+struct action {
+	enum action_kind kind;
+	int signo;
+	int status;
+	bool had_it;
+};
+
+enum { ACTIONS_MAX = 2 * PLAN_STEPS + 8 };
+
+struct actions {
+	struct action list[ACTIONS_MAX];
+	int count;
+};
+
+struct lifecycle {
+	const struct policy *policy;
+	enum phase phase;
+	int next_step;         /* of the plan */
+	int64_t step_ms;       /* when it is due */
+	int64_t kill_ms;       /* PHASE_LINGER: when what is left is killed; PHASE_KILLED: when it was */
+	int64_t sweep_ms;      /* PHASE_KILLED: when SIGKILL is repeated */
+	int64_t notice_ms;     /* when what still runs is to be named */
+	int64_t stop_begun_ms; /* TIME_NEVER before a stop */
+	int64_t passed_on_ms;  /* when the first signal of the stop was passed on; TIME_NEVER before */
+	int64_t lingers_ms;    /* since when what the app left behind has its time; TIME_NEVER before */
+	int stop_signal;       /* what "=" stands for; 0 when a rewrite drops it */
+	int last_sent;         /* by the plan, not counting those that stop or continue a process; 0: none */
+	int status;            /* the app's; -1 while it runs */
+	bool app_stopped;
+	bool skip_said;
+};
+
+void lifecycle_init(struct lifecycle *lifecycle, const struct policy *policy);
+
+/*
+ * One event at now_ms, a time of a clock that never goes back. Overwrites `actions` with what is to be done, in order.
+ * Deadlines are judged by now_ms alone: every event also does what has become due.
+ */
+void lifecycle_step(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms, struct actions *actions);
+
+/* When lifecycle_step wants to be called at the latest, absolute, in ms; TIME_NEVER: only for an event. */
+int64_t lifecycle_deadline_ms(const struct lifecycle *lifecycle);
+
+#endif

@@ -1,0 +1,128 @@
+/*
+ * Owns standard error. Never blocks, never touches stdout, never changes a flag of the descriptor: the app shares it.
+ */
+#include "log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "text.h"
+
+/* pwritev2(2) by its number, and its flag by its value: musl has them from 1.2.5 on. */
+enum { WRITE_NOWAIT = 0x8 };
+
+void log_init(struct log *log, enum log_level level)
+{
+	*log = (struct log){.fd = STDERR_FILENO, .level = level};
+}
+
+void log_check_fd(struct log *log)
+{
+	if (fcntl(log->fd, F_GETFD) < 0)
+		log->fd = -1;
+}
+
+/* A pipe that nobody reads is not: the write would only raise SIGPIPE. */
+static bool is_writable(int fd)
+{
+	struct pollfd wait = {.fd = fd, .events = POLLOUT};
+	return poll(&wait, 1, 0) == 1 && (wait.revents & (POLLOUT | POLLERR)) == POLLOUT;
+}
+
+/*
+ * A pipe of our own always has room for one line, and splice(2) moves a line on without waiting, whatever the flags of
+ * the other pipe. For kernels before 6.5, where a pipe does not take RWF_NOWAIT.
+ */
+static bool write_by_splice(int fd, const struct text *line)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return false;
+	bool sent = write(ends[1], line->bytes, line->length) == (ssize_t)line->length &&
+	            splice(ends[0], NULL, fd, NULL, line->length, SPLICE_F_NONBLOCK) == (ssize_t)line->length;
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+	return sent;
+}
+
+static bool write_pipe(int fd, const struct text *line)
+{
+	struct iovec part = {.iov_base = line->bytes, .iov_len = line->length};
+	if (syscall(SYS_pwritev2, fd, &part, 1L, -1L, -1L, WRITE_NOWAIT) >= 0)
+		return true;
+	if (errno == EAGAIN || errno == EPIPE)
+		return false;
+	return write_by_splice(fd, line);
+}
+
+/* A terminal has no call that does not wait; a descriptor of our own may have the flag for it. */
+static bool write_terminal(int fd, const struct text *line)
+{
+	int own = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	bool sent = write(own < 0 ? fd : own, line->bytes, line->length) >= 0;
+	if (own >= 0)
+		(void)close(own);
+	return sent;
+}
+
+static bool write_line(int fd, const struct text *line)
+{
+	struct stat status;
+	if (fstat(fd, &status) < 0 || !is_writable(fd))
+		return false;
+	if (S_ISSOCK(status.st_mode))
+		return send(fd, line->bytes, line->length, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+	if (S_ISFIFO(status.st_mode))
+		return write_pipe(fd, line);
+	if (S_ISCHR(status.st_mode))
+		return write_terminal(fd, line);
+	return write(fd, line->bytes, line->length) >= 0;
+}
+
+static void write_counted(struct log *log, const struct text *line)
+{
+	if (!write_line(log->fd, line))
+		log->dropped++;
+}
+
+/* A name or a value may hold anything; the line stays one line, and moves no cursor. */
+static void make_printable(struct text *line)
+{
+	for (size_t i = 0; i < line->length; i++)
+		if ((unsigned char)line->bytes[i] < ' ' || line->bytes[i] == 0x7f)
+			line->bytes[i] = '?';
+}
+
+void log_line(struct log *log, enum log_level level, const char *format, ...)
+{
+	if (level > log->level || log->fd < 0)
+		return;
+	char bytes[LOG_LINE_SIZE];
+	struct text line = TEXT_IN(bytes);
+	if (log->dropped > 0) {
+		text_add(&line, "lull: warning: lines lost, since writing them would have waited: %u\n", log->dropped);
+		if (!write_line(log->fd, &line)) {
+			log->dropped++;
+			return;
+		}
+		log->dropped = 0;
+		line.length = 0;
+	}
+	text_add(&line, level == LOG_WARNING ? "lull: warning: " : "lull: ");
+	va_list arguments;
+	va_start(arguments, format);
+	line.size--; /* for the newline */
+	text_vadd(&line, format, arguments);
+	line.size++;
+	va_end(arguments);
+	make_printable(&line);
+	text_add(&line, "\n");
+	write_counted(log, &line);
+}

@@ -1,0 +1,31 @@
+/*
+ * What lull says: one line a message on stderr, by one write that can not block.
+ */
+#ifndef LULL_LOG_H
+#define LULL_LOG_H
+
+enum log_level {
+	LOG_ERROR,   /* lull could not do its work */
+	LOG_WARNING, /* something is wrong */
+	LOG_NOTICE,  /* the two lines of a stop */
+	LOG_VERBOSE, /* every signal, every process reaped */
+};
+
+enum { LOG_LINE_SIZE = 4096 }; /* PIPE_BUF: a line is written whole or not at all, pipe(7) */
+
+struct log {
+	int fd;               /* -1: there is no stderr */
+	enum log_level level; /* what is said, up to this */
+	unsigned dropped;     /* lines that would have blocked, since the last one that did not */
+};
+
+/* A log to standard error. */
+void log_init(struct log *log, enum log_level level);
+
+/* To be called before other descriptors are opened or closed: without a stderr, nobody else's 2 is written to. */
+void log_check_fd(struct log *log);
+
+/* Says one line, "lull: " and the text; see text_add for the format. */
+void log_line(struct log *log, enum log_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+#endif

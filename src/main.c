@@ -1,0 +1,102 @@
+/*
+ * lull: an init for containers that makes stopping safe.
+ *
+ *   main        the story: parse, block, spawn, loop
+ *   options     argv and environment, as data: one table, one setter for both
+ *   values      words that stand for times, signals, lists
+ *   plan        the words of a plan
+ *   lifecycle   what to do to the app, and when; pure
+ *   supervisor  what the kernel says becomes events, what lifecycle decides becomes calls
+ *   child       the app as a process: fork, group, terminal, exec, kill, reap
+ *   leftovers   who is still running, as /proc shows it
+ *   signals     the mask, the wait, the names
+ *   narrate     the lines about a stop
+ *   execfail    why a command could not be executed
+ *   help        --help, --version, --explain
+ *   log, text   one line a message, put together without heap or stdio
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "child.h"
+#include "execfail.h"
+#include "help.h"
+#include "log.h"
+#include "options.h"
+#include "signals.h"
+#include "supervisor.h"
+
+enum { EXIT_LULL_FAILED = 125 }; /* as env(1), nohup(1) and timeout(1) */
+
+static void warn_of_strays(struct log *log, char **envp)
+{
+	const char *nearest;
+	size_t at = 0;
+	for (const char *stray; (stray = options_next_stray(envp, &at, &nearest)) != NULL;)
+		log_line(log, LOG_WARNING, "%.*s is no variable of lull's; did you mean %s?", (int)strcspn(stray, "="),
+		         stray, nearest);
+}
+
+static int fail_start(struct log *log, const struct start *start, enum start_failure failure)
+{
+	int error = errno;
+	char reason[1024];
+	struct text why = TEXT_IN(reason);
+	if (failure == START_FORK) {
+		log_line(log, LOG_ERROR, "can not start a process: %s", strerror(error));
+		return EXIT_LULL_FAILED;
+	}
+	execfail_explain(start->command[0], start->envp, error, &why);
+	log_line(log, LOG_ERROR, "can not execute \"%s\": %s", start->command[0], reason);
+	return execfail_status(error);
+}
+
+static int run(struct options *options, struct log *log, char **envp, signal_mask inherited)
+{
+	struct supervisor supervisor;
+	struct start start = {.command = options->command, .envp = envp, .mask = inherited};
+	start.group = options->policy.group;
+	warn_of_strays(log, envp);
+	options_scrub(envp);
+	if (child_prepare(&supervisor.child, options->parent_death) < 0)
+		log_line(log, LOG_WARNING, "the signal for the death of the parent could not be set: %s",
+		         strerror(errno));
+	int failure = child_start(&supervisor.child, &start);
+	if (failure != 0)
+		return fail_start(log, &start, (enum start_failure)failure);
+	log_check_fd(log);
+	child_release_inherited();
+	options->policy.job = supervisor.child.job;
+	supervisor_init(&supervisor, options, log);
+	while (supervisor_turn(&supervisor))
+		continue;
+	return supervisor.exit_status;
+}
+
+int main(int argc, char **argv, char **envp)
+{
+	(void)argc;
+	signal_mask inherited = signals_block();
+	struct options options;
+	struct log log;
+	char reason[1024];
+	struct text why = TEXT_IN(reason);
+	int parsed = options_parse(&options, argv, envp, &why);
+	log_init(&log, options.log_level);
+	if (parsed < 0) {
+		log_line(&log, LOG_ERROR, "%s", reason);
+		return EXIT_LULL_FAILED;
+	}
+	switch (options.request) {
+	case REQUEST_RUN:
+		return run(&options, &log, envp, inherited);
+	case REQUEST_EXPLAIN:
+		warn_of_strays(&log, envp);
+		return help_explain(&options) < 0 ? EXIT_LULL_FAILED : 0;
+	case REQUEST_HELP:
+		return help_print() < 0 ? EXIT_LULL_FAILED : 0;
+	case REQUEST_VERSION:
+		return help_print_version() < 0 ? EXIT_LULL_FAILED : 0;
+	}
+	return EXIT_LULL_FAILED;
+}

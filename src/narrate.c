@@ -1,0 +1,151 @@
+/*
+ * Owns the words of a stop. Never signals, never decides.
+ */
+#include "narrate.h"
+
+#include "leftovers.h"
+#include "text.h"
+
+/* Who sent it: sigaction(2), si_code. */
+static void add_sender(struct text *text, const siginfo_t *info)
+{
+	struct process sender;
+	if (info->si_code > 0) {
+		text_add(text, "from the kernel");
+		return;
+	}
+	if (info->si_pid == 0) {
+		text_add(text, "from outside");
+		return;
+	}
+	process_name(info->si_pid, &sender);
+	text_add(text, sender.name[0] != '\0' ? "from %d (%s)" : "from %d", (int)info->si_pid, sender.name);
+}
+
+static int step_signal(const struct lifecycle *lifecycle, int step)
+{
+	int signo = lifecycle->policy->plan.steps[step].signo;
+	return signo == PLAN_STOP_SIGNAL ? lifecycle->stop_signal : signo;
+}
+
+static void add_first_step(struct text *text, const struct lifecycle *lifecycle, int signo)
+{
+	char name[SIGNAL_NAME_SIZE];
+	char time[TEXT_TIME_SIZE];
+	int64_t wait_ms = lifecycle->policy->plan.steps[0].wait_ms;
+	int sent = step_signal(lifecycle, 0);
+	if (sent == 0)
+		text_add(text, "passing nothing on");
+	else if (sent == signo)
+		text_add(text, "passing it on");
+	else
+		text_add(text, "sending %s", signal_name(sent, name));
+	text_add(text, "%s%s", wait_ms > 0 ? " in " : " now", wait_ms > 0 ? text_time(wait_ms, time) : "");
+}
+
+static void add_later_steps(struct text *text, const struct lifecycle *lifecycle)
+{
+	char name[SIGNAL_NAME_SIZE];
+	char time[TEXT_TIME_SIZE];
+	const struct plan *plan = &lifecycle->policy->plan;
+	int64_t at_ms = plan->steps[0].wait_ms;
+	for (int i = 1; i < plan->count; i++) {
+		int sent = step_signal(lifecycle, i);
+		at_ms += plan->steps[i].wait_ms;
+		if (sent != 0)
+			text_add(text, ", %s at %s", signal_name(sent, name), text_time(at_ms, time));
+	}
+	if (plan_kill_ms(plan) == TIME_NEVER)
+		text_add(text, ", no SIGKILL");
+}
+
+void narrate_stop(struct log *log, const struct lifecycle *lifecycle, const siginfo_t *info, bool had_it,
+                  int64_t now_ms)
+{
+	char bytes[1024];
+	char name[SIGNAL_NAME_SIZE];
+	char time[TEXT_TIME_SIZE];
+	struct text text = TEXT_IN(bytes);
+	if (log->level < LOG_NOTICE)
+		return;
+	text_add(&text, "stop: %s ", signal_name(info->si_signo, name));
+	add_sender(&text, info);
+	if (lifecycle->phase == PHASE_LINGER) {
+		text_add(&text, "; the app has ended, SIGKILL to what it left behind in %s",
+		         text_time(lifecycle->kill_ms - now_ms, time));
+	} else {
+		text_add(&text, "; ");
+		if (had_it)
+			text_add(&text, "the app has it from the terminal");
+		else
+			add_first_step(&text, lifecycle, info->si_signo);
+		add_later_steps(&text, lifecycle);
+	}
+	log_line(log, LOG_NOTICE, "%s", bytes);
+}
+
+void narrate_skipped(struct log *log, int signo)
+{
+	char name[SIGNAL_NAME_SIZE];
+	const char *word = signal_name(signo, name);
+	log_line(log, LOG_WARNING,
+	         "%s from outside was passed on at once, without the delay; if it is the stop signal of this image, "
+	         "write --stop-on TERM,%s or LULL_STOP_ON=TERM,%s",
+	         word, word + 3, word + 3);
+}
+
+void narrate_running(struct log *log, const struct lifecycle *lifecycle, int64_t now_ms)
+{
+	char bytes[2048];
+	char time[TEXT_TIME_SIZE];
+	struct text text = TEXT_IN(bytes);
+	if (log->level >= LOG_WARNING && leftovers_describe(LEFTOVERS_DESCENDANTS, &text) > 0)
+		log_line(log, LOG_WARNING, "still running %s after the signal was passed on: %s",
+		         text_time(now_ms - lifecycle->passed_on_ms, time), bytes);
+}
+
+int narrate_killing(struct log *log, const struct lifecycle *lifecycle, bool init, int64_t now_ms)
+{
+	char bytes[2048];
+	char time[TEXT_TIME_SIZE];
+	struct text text = TEXT_IN(bytes);
+	if (log->level < LOG_WARNING)
+		return 0;
+	int count = leftovers_describe(init ? LEFTOVERS_EVERYBODY : LEFTOVERS_DESCENDANTS, &text);
+	if (count == 0)
+		return 0;
+	if (lifecycle->passed_on_ms != TIME_NEVER)
+		log_line(log, LOG_WARNING, "SIGKILL %s after the signal was passed on, to: %s",
+		         text_time(now_ms - lifecycle->passed_on_ms, time), bytes);
+	else if (lifecycle->lingers_ms != TIME_NEVER)
+		log_line(log, LOG_WARNING, "SIGKILL %s after the app had ended, to: %s",
+		         text_time(now_ms - lifecycle->lingers_ms, time), bytes);
+	else
+		log_line(log, LOG_WARNING, "SIGKILL, with no signal before it, to: %s", bytes);
+	return count;
+}
+
+static void add_end(struct text *text, const struct reaped *app)
+{
+	char name[SIGNAL_NAME_SIZE];
+	if (app->kind != REAPED_APP)
+		text_add(text, "app has not ended");
+	else if (app->by_signal)
+		text_add(text, "app ended by %s", signal_name(app->status - 128, name));
+	else
+		text_add(text, "app exited %d", app->status);
+}
+
+void narrate_stopped(struct log *log, const struct lifecycle *lifecycle, const struct reaped *app, int killed,
+                     int64_t now_ms)
+{
+	char bytes[128];
+	char time[TEXT_TIME_SIZE];
+	struct text end = TEXT_IN(bytes);
+	add_end(&end, app);
+	if (killed > 0)
+		text_add(&end, ", %d killed", killed);
+	else
+		text_add(&end, ", nothing killed");
+	log_line(log, LOG_NOTICE, "stopped in %s: %s", text_time(now_ms - lifecycle->stop_begun_ms, time), bytes);
+}

@@ -1,0 +1,28 @@
+/*
+ * The lines that tell a person about a stop.
+ */
+#ifndef LULL_NARRATE_H
+#define LULL_NARRATE_H
+
+#include "child.h"
+#include "lifecycle.h"
+#include "log.h"
+
+/* A stop has begun with the signal in `info`, which the app has already if had_it. */
+void narrate_stop(struct log *log, const struct lifecycle *lifecycle, const siginfo_t *info, bool had_it,
+                  int64_t now_ms);
+
+/* `signo` did not begin a stop, and perhaps should have. */
+void narrate_skipped(struct log *log, int signo);
+
+/* What still runs a while after the stop signal was passed on. */
+void narrate_running(struct log *log, const struct lifecycle *lifecycle, int64_t now_ms);
+
+/* What is about to be killed. Returns how many processes that is. */
+int narrate_killing(struct log *log, const struct lifecycle *lifecycle, bool init, int64_t now_ms);
+
+/* The stop is over; `app` is how the app ended, kind REAPED_NOTHING when it has not. */
+void narrate_stopped(struct log *log, const struct lifecycle *lifecycle, const struct reaped *app, int killed,
+                     int64_t now_ms);
+
+#endif

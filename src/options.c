@@ -1,0 +1,566 @@
+/*
+ * Owns argv and the environment. Never prints, never exits, never calls getenv.
+ */
+#include "options.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "signals.h"
+#include "values.h"
+
+enum source { SOURCE_VARIABLE, SOURCE_FLAG, SOURCES };
+
+/* What one source says of the stop; the words are NULL where it says nothing. */
+struct timing {
+	const char *delay;
+	const char *timeout;
+	const char *grace;
+	const char *plan;
+	int64_t delay_ms;
+	int64_t timeout_ms;
+	int64_t grace_ms;
+	struct plan steps;
+};
+
+struct parser {
+	struct options *options;
+	struct text *why;
+	enum source source;
+	struct timing timing[SOURCES];
+	/* Lists that this source has begun; the first word of a source replaces what was there before. */
+	bool stop_on_begun;
+	bool rewrite_begun;
+	bool success_begun;
+};
+
+struct option {
+	struct option_line line;
+	int (*set)(struct parser *parser, const char *value);
+};
+
+/* --- Setters: the value is checked and kept, or what would be right is added to `why` ---------------------------- */
+
+static int refuse(struct parser *parser, const char *right)
+{
+	text_add(parser->why, "%s", right);
+	return -1;
+}
+
+static int refuse_in_list(struct parser *parser, const char *bad, const char *right)
+{
+	text_add(parser->why, "\"%.*s\" %s", (int)strcspn(bad, ","), bad, right);
+	return -1;
+}
+
+static int set_time(struct parser *parser, const char *value, int64_t *time_ms)
+{
+	*time_ms = time_parse(value, strlen(value));
+	return *time_ms >= 0 ? 0 : refuse(parser, "not a time; write it like 5, 250ms, 1.5s, 2m, 1h or 1m30s");
+}
+
+static int set_switch(struct parser *parser, const char *value, bool *on)
+{
+	int parsed = boolean_parse(value);
+	*on = parsed > 0;
+	return parsed >= 0 ? 0 : refuse(parser, "neither on nor off; write 1, 0, true, false, yes, no, on or off");
+}
+
+static int set_delay(struct parser *parser, const char *value)
+{
+	struct timing *timing = &parser->timing[parser->source];
+	timing->delay = value;
+	return set_time(parser, value, &timing->delay_ms);
+}
+
+static int set_timeout(struct parser *parser, const char *value)
+{
+	struct timing *timing = &parser->timing[parser->source];
+	timing->timeout = value;
+	timing->timeout_ms = TIME_NEVER;
+	if (strcmp(value, "never") == 0)
+		return 0;
+	if (set_time(parser, value, &timing->timeout_ms) < 0)
+		return refuse(parser, ", or never");
+	return timing->timeout_ms > 0 ? 0 : refuse(parser, "0 could mean at once or never; write 1ms or never");
+}
+
+static int set_grace(struct parser *parser, const char *value)
+{
+	struct timing *timing = &parser->timing[parser->source];
+	timing->grace = value;
+	if (set_time(parser, value, &timing->grace_ms) < 0)
+		return -1;
+	return timing->grace_ms > 1000 ? 0 : refuse(parser, "SIGKILL comes 1 s before it is over; write more than 1s");
+}
+
+static int set_plan(struct parser *parser, const char *value)
+{
+	struct timing *timing = &parser->timing[parser->source];
+	timing->plan = value;
+	return plan_parse(&timing->steps, value, parser->why);
+}
+
+static int set_stop_on(struct parser *parser, const char *value)
+{
+	const char *bad;
+	if (!parser->stop_on_begun)
+		parser->options->policy.stop_on = 0;
+	parser->stop_on_begun = true;
+	if (signals_parse(value, &parser->options->policy.stop_on, &bad) == 0)
+		return 0;
+	return refuse_in_list(parser, bad, "is not a signal that can be caught; write names or numbers like TERM,QUIT");
+}
+
+static int set_linger(struct parser *parser, const char *value)
+{
+	return set_time(parser, value, &parser->options->policy.linger_ms);
+}
+
+static void rewrite_nothing(uint8_t table[LIFECYCLE_SIGNALS])
+{
+	for (int signo = 0; signo < LIFECYCLE_SIGNALS; signo++)
+		table[signo] = (uint8_t)signo;
+}
+
+static int set_rewrite(struct parser *parser, const char *value)
+{
+	const char *bad;
+	if (!parser->rewrite_begun)
+		rewrite_nothing(parser->options->policy.rewrite);
+	parser->rewrite_begun = true;
+	if (rewrite_parse(value, parser->options->policy.rewrite, &bad) == 0)
+		return 0;
+	return refuse_in_list(parser, bad, "is no pair of signals; write FROM:TO like TERM:QUIT, or FROM:0 to drop it");
+}
+
+static int set_group(struct parser *parser, const char *value)
+{
+	return set_switch(parser, value, &parser->options->policy.group);
+}
+
+static int set_parent_death(struct parser *parser, const char *value)
+{
+	int signo = signal_parse(value, strlen(value));
+	parser->options->parent_death = signo;
+	return signo > 0 ? 0 : refuse(parser, "not a signal; write a name or a number like TERM");
+}
+
+static int set_success_exit(struct parser *parser, const char *value)
+{
+	const char *bad;
+	uint64_t *codes = parser->options->policy.success_exit;
+	if (!parser->success_begun)
+		memset(codes, 0, sizeof parser->options->policy.success_exit);
+	parser->success_begun = true;
+	if (codes_parse(value, codes, &bad) == 0)
+		return 0;
+	return refuse_in_list(parser, bad, "is not an exit code; write numbers from 0 to 255 like 143");
+}
+
+static int set_stopped_ok(struct parser *parser, const char *value)
+{
+	return set_switch(parser, value, &parser->options->policy.stopped_ok);
+}
+
+/* Of verbose and quiet the last word counts; switching one off leaves the other as it is. */
+static int set_level(struct parser *parser, const char *value, enum log_level level)
+{
+	bool on;
+	if (set_switch(parser, value, &on) < 0)
+		return -1;
+	if (on)
+		parser->options->log_level = level;
+	else if (parser->options->log_level == level)
+		parser->options->log_level = LOG_NOTICE;
+	return 0;
+}
+
+static int set_verbose(struct parser *parser, const char *value)
+{
+	return set_level(parser, value, LOG_VERBOSE);
+}
+
+static int set_quiet(struct parser *parser, const char *value)
+{
+	return set_level(parser, value, LOG_ERROR);
+}
+
+static int set_warn_reap(struct parser *parser, const char *value)
+{
+	return set_switch(parser, value, &parser->options->warn_reap);
+}
+
+/* tini's subreaper and dumb-init's single-child: lull does both by itself. */
+static int set_accepted(struct parser *parser, const char *value)
+{
+	bool ignored;
+	return set_switch(parser, value, &ignored);
+}
+
+static int set_request(struct parser *parser, const char *value, enum request request)
+{
+	bool on;
+	if (set_switch(parser, value, &on) < 0)
+		return -1;
+	if (on && parser->options->request < request)
+		parser->options->request = request;
+	return 0;
+}
+
+static int set_explain(struct parser *parser, const char *value)
+{
+	return set_request(parser, value, REQUEST_EXPLAIN);
+}
+
+static int set_help(struct parser *parser, const char *value)
+{
+	return set_request(parser, value, REQUEST_HELP);
+}
+
+static int set_version(struct parser *parser, const char *value)
+{
+	return set_request(parser, value, REQUEST_VERSION);
+}
+
+static const struct option OPTIONS[] = {
+	{{'d', "delay", "LULL_DELAY", "TIME", "wait this long before the stop signal is passed on [0]"}, set_delay},
+	{{'t', "timeout", "LULL_TIMEOUT", "TIME", "then SIGKILL after this long, or never [90s]"}, set_timeout},
+	{{0, "grace", "LULL_GRACE", "TIME", "the orchestrator's grace period: SIGKILL 1 s before its end"}, set_grace},
+	{{0, "plan", "LULL_PLAN", "PLAN", "the whole stop, like 5s/TERM/20s/QUIT/2s/KILL"}, set_plan},
+	{{0, "stop-on", "LULL_STOP_ON", "SIG[,SIG]...", "the signals that begin the stop [TERM]"}, set_stop_on},
+	{{'l', "linger", "LULL_LINGER", "TIME", "how long what the app leaves behind may take [5s]"}, set_linger},
+	{{'r', "rewrite", "LULL_REWRITE", "FROM:TO[,...]", "pass TO on instead of FROM; 0 drops it"}, set_rewrite},
+	{{'g', "group", "LULL_GROUP", NULL, "pass signals to the app's process group"}, set_group},
+	{{'p', "parent-death", "LULL_PARENT_DEATH", "SIG", "the signal lull gets when its parent dies"},
+         set_parent_death},
+	{{'e', "success-exit", "LULL_SUCCESS_EXIT", "CODE[,...]", "exit 0 when the app exits CODE"}, set_success_exit},
+	{{0, "stopped-ok", "LULL_STOPPED_OK", NULL, "exit 0 when the app ended by the plan's signal"}, set_stopped_ok},
+	{{'v', "verbose", "LULL_VERBOSE", NULL, "say every signal and every process reaped"}, set_verbose},
+	{{'q', "quiet", "LULL_QUIET", NULL, "say errors only"}, set_quiet},
+	{{'w', "warn-reap", "LULL_WARN_REAP", NULL, "a warning for each orphan reaped"}, set_warn_reap},
+	{{0, "explain", NULL, NULL, "print the stop that all this amounts to, start nothing"}, set_explain},
+	{{'h', "help", NULL, NULL, "print this"}, set_help},
+	{{'V', "version", NULL, NULL, "print the version"}, set_version},
+	{{'s', NULL, NULL, NULL, NULL}, set_accepted},
+	{{'c', NULL, NULL, NULL, NULL}, set_accepted},
+};
+
+enum { OPTIONS_COUNT = sizeof OPTIONS / sizeof OPTIONS[0] };
+
+bool options_line(size_t index, struct option_line *line)
+{
+	if (index >= OPTIONS_COUNT || OPTIONS[index].line.name == NULL)
+		return false;
+	*line = OPTIONS[index].line;
+	return true;
+}
+
+/* --- The environment -------------------------------------------------------------------------------------------- */
+
+static const char PREFIX[] = "LULL_";
+
+/* The option whose variable stands before the '=' of this entry, or NULL. */
+static const struct option *find_variable(const char *entry)
+{
+	size_t length = strcspn(entry, "=");
+	for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+		const char *name = OPTIONS[i].line.variable;
+		if (name != NULL && strlen(name) == length && memcmp(name, entry, length) == 0)
+			return &OPTIONS[i];
+	}
+	return NULL;
+}
+
+static bool is_ours(const char *entry)
+{
+	return strncmp(entry, PREFIX, sizeof PREFIX - 1) == 0;
+}
+
+static int apply_variables(struct parser *parser, char **envp)
+{
+	parser->source = SOURCE_VARIABLE;
+	for (; *envp != NULL; envp++) {
+		const struct option *option = is_ours(*envp) ? find_variable(*envp) : NULL;
+		const char *value = *envp + strcspn(*envp, "=");
+		if (option == NULL || value[0] == '\0' || value[1] == '\0')
+			continue;
+		text_add(parser->why, "%s \"%s\": ", option->line.variable, value + 1);
+		if (option->set(parser, value + 1) < 0)
+			return -1;
+		parser->why->length = 0;
+	}
+	return 0;
+}
+
+void options_scrub(char **envp)
+{
+	char **kept = envp;
+	for (; *envp != NULL; envp++)
+		if (!is_ours(*envp) || find_variable(*envp) == NULL)
+			*kept++ = *envp;
+	*kept = NULL;
+}
+
+/* What Kubernetes sets for a Service whose name begins with "lull". */
+static bool is_of_a_service(const char *name)
+{
+	const char *last = strrchr(name, '_');
+	return strstr(name, "_SERVICE_") != NULL || strstr(name, "_PORT_") != NULL || strcmp(last, "_PORT") == 0;
+}
+
+static const char *nearest_variable(const char *name)
+{
+	const char *nearest = "";
+	unsigned least = ~0U;
+	for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+		const char *variable = OPTIONS[i].line.variable;
+		unsigned distance = variable != NULL ? text_distance(name, variable) : ~0U;
+		if (distance < least) {
+			least = distance;
+			nearest = variable;
+		}
+	}
+	return nearest;
+}
+
+const char *options_next_stray(char **envp, size_t *at, const char **nearest)
+{
+	while (envp[*at] != NULL) {
+		const char *entry = envp[(*at)++];
+		if (!is_ours(entry) || find_variable(entry) != NULL)
+			continue;
+		char bytes[128];
+		struct text name = TEXT_IN(bytes);
+		text_add(&name, "%.*s", (int)strcspn(entry, "="), entry);
+		if (is_of_a_service(bytes))
+			continue;
+		*nearest = nearest_variable(bytes);
+		return entry;
+	}
+	return NULL;
+}
+
+/* --- The command line ------------------------------------------------------------------------------------------- */
+
+static const struct option *find_letter(char letter)
+{
+	for (size_t i = 0; i < OPTIONS_COUNT; i++)
+		if (OPTIONS[i].line.letter == letter)
+			return &OPTIONS[i];
+	return NULL;
+}
+
+static const struct option *find_name(const char *name, size_t length)
+{
+	for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+		const char *known = OPTIONS[i].line.name;
+		if (known != NULL && strlen(known) == length && memcmp(known, name, length) == 0)
+			return &OPTIONS[i];
+	}
+	return NULL;
+}
+
+static int refuse_unknown_name(struct parser *parser, const char *name, size_t length)
+{
+	char bytes[64];
+	struct text word = TEXT_IN(bytes);
+	text_add(&word, "%.*s", (int)length, name);
+	text_add(parser->why, "--%s: no such option", bytes);
+	for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+		const char *known = OPTIONS[i].line.name;
+		if (known != NULL && text_distance(bytes, known) <= 2) {
+			text_add(parser->why, "; did you mean --%s?", known);
+			return -1;
+		}
+	}
+	return refuse(parser, "; see lull --help");
+}
+
+static int apply(struct parser *parser, const struct option *option, const char *value)
+{
+	if (option->set(parser, value) < 0)
+		return -1;
+	parser->why->length = 0;
+	return 0;
+}
+
+/* "--name", "--name=value" or "--name value". Returns how many words it took, or -1. */
+static int apply_long(struct parser *parser, char **words)
+{
+	const char *name = words[0] + 2;
+	size_t length = strcspn(name, "=");
+	const struct option *option = find_name(name, length);
+	if (option == NULL)
+		return refuse_unknown_name(parser, name, length);
+	const char *value = name[length] == '=' ? name + length + 1 : NULL;
+	bool takes_next = value == NULL && option->line.argument != NULL;
+	if (takes_next)
+		value = words[1];
+	text_add(parser->why, "--%s", option->line.name);
+	if (takes_next && value == NULL)
+		return refuse(parser, ": a value is missing");
+	if (value != NULL)
+		text_add(parser->why, " \"%s\"", value);
+	text_add(parser->why, ": ");
+	if (apply(parser, option, value != NULL ? value : "1") < 0)
+		return -1;
+	return takes_next ? 2 : 1;
+}
+
+/* "-d5", "-d 5", "-gv": letters in a row. Returns how many words it took, or -1. */
+static int apply_letters(struct parser *parser, char **words)
+{
+	for (const char *at = words[0] + 1; *at != '\0'; at++) {
+		const struct option *option = find_letter(*at);
+		text_add(parser->why, "-%c", *at);
+		if (option == NULL)
+			return refuse(parser, ": no such option; see lull --help");
+		if (option->line.argument == NULL) {
+			if (apply(parser, option, "1") < 0)
+				return -1;
+			continue;
+		}
+		const char *value = at[1] != '\0' ? at + 1 : words[1];
+		if (value == NULL)
+			return refuse(parser, ": a value is missing");
+		text_add(parser->why, " \"%s\": ", value);
+		if (apply(parser, option, value) < 0)
+			return -1;
+		return at[1] != '\0' ? 1 : 2;
+	}
+	return 1;
+}
+
+/* Stops at the first word that is no option, and behind "--". */
+static int apply_flags(struct parser *parser, char **words)
+{
+	parser->source = SOURCE_FLAG;
+	parser->stop_on_begun = parser->rewrite_begun = parser->success_begun = false;
+	while (*words != NULL && (*words)[0] == '-' && (*words)[1] != '\0') {
+		if (strcmp(*words, "--") == 0) {
+			words++;
+			break;
+		}
+		int taken = (*words)[1] == '-' ? apply_long(parser, words) : apply_letters(parser, words);
+		if (taken < 0)
+			return -1;
+		words += taken;
+	}
+	parser->options->command = words;
+	return 0;
+}
+
+/* --- What it amounts to ------------------------------------------------------------------------------------------ */
+
+static const char *name_of(enum source source, const char *flag, const char *variable)
+{
+	return source == SOURCE_FLAG ? flag : variable;
+}
+
+/* One source must not say the same thing in two ways. */
+static int refuse_both(struct parser *parser, enum source source)
+{
+	const struct timing *timing = &parser->timing[source];
+	const char *plan = name_of(source, "--plan", "LULL_PLAN");
+	const char *grace = name_of(source, "--grace", "LULL_GRACE");
+	const struct {
+		const char *name;
+		const char *value;
+	} parts[] = {
+		{name_of(source, "--delay", "LULL_DELAY"), timing->delay},
+		{name_of(source, "--timeout", "LULL_TIMEOUT"), timing->timeout},
+		{grace, timing->grace},
+	};
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+		if (timing->plan == NULL || parts[i].value == NULL)
+			continue;
+		text_add(parser->why, "%s \"%s\" with %s \"%s\": ", plan, timing->plan, parts[i].name, parts[i].value);
+		return refuse(parser, "a plan says the whole stop; write one or the other");
+	}
+	if (timing->grace == NULL || timing->timeout == NULL)
+		return 0;
+	text_add(parser->why, "%s \"%s\" with %s \"%s\": ", grace, timing->grace, parts[1].name, timing->timeout);
+	return refuse(parser, "both say when SIGKILL comes; write one or the other");
+}
+
+static int plan_from_grace(struct parser *parser, enum source of_grace, enum source of_delay)
+{
+	enum { BEFORE_END_MS = 1000, APP_NEEDS_MS = 2000 };
+	const struct timing *grace = &parser->timing[of_grace];
+	const struct timing *delay = &parser->timing[of_delay];
+	int64_t delay_ms = delay->delay != NULL ? delay->delay_ms : 0;
+	int64_t left_ms = grace->grace_ms - BEFORE_END_MS - delay_ms;
+	if (delay_ms > 0 && left_ms < APP_NEEDS_MS) {
+		char buffer[TEXT_TIME_SIZE];
+		int64_t longest_ms = grace->grace_ms - BEFORE_END_MS - APP_NEEDS_MS;
+		text_add(parser->why, "%s \"%s\" with %s \"%s\": leaves the app less than 2 s before SIGKILL; ",
+		         name_of(of_delay, "--delay", "LULL_DELAY"), delay->delay,
+		         name_of(of_grace, "--grace", "LULL_GRACE"), grace->grace);
+		if (longest_ms < 0)
+			return refuse(parser, "this grace period has no room for a delay");
+		text_add(parser->why, "write a delay of at most %s", text_time(longest_ms, buffer));
+		return -1;
+	}
+	plan_from_timeout(&parser->options->policy.plan, delay_ms, left_ms);
+	parser->options->policy.plan.fixed = true;
+	parser->options->grace_ms = grace->grace_ms;
+	return 0;
+}
+
+/* A flag beats the variables it stands for: a plan those of delay, timeout and grace, and each of these that of a plan.
+ */
+static int resolve_plan(struct parser *parser)
+{
+	enum { DEFAULT_TIMEOUT_MS = 90000 };
+	const struct timing *flags = &parser->timing[SOURCE_FLAG];
+	const struct timing *variables = &parser->timing[SOURCE_VARIABLE];
+	struct plan *plan = &parser->options->policy.plan;
+	if (refuse_both(parser, SOURCE_FLAG) < 0 || refuse_both(parser, SOURCE_VARIABLE) < 0)
+		return -1;
+	bool parts = flags->delay != NULL || flags->timeout != NULL || flags->grace != NULL;
+	if (flags->plan != NULL || (variables->plan != NULL && !parts)) {
+		*plan = flags->plan != NULL ? flags->steps : variables->steps;
+		return 0;
+	}
+	enum source of_delay = flags->delay != NULL ? SOURCE_FLAG : SOURCE_VARIABLE;
+	bool flags_say = flags->grace != NULL || flags->timeout != NULL;
+	enum source of_kill = flags_say ? SOURCE_FLAG : SOURCE_VARIABLE;
+	const struct timing *kill = &parser->timing[of_kill];
+	if (kill->grace != NULL)
+		return plan_from_grace(parser, of_kill, of_delay);
+	const struct timing *delay = &parser->timing[of_delay];
+	plan_from_timeout(plan, delay->delay != NULL ? delay->delay_ms : 0,
+	                  kill->timeout != NULL ? kill->timeout_ms : DEFAULT_TIMEOUT_MS);
+	return 0;
+}
+
+static void set_defaults(struct options *options)
+{
+	enum { DEFAULT_LINGER_MS = 5000 };
+	*options = (struct options){.request = REQUEST_RUN, .log_level = LOG_NOTICE, .grace_ms = -1};
+	options->policy.stop_on = SIGNAL_BIT(SIGTERM);
+	options->policy.linger_ms = DEFAULT_LINGER_MS;
+	rewrite_nothing(options->policy.rewrite);
+}
+
+/* Flags are read even when a variable was bad: --help must work then, of all times. */
+int options_parse(struct options *options, char **argv, char **envp, struct text *why)
+{
+	struct parser parser = {.options = options, .why = why};
+	set_defaults(options);
+	int variables = apply_variables(&parser, envp);
+	char bytes[256];
+	struct text unsaid = TEXT_IN(bytes);
+	if (variables < 0)
+		parser.why = &unsaid;
+	int flags = apply_flags(&parser, argv[0] != NULL ? argv + 1 : argv);
+	if (options->request == REQUEST_HELP || options->request == REQUEST_VERSION)
+		return 0;
+	if (variables < 0 || flags < 0 || resolve_plan(&parser) < 0)
+		return -1;
+	if (options->request == REQUEST_RUN && *options->command == NULL)
+		return refuse(&parser,
+		              "no command to run; write lull [OPTION]... [--] COMMAND [ARG]..., or see lull --help");
+	return 0;
+}

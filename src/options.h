@@ -1,0 +1,56 @@
+/*
+ * The command line and the environment, as data: one table of options, one setter for each flag and its variable.
+ */
+#ifndef LULL_OPTIONS_H
+#define LULL_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lifecycle.h"
+#include "log.h"
+#include "text.h"
+
+enum request {
+	REQUEST_RUN,     /* start the command */
+	REQUEST_EXPLAIN, /* print what a stop would be */
+	REQUEST_HELP,
+	REQUEST_VERSION,
+};
+
+struct options {
+	enum request request;
+	struct policy policy;
+	enum log_level log_level;
+	bool warn_reap;   /* a warning for each orphan reaped */
+	int parent_death; /* the signal lull gets when its parent dies; 0: none */
+	int64_t grace_ms; /* what the plan was made from, for --explain; -1: not from a grace period */
+	char **command;   /* with its arguments; part of argv */
+};
+
+/*
+ * Reads environ-like `envp`, then argv, which beats it. Returns 0, or -1 with one line in `why` that names the flag or
+ * variable, the value and what would be right.
+ */
+int options_parse(struct options *options, char **argv, char **envp, struct text *why);
+
+/*
+ * Looks through envp from *at for a variable that begins with LULL_ and is none of ours. Returns it, with the name of
+ * the nearest that is in *nearest and *at behind it; NULL when there is none left.
+ */
+const char *options_next_stray(char **envp, size_t *at, const char **nearest);
+
+/* Takes our own variables out of envp, in place. */
+void options_scrub(char **envp);
+
+/* The table, for --help. Returns false behind the last line. */
+struct option_line {
+	char letter;          /* '\0': none */
+	const char *name;     /* without the dashes */
+	const char *variable; /* NULL: none */
+	const char *argument; /* NULL: a switch */
+	const char *meaning;
+};
+bool options_line(size_t index, struct option_line *line);
+
+#endif

@@ -1,0 +1,127 @@
+/*
+ * Owns the signal mask, the wait, and the names. Never knows what a signal means to the app.
+ */
+#include "signals.h"
+
+#include <string.h>
+#include <strings.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "plan.h"
+#include "text.h"
+
+/* Where time_t outgrew the first version of a call, the C library's struct timespec is that of the second. */
+#ifdef SYS_rt_sigtimedwait_time64
+enum { CALL_SIGTIMEDWAIT = SYS_rt_sigtimedwait_time64, CALL_CLOCK_GETTIME = SYS_clock_gettime64 };
+#else
+enum { CALL_SIGTIMEDWAIT = SYS_rt_sigtimedwait, CALL_CLOCK_GETTIME = SYS_clock_gettime };
+#endif
+
+static const char NAMES[][8] = {
+	[SIGHUP] = "HUP",   [SIGINT] = "INT",   [SIGQUIT] = "QUIT",   [SIGILL] = "ILL",       [SIGTRAP] = "TRAP",
+	[SIGABRT] = "ABRT", [SIGBUS] = "BUS",   [SIGFPE] = "FPE",     [SIGKILL] = "KILL",     [SIGUSR1] = "USR1",
+	[SIGSEGV] = "SEGV", [SIGUSR2] = "USR2", [SIGPIPE] = "PIPE",   [SIGALRM] = "ALRM",     [SIGTERM] = "TERM",
+	[SIGCHLD] = "CHLD", [SIGCONT] = "CONT", [SIGSTOP] = "STOP",   [SIGTSTP] = "TSTP",     [SIGTTIN] = "TTIN",
+	[SIGTTOU] = "TTOU", [SIGURG] = "URG",   [SIGXCPU] = "XCPU",   [SIGXFSZ] = "XFSZ",     [SIGVTALRM] = "VTALRM",
+	[SIGPROF] = "PROF", [SIGIO] = "IO",     [SIGWINCH] = "WINCH", [SIGSTKFLT] = "STKFLT", [SIGPWR] = "PWR",
+	[SIGSYS] = "SYS",
+};
+
+enum { NAMES_COUNT = sizeof NAMES / sizeof NAMES[0] };
+
+static const struct {
+	char name[5];
+	int signo;
+} ALIASES[] = {{"IOT", SIGABRT}, {"CLD", SIGCHLD}, {"POLL", SIGIO}};
+
+signal_mask signals_block(void)
+{
+	const signal_mask all = ~(signal_mask)0;
+	signal_mask before = 0;
+	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
+	return before;
+}
+
+void signals_restore(signal_mask mask)
+{
+	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
+}
+
+int64_t signals_now_ms(void)
+{
+	struct timespec now = {0};
+	(void)syscall(CALL_CLOCK_GETTIME, CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int signals_wait(siginfo_t *info, int64_t deadline_ms)
+{
+	const signal_mask all = ~(signal_mask)0;
+	struct timespec wait = {0};
+	struct timespec *limit = NULL;
+	if (deadline_ms != TIME_NEVER) {
+		int64_t left_ms = deadline_ms - signals_now_ms();
+		if (left_ms > 0)
+			wait = (struct timespec){.tv_sec = left_ms / 1000, .tv_nsec = left_ms % 1000 * 1000000};
+		limit = &wait;
+	}
+	long signo = syscall(CALL_SIGTIMEDWAIT, &all, info, limit, sizeof all);
+	return signo > 0 ? (int)signo : 0;
+}
+
+static int parse_realtime(const char *word, size_t length)
+{
+	if (length < 5 || (strncasecmp(word, "RTMIN", 5) != 0 && strncasecmp(word, "RTMAX", 5) != 0))
+		return -1;
+	bool from_min = strncasecmp(word, "RTMIN", 5) == 0;
+	int base = from_min ? SIGNALS_RTMIN : SIGNALS_MAX;
+	if (length == 5)
+		return base;
+	if (word[5] != (from_min ? '+' : '-'))
+		return -1;
+	int64_t offset = text_number(word + 6, length - 6, SIGNALS_MAX - SIGNALS_RTMIN);
+	if (offset < 0)
+		return -1;
+	return from_min ? base + (int)offset : base - (int)offset;
+}
+
+static bool same(const char *word, size_t length, const char *name)
+{
+	return strlen(name) == length && strncasecmp(word, name, length) == 0;
+}
+
+int signal_parse(const char *word, size_t length)
+{
+	int64_t number = text_number(word, length, SIGNALS_MAX);
+	if (number >= 0)
+		return number > 0 ? (int)number : -1;
+	if (length > 3 && strncasecmp(word, "SIG", 3) == 0) {
+		word += 3;
+		length -= 3;
+	}
+	for (int signo = 1; signo < NAMES_COUNT; signo++)
+		if (NAMES[signo][0] != '\0' && same(word, length, NAMES[signo]))
+			return signo;
+	for (size_t i = 0; i < sizeof ALIASES / sizeof ALIASES[0]; i++)
+		if (same(word, length, ALIASES[i].name))
+			return ALIASES[i].signo;
+	return parse_realtime(word, length);
+}
+
+const char *signal_name(int signo, char buffer[SIGNAL_NAME_SIZE])
+{
+	struct text text = text_in(buffer, SIGNAL_NAME_SIZE);
+	if (signo > 0 && signo < NAMES_COUNT && NAMES[signo][0] != '\0')
+		text_add(&text, "SIG%s", NAMES[signo]);
+	else if (signo == SIGNALS_RTMIN)
+		text_add(&text, "SIGRTMIN");
+	else if (signo == SIGNALS_MAX)
+		text_add(&text, "SIGRTMAX");
+	else if (signo > SIGNALS_RTMIN && signo < SIGNALS_MAX)
+		text_add(&text, "SIGRTMIN+%d", signo - SIGNALS_RTMIN);
+	else
+		text_add(&text, "signal %d", signo);
+	return buffer;
+}

@@ -1,0 +1,252 @@
+/*
+ * Owns the translation between kernel and lifecycle. Never decides: what is done when is the lifecycle's.
+ */
+#include "supervisor.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "leftovers.h"
+#include "narrate.h"
+#include "signals.h"
+
+/* Children reaped before the clock is looked at again: a storm of them puts no deadline off. */
+enum { REAP_BATCH = 512 };
+
+void supervisor_init(struct supervisor *supervisor, const struct options *options, struct log *log)
+{
+	supervisor->options = options;
+	supervisor->log = log;
+	supervisor->app = (struct reaped){.kind = REAPED_NOTHING};
+	supervisor->self = getpid();
+	supervisor->killed = 0;
+	supervisor->reap_again = false;
+	supervisor->exit_status = 0;
+	lifecycle_init(&supervisor->lifecycle, &options->policy);
+}
+
+/* --- What is to be done ------------------------------------------------------------------------------------------ */
+
+static void say_not_sent(struct supervisor *supervisor, int signo)
+{
+	char name[SIGNAL_NAME_SIZE];
+	log_line(supervisor->log, LOG_WARNING, "%s could not be sent to %d: %s", signal_name(signo, name),
+	         (int)supervisor->child.pid, strerror(errno));
+}
+
+/* A value that came with the signal goes on with it: sigqueue(3). */
+static void forward(struct supervisor *supervisor, const siginfo_t *info, int signo)
+{
+	const struct child *child = &supervisor->child;
+	bool group = supervisor->options->policy.group && child->group != 0;
+	siginfo_t queued = *info;
+	queued.si_signo = signo;
+	int sent;
+	if (info->si_code != SI_QUEUE)
+		sent = child_signal(child, signo, group);
+	else if (group && leftovers_queue_group(child->group, &queued) < 0)
+		sent = child_signal(child, signo, true);
+	else
+		sent = child_queue(child, &queued);
+	if (sent < 0)
+		say_not_sent(supervisor, signo);
+}
+
+static void signal_app(struct supervisor *supervisor, int signo)
+{
+	char name[SIGNAL_NAME_SIZE];
+	log_line(supervisor->log, LOG_VERBOSE, "sending %s to %d", signal_name(signo, name),
+	         (int)supervisor->child.pid);
+	if (child_signal(&supervisor->child, signo, supervisor->options->policy.group) < 0)
+		say_not_sent(supervisor, signo);
+}
+
+static void signal_leftovers(struct supervisor *supervisor, int signo, pid_t except, bool wake)
+{
+	char name[SIGNAL_NAME_SIZE];
+	const char *word = signal_name(signo, name);
+	log_line(supervisor->log, LOG_VERBOSE, "sending %s to what the app left behind", word);
+	int refused = leftovers_signal(signo, except, wake);
+	if (refused > 0)
+		log_line(supervisor->log, LOG_WARNING,
+		         "%s could not be sent to what the app left behind: %d of them refused it", word, refused);
+}
+
+/* As PID 1 everybody, in one call. Otherwise only our own, the app first: looking for the others takes time. */
+static void kill_all(const struct supervisor *supervisor)
+{
+	if (supervisor->child.init) {
+		(void)kill(-1, SIGKILL);
+		return;
+	}
+	(void)child_signal(&supervisor->child, SIGKILL, false);
+	(void)leftovers_signal(SIGKILL, 0, false);
+}
+
+static void act(struct supervisor *supervisor, const struct action *action, const siginfo_t *info, int64_t now_ms)
+{
+	const struct lifecycle *lifecycle = &supervisor->lifecycle;
+	struct child *child = &supervisor->child;
+	switch (action->kind) {
+	case ACTION_FORWARD:
+		forward(supervisor, info, action->signo);
+		break;
+	case ACTION_FORWARD_LEFTOVERS:
+		signal_leftovers(supervisor, action->signo, 0, false);
+		break;
+	case ACTION_SIGNAL_APP:
+		signal_app(supervisor, action->signo);
+		break;
+	case ACTION_CONTINUE_APP:
+		child_continue(child);
+		break;
+	case ACTION_SIGNAL_LEFTOVERS:
+		signal_leftovers(supervisor, action->signo, action->had_it ? child->group : 0, true);
+		break;
+	case ACTION_KILL_ALL:
+		kill_all(supervisor);
+		break;
+	case ACTION_STOP_SELF:
+		child_suspend(child, action->signo);
+		break;
+	case ACTION_SAY_STOP:
+		narrate_stop(supervisor->log, lifecycle, info, action->had_it, now_ms);
+		break;
+	case ACTION_SAY_SKIPPED:
+		narrate_skipped(supervisor->log, action->signo);
+		break;
+	case ACTION_SAY_RUNNING:
+		narrate_running(supervisor->log, lifecycle, now_ms);
+		break;
+	case ACTION_SAY_KILLING:
+		supervisor->killed = narrate_killing(supervisor->log, lifecycle, child->init, now_ms);
+		break;
+	case ACTION_EXIT:
+		supervisor->exit_status = action->status;
+		break;
+	}
+}
+
+static void step(struct supervisor *supervisor, const struct event *event, const siginfo_t *info, int64_t now_ms)
+{
+	struct actions actions;
+	lifecycle_step(&supervisor->lifecycle, event, now_ms, &actions);
+	for (int i = 0; i < actions.count; i++)
+		act(supervisor, &actions.list[i], info, now_ms);
+}
+
+/* --- What has happened ------------------------------------------------------------------------------------------- */
+
+static void say_reaped(const struct supervisor *supervisor, const struct reaped *reaped)
+{
+	char name[SIGNAL_NAME_SIZE];
+	bool orphan = reaped->kind == REAPED_ORPHAN;
+	enum log_level level = orphan && supervisor->options->warn_reap ? LOG_WARNING : LOG_VERBOSE;
+	const char *what = orphan ? "orphan" : "app";
+	if (reaped->by_signal)
+		log_line(supervisor->log, level, "reaped %s %d, ended by %s", what, (int)reaped->pid,
+		         signal_name(reaped->status - 128, name));
+	else
+		log_line(supervisor->log, level, "reaped %s %d, exited %d", what, (int)reaped->pid, reaped->status);
+}
+
+static void on_reaped(struct supervisor *supervisor, const struct reaped *reaped, int64_t now_ms)
+{
+	struct event event = {.kind = EVENT_TIME};
+	switch (reaped->kind) {
+	case REAPED_APP:
+		supervisor->app = *reaped; /* told to the lifecycle once it is known who is left */
+		say_reaped(supervisor, reaped);
+		return;
+	case REAPED_ORPHAN:
+		say_reaped(supervisor, reaped);
+		return;
+	case REAPED_APP_STOPPED:
+		event = (struct event){.kind = EVENT_APP_STOPPED, .signo = reaped->stop_signal};
+		break;
+	case REAPED_APP_CONTINUED:
+		event = (struct event){.kind = EVENT_APP_CONTINUED};
+		break;
+	case REAPED_NOTHING:
+	case REAPED_NONE_LEFT:
+	case REAPED_OTHER:
+		return;
+	}
+	step(supervisor, &event, NULL, now_ms);
+}
+
+/* Reaps all that can be reaped; after every signal, since a flood of lower numbers starves SIGCHLD. */
+static void reap(struct supervisor *supervisor, int64_t now_ms)
+{
+	bool app_ran = supervisor->app.kind == REAPED_NOTHING;
+	struct reaped reaped = {.kind = REAPED_OTHER};
+	for (int i = 0; i < REAP_BATCH && reaped.kind != REAPED_NOTHING && reaped.kind != REAPED_NONE_LEFT; i++) {
+		reaped = child_reap(&supervisor->child);
+		on_reaped(supervisor, &reaped, now_ms);
+	}
+	bool childless = reaped.kind == REAPED_NONE_LEFT;
+	supervisor->reap_again = !childless && reaped.kind != REAPED_NOTHING;
+
+	struct event event = {.kind = EVENT_CHILDLESS, .status = supervisor->app.status, .childless = childless};
+	if (app_ran && supervisor->app.kind == REAPED_APP)
+		event.kind = EVENT_APP_EXITED;
+	else if (!childless)
+		return;
+	step(supervisor, &event, NULL, now_ms);
+}
+
+/* Sent by the kernel for something that lull itself did, or for a child: not the app's. */
+static bool is_ours(const struct supervisor *supervisor, const siginfo_t *info)
+{
+	int signo = info->si_signo;
+	bool fault = signo == SIGSEGV || signo == SIGBUS || signo == SIGILL || signo == SIGFPE || signo == SIGTRAP ||
+	             signo == SIGSYS;
+	if (signo == SIGCHLD || (fault && info->si_code > 0))
+		return true;
+	return info->si_code <= 0 && info->si_pid == supervisor->self;
+}
+
+/* At a prompt the app is in lull's group: what the terminal sends goes to both. */
+static bool is_shared(const struct supervisor *supervisor, const siginfo_t *info)
+{
+	int signo = info->si_signo;
+	bool of_terminal = signo == SIGINT || signo == SIGQUIT || signo == SIGTSTP || signo == SIGTTIN ||
+	                   signo == SIGTTOU || signo == SIGWINCH;
+	return of_terminal && info->si_code == SI_KERNEL && supervisor->child.group == 0;
+}
+
+static void take(struct supervisor *supervisor, const siginfo_t *info, int64_t now_ms)
+{
+	char name[SIGNAL_NAME_SIZE];
+	if (is_ours(supervisor, info))
+		return;
+	struct event event = {.kind = EVENT_SIGNAL, .signo = info->si_signo};
+	event.outside = info->si_code <= 0 && info->si_pid == 0;
+	event.shared = is_shared(supervisor, info);
+	log_line(supervisor->log, LOG_VERBOSE, "%s from %d", signal_name(info->si_signo, name), (int)info->si_pid);
+	step(supervisor, &event, info, now_ms);
+}
+
+/*
+ * Children first, so that nobody is signalled who has ended and the app is known to be stopped before it is signalled;
+ * then the signal, then the clock, whatever woke us.
+ */
+bool supervisor_turn(struct supervisor *supervisor)
+{
+	const struct event time = {.kind = EVENT_TIME};
+	siginfo_t info;
+	int64_t deadline_ms = supervisor->reap_again ? 0 : lifecycle_deadline_ms(&supervisor->lifecycle);
+	int signo = signals_wait(&info, deadline_ms);
+	int64_t now_ms = signals_now_ms();
+	reap(supervisor, now_ms);
+	if (signo != 0)
+		take(supervisor, &info, now_ms);
+	step(supervisor, &time, NULL, now_ms);
+	if (supervisor->lifecycle.phase != PHASE_ENDED)
+		return true;
+	if (supervisor->lifecycle.stop_begun_ms != TIME_NEVER)
+		narrate_stopped(supervisor->log, &supervisor->lifecycle, &supervisor->app, supervisor->killed, now_ms);
+	child_hand_back(&supervisor->child);
+	return false;
+}

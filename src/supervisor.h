@@ -1,0 +1,30 @@
+/*
+ * Between the kernel and the lifecycle: what the kernel says becomes events, what the lifecycle decides becomes calls.
+ */
+#ifndef LULL_SUPERVISOR_H
+#define LULL_SUPERVISOR_H
+
+#include "child.h"
+#include "lifecycle.h"
+#include "log.h"
+#include "options.h"
+
+struct supervisor {
+	const struct options *options;
+	struct log *log;
+	struct child child; /* started by the caller */
+	struct lifecycle lifecycle;
+	struct reaped app; /* how the app ended; REAPED_NOTHING while it runs */
+	pid_t self;
+	int killed;      /* processes that were named when SIGKILL went out */
+	bool reap_again; /* the last turn left children unreaped, to look at the clock */
+	int exit_status; /* valid when the lifecycle has ended */
+};
+
+/* To be called once the app runs. */
+void supervisor_init(struct supervisor *supervisor, const struct options *options, struct log *log);
+
+/* Waits for whatever comes next and deals with it. Returns false when lull is to exit. */
+bool supervisor_turn(struct supervisor *supervisor);
+
+#endif

@@ -1,0 +1,128 @@
+/*
+ * Owns bounded text. Never writes past a buffer, never allocates, never prints.
+ */
+#include "text.h"
+
+#include <string.h>
+
+static void add_bytes(struct text *text, const char *bytes, size_t length)
+{
+	size_t room = text->size - 1 - text->length;
+	size_t taken = length < room ? length : room;
+	memcpy(text->bytes + text->length, bytes, taken);
+	text->length += taken;
+	text->bytes[text->length] = '\0';
+}
+
+static void add_number(struct text *text, long long number)
+{
+	char digits[24];
+	size_t at = sizeof digits;
+	unsigned long long rest = number < 0 ? 0ULL - (unsigned long long)number : (unsigned long long)number;
+	do {
+		digits[--at] = (char)('0' + rest % 10);
+		rest /= 10;
+	} while (rest != 0);
+	if (number < 0)
+		digits[--at] = '-';
+	add_bytes(text, digits + at, sizeof digits - at);
+}
+
+void text_vadd(struct text *text, const char *format, va_list arguments)
+{
+	for (const char *at = format; *at != '\0'; at++) {
+		size_t plain = strcspn(at, "%");
+		add_bytes(text, at, plain);
+		at += plain;
+		if (*at == '\0')
+			return;
+		at++;
+		if (*at == 's') {
+			const char *word = va_arg(arguments, const char *);
+			add_bytes(text, word, strlen(word));
+		} else if (strncmp(at, ".*s", 3) == 0) {
+			int length = va_arg(arguments, int);
+			add_bytes(text, va_arg(arguments, const char *), (size_t)length);
+			at += 2;
+		} else if (*at == 'd') {
+			add_number(text, va_arg(arguments, int));
+		} else if (*at == 'u') {
+			add_number(text, va_arg(arguments, unsigned));
+		} else if (strncmp(at, "lld", 3) == 0) {
+			add_number(text, va_arg(arguments, long long));
+			at += 2;
+		} else if (*at == 'c') {
+			char letter = (char)va_arg(arguments, int);
+			add_bytes(text, &letter, 1);
+		} else {
+			add_bytes(text, "%", 1);
+		}
+	}
+}
+
+void text_add(struct text *text, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	text_vadd(text, format, arguments);
+	va_end(arguments);
+}
+
+const char *text_time(int64_t ms, char buffer[TEXT_TIME_SIZE])
+{
+	struct text text = text_in(buffer, TEXT_TIME_SIZE);
+	long long tenths = ms / 100;
+	if (ms == INT64_MAX)
+		text_add(&text, "never");
+	else if (ms > 0 && ms < 1000)
+		text_add(&text, "%lld ms", (long long)ms);
+	else if (tenths % 10 == 0)
+		text_add(&text, "%lld s", tenths / 10);
+	else
+		text_add(&text, "%lld.%lld s", tenths / 10, tenths % 10);
+	return buffer;
+}
+
+int64_t text_number(const char *digits, size_t length, int64_t most)
+{
+	int64_t number = 0;
+	if (length == 0)
+		return -1;
+	for (size_t i = 0; i < length; i++) {
+		int digit = digits[i] - '0';
+		if (digit < 0 || digit > 9)
+			return -1;
+		number = number * 10 + digit;
+		if (number > most)
+			return -1;
+	}
+	return number;
+}
+
+static char lower(char letter)
+{
+	return letter >= 'A' && letter <= 'Z' ? (char)(letter - 'A' + 'a') : letter;
+}
+
+/* Levenshtein's distance, one row at a time; words past the row's width count as far away. */
+unsigned text_distance(const char *a, const char *b)
+{
+	enum { WIDTH = 48 };
+	unsigned row[WIDTH + 1];
+	size_t width = strlen(b);
+	if (width > WIDTH || strlen(a) > WIDTH)
+		return WIDTH;
+	for (size_t j = 0; j <= width; j++)
+		row[j] = (unsigned)j;
+	for (size_t i = 0; a[i] != '\0'; i++) {
+		unsigned diagonal = row[0];
+		row[0] = (unsigned)i + 1;
+		for (size_t j = 0; j < width; j++) {
+			unsigned change = diagonal + (lower(a[i]) != lower(b[j]));
+			unsigned other = (row[j] < row[j + 1] ? row[j] : row[j + 1]) + 1;
+			diagonal = row[j + 1];
+			row[j + 1] = change < other ? change : other;
+		}
+	}
+	return row[width];
+}

@@ -1,0 +1,48 @@
+/*
+ * Text put together in a buffer of the caller's: bounded, always terminated, no heap, no stdio.
+ */
+#ifndef LULL_TEXT_H
+#define LULL_TEXT_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct text {
+	char *bytes; /* always terminated */
+	size_t size; /* of the buffer */
+	size_t length;
+};
+
+/* An empty text in a buffer of `size` bytes, at least 1. */
+static inline struct text text_in(char *buffer, size_t size)
+{
+	buffer[0] = '\0';
+	return (struct text){.bytes = buffer, .size = size, .length = 0};
+}
+
+/* The same for an array, which must not be a pointer. */
+#define TEXT_IN(array) text_in((array), sizeof(array))
+
+enum { TEXT_TIME_SIZE = 32 };
+
+/*
+ * Adds to the text; what does not fit is left out. Knows %s, %.*s, %c, %d, %u, %lld and %%, and nothing else.
+ */
+void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_vadd(struct text *text, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
+
+/* A duration for people, "250 ms", "12.3 s", "10 s", "never", written to and returned in `buffer`. */
+const char *text_time(int64_t ms, char buffer[TEXT_TIME_SIZE]);
+
+/*
+ * The decimal number that is the whole of the `length` bytes at `digits`, from 0 to `most` (10^17 at most). Returns it,
+ * or -1.
+ */
+int64_t text_number(const char *digits, size_t length, int64_t most);
+
+/* Of two words, how many letters have to be added, taken out or changed to make one of the other; case is ignored. */
+unsigned text_distance(const char *a, const char *b);
+
+#endif

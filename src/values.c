@@ -1,0 +1,161 @@
+/*
+ * Owns the grammar of values. Never knows which option a value is for.
+ */
+#include "values.h"
+
+#include <signal.h>
+#include <string.h>
+#include <strings.h>
+
+#include "signals.h"
+#include "text.h"
+
+static const struct {
+	char name[3];
+	int64_t ms;
+} UNITS[] = {{"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+
+enum { UNITS_COUNT = sizeof UNITS / sizeof UNITS[0], UNIT_SECONDS = 2 };
+
+static size_t count_digits(const char *at, const char *end)
+{
+	size_t count = 0;
+	while (at + count < end && at[count] >= '0' && at[count] <= '9')
+		count++;
+	return count;
+}
+
+/* The unit at *at, not one that is larger than `from`; none at all only stands for seconds. Moves *at past it. */
+static int parse_unit(const char **at, const char *end, int from, bool first)
+{
+	size_t length = 0;
+	while (*at + length < end && ((*at)[length] < '0' || (*at)[length] > '9'))
+		length++;
+	if (length == 0)
+		return first ? UNIT_SECONDS : -1;
+	for (int i = from; i < UNITS_COUNT; i++) {
+		if (strlen(UNITS[i].name) == length && memcmp(*at, UNITS[i].name, length) == 0) {
+			*at += length;
+			return i;
+		}
+	}
+	return -1;
+}
+
+/* The digits behind a decimal point, in ms of a unit of unit_ms; -1 when that is no whole number of them. */
+static int64_t parse_fraction(const char *digits, size_t length, int64_t unit_ms)
+{
+	enum { LONGEST = 9 };
+	int64_t scale = 1;
+	int64_t value = text_number(digits, length, INT64_C(999999999));
+	if (length > LONGEST || value < 0)
+		return -1;
+	for (size_t i = 0; i < length; i++)
+		scale *= 10;
+	return value * unit_ms % scale == 0 ? value * unit_ms / scale : -1;
+}
+
+/* One number and its unit, which must be smaller than the one before it (*unit is the largest that may come). */
+static int64_t parse_part(const char **at, const char *end, int *unit, bool first)
+{
+	size_t digits = count_digits(*at, end);
+	int64_t whole = text_number(*at, digits, TIME_LONGEST_MS);
+	*at += digits;
+	size_t places = 0;
+	const char *fraction = *at;
+	if (*at < end && **at == '.') {
+		fraction = *at + 1;
+		places = count_digits(fraction, end);
+		*at = fraction + places;
+		if (places == 0)
+			return -1;
+	}
+	int found = parse_unit(at, end, *unit, first);
+	if (whole < 0 || found < 0 || whole > TIME_LONGEST_MS / UNITS[found].ms)
+		return -1;
+	*unit = found + 1;
+	int64_t rest_ms = places > 0 ? parse_fraction(fraction, places, UNITS[found].ms) : 0;
+	return rest_ms < 0 ? -1 : whole * UNITS[found].ms + rest_ms;
+}
+
+int64_t time_parse(const char *word, size_t length)
+{
+	const char *end = word + length;
+	int64_t total_ms = 0;
+	int unit = 0;
+	for (const char *at = word; at < end || at == word;) {
+		int64_t part_ms = parse_part(&at, end, &unit, at == word);
+		total_ms += part_ms;
+		if (part_ms < 0 || total_ms > TIME_LONGEST_MS)
+			return -1;
+	}
+	return total_ms;
+}
+
+int boolean_parse(const char *word)
+{
+	static const char WORDS[][6] = {"0", "1", "false", "true", "no", "yes", "off", "on"};
+	for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++)
+		if (strcasecmp(word, WORDS[i]) == 0)
+			return i % 2 == 1;
+	return -1;
+}
+
+bool signal_is_passed_on(int signo)
+{
+	return signo > 0 && signo != SIGKILL && signo != SIGSTOP && signo != SIGCHLD;
+}
+
+/* The next word of a list, up to the comma; *at is moved past it, and becomes NULL after the last. */
+static const char *next_word(const char **at, size_t *length)
+{
+	const char *word = *at;
+	*length = strcspn(word, ",");
+	*at = word[*length] == ',' ? word + *length + 1 : NULL;
+	return word;
+}
+
+int signals_parse(const char *list, uint64_t *signals, const char **bad)
+{
+	for (size_t length; list != NULL;) {
+		const char *word = next_word(&list, &length);
+		int signo = signal_parse(word, length);
+		*bad = word;
+		if (!signal_is_passed_on(signo))
+			return -1;
+		*signals |= SIGNAL_BIT(signo);
+	}
+	return 0;
+}
+
+int rewrite_parse(const char *list, uint8_t table[65], const char **bad)
+{
+	for (size_t length; list != NULL;) {
+		const char *word = next_word(&list, &length);
+		const char *colon = memchr(word, ':', length);
+		*bad = word;
+		if (colon == NULL)
+			return -1;
+		size_t rest = length - (size_t)(colon + 1 - word);
+		bool drop = rest == 1 && colon[1] == '0';
+		int from = signal_parse(word, (size_t)(colon - word));
+		int to = drop ? 0 : signal_parse(colon + 1, rest);
+		if (!signal_is_passed_on(from) || to < 0)
+			return -1;
+		table[from] = (uint8_t)to;
+	}
+	return 0;
+}
+
+int codes_parse(const char *list, uint64_t codes[4], const char **bad)
+{
+	for (size_t length; list != NULL;) {
+		const char *word = next_word(&list, &length);
+		int64_t code = text_number(word, length, 255);
+		*bad = word;
+		if (code < 0)
+			return -1;
+		codes[code / 64] |= UINT64_C(1) << (code % 64);
+	}
+	return 0;
+}

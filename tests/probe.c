@@ -1,0 +1,101 @@
+/*
+ * An app that tells what it sees. Takes signals by the kernel's own calls, so that also those numbers show that a C
+ * library keeps for itself.
+ *
+ *   probe [WORD]...
+ *     exit=SIG:STATUS   exits with STATUS when SIG (a number) arrives; "exit=15:143"
+ *     die=SIG           lets SIG end it
+ *     fork              first starts a child that does the same words but this, in the same process group
+ *     orphan            the same, with a parent of its own that ends at once: an orphan
+ *     state             tells mask, ignored signals, directory, descriptors and group before it is ready
+ *
+ * Says "ready PID", then "got SIG code CODE from PID value VALUE" for each signal, each one write to stdout.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static uint64_t all_signals = ~UINT64_C(0);
+static int statuses[65];
+static uint64_t dies;
+
+static void tell_line(const char *key)
+{
+	char line[256];
+	FILE *status = fopen("/proc/self/status", "re");
+	while (status != NULL && fgets(line, sizeof line, status) != NULL)
+		if (strncmp(line, key, strlen(key)) == 0)
+			printf("%s", line);
+	if (status != NULL)
+		(void)fclose(status);
+}
+
+static void tell_state(void)
+{
+	char directory[4096];
+	tell_line("SigBlk:");
+	tell_line("SigIgn:");
+	printf("cwd %s\n", getcwd(directory, sizeof directory) != NULL ? directory : "?");
+	printf("pid %d parent %d group %d session %d foreground %d\n", getpid(), getppid(), getpgrp(), getsid(0),
+	       tcgetpgrp(0));
+	printf("fds");
+	DIR *fds = opendir("/proc/self/fd");
+	for (struct dirent *fd; fds != NULL && (fd = readdir(fds)) != NULL;)
+		if (fd->d_name[0] != '.' && atoi(fd->d_name) != dirfd(fds))
+			printf(" %s", fd->d_name);
+	if (fds != NULL)
+		(void)closedir(fds);
+	printf("\n");
+	for (char **entry = environ; *entry != NULL; entry++)
+		if (strncmp(*entry, "LULL_", 5) == 0 || strncmp(*entry, "LISTEN_", 7) == 0)
+			printf("env %s\n", *entry);
+	(void)fflush(stdout);
+}
+
+static void parse(char **words)
+{
+	int signo;
+	int status;
+	for (; *words != NULL; words++) {
+		if (sscanf(*words, "exit=%d:%d", &signo, &status) == 2)
+			statuses[signo] = status;
+		else if (sscanf(*words, "die=%d", &signo) == 1)
+			dies |= UINT64_C(1) << (signo - 1);
+		else if (strcmp(*words, "state") == 0)
+			tell_state();
+		else if (strcmp(*words, "fork") == 0 && fork() != 0)
+			continue;
+		else if (strcmp(*words, "orphan") == 0 && fork() == 0) {
+			if (fork() != 0)
+				_exit(0);
+		} else if (strcmp(*words, "orphan") == 0)
+			(void)wait(NULL);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	(void)argc;
+	memset(statuses, -1, sizeof statuses);
+	parse(argv + 1);
+	uint64_t blocked = all_signals & ~dies;
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &blocked, NULL, 8L);
+	dprintf(1, "ready %d\n", getpid());
+	for (;;) {
+		siginfo_t info;
+		long signo = syscall(SYS_rt_sigtimedwait, &blocked, &info, NULL, 8L);
+		if (signo <= 0)
+			continue;
+		dprintf(1, "got %ld code %d from %d value %d\n", signo, info.si_code, info.si_pid,
+		        info.si_value.sival_int);
+		if (statuses[signo] >= 0)
+			exit(statuses[signo]);
+	}
+}
