@@ -21,17 +21,20 @@ LULL_CFLAGS = -std=c11 -D_GNU_SOURCE $(WARNINGS) -fno-asynchronous-unwind-tables
 LULL_LDFLAGS = -static -s -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,noseparate-code -Wl,-z,norelro
 DEFINES = -DLULL_VERSION='"$(VERSION)"' $(if $(COMMIT),-DLULL_COMMIT='" - git.$(COMMIT)"')
 
+# One short line a file; nothing under make -s.
+SAY = $(if $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),@:,@echo)
+
 SOURCES = $(wildcard src/*.c)
 OBJECTS = $(SOURCES:src/%.c=$(BUILD)/%.o)
 
 all: $(BUILD)/lull
 
 $(BUILD)/lull: $(OBJECTS)
-	@echo "  LD  $@"
+	$(SAY) "  LD  $@"
 	@$(CC) $(LULL_CFLAGS) $(CFLAGS) $(LULL_LDFLAGS) $(LDFLAGS) -o $@ $(OBJECTS)
 
 $(BUILD)/%.o: src/%.c Makefile | $(BUILD)
-	@echo "  CC  $@"
+	$(SAY) "  CC  $@"
 	@$(CC) $(LULL_CFLAGS) $(CFLAGS) $(DEFINES) -MMD -MP -c -o $@ $<
 
 $(BUILD):
@@ -44,16 +47,22 @@ TEST_CFLAGS = -std=gnu11 -O1 -g -Wall -Wextra -Wshadow
 HELPERS = $(BUILD)/tests/probe $(BUILD)/tests/send
 
 $(BUILD)/tests/%: tests/%.c Makefile | $(BUILD)/tests
-	@echo "  CC  $@"
+	$(SAY) "  CC  $@"
 	@$(TEST_CC) $(TEST_CFLAGS) -o $@ $<
+
+# The core's walker has the product's own sources in it.
+PURE = lifecycle plan signals values text
+$(BUILD)/tests/core: tests/core.c $(PURE:%=src/%.c) $(wildcard src/*.h) Makefile | $(BUILD)/tests
+	$(SAY) "  CC  $@"
+	@$(TEST_CC) $(TEST_CFLAGS) -O2 -D_GNU_SOURCE -o $@ $< $(PURE:%=src/%.c)
 
 $(BUILD)/tests: | $(BUILD)
 	@mkdir -p $@
 
 # A person's run: under two minutes. TESTS= runs some of the files, like TESTS=tests/options.bats.
 TESTS = $(wildcard tests/*.bats)
-test: all $(HELPERS)
-	tests/run $(TESTS)
+test: all $(HELPERS) $(BUILD)/tests/core
+	@tests/run $(BUILD)/tests/core $(TESTS)
 
 clean:
 	rm -rf $(BUILD)

@@ -1,0 +1,346 @@
+#!/usr/bin/env bats
+# The command line and the environment: every value good and bad, by flag and by variable, and which of them wins.
+
+load lib
+bats_require_minimum_version 1.5.0
+
+# explained [VARIABLE=VALUE]... -- [FLAG]...: sets EXPLAINED to what --explain prints.
+explained() {
+	local variables=()
+	while [ "$1" != -- ]; do
+		variables+=("$1")
+		shift
+	done
+	shift
+	EXPLAINED=$(env "${variables[@]}" "$LULL" "$@" --explain 2>"$BATS_TEST_TMPDIR/err") ||
+		fail "explain failed: ${variables[*]} $*"
+}
+
+shows() {
+	grep -qE -- "$1" <<<"$EXPLAINED" || fail "not explained: $1" "$EXPLAINED"
+}
+
+# same_by_both FLAG VARIABLE VALUE SHOWN: the value reads the same from the flag and from the variable.
+same_by_both() {
+	local by_flag
+	explained -- "$1" "$3"
+	by_flag=$EXPLAINED
+	shows "$4"
+	explained "$2=$3" --
+	[ "$EXPLAINED" = "$by_flag" ] || fail "$1 $3 and $2=$3 differ" "$by_flag" "$EXPLAINED"
+}
+
+# refused PATTERN [VARIABLE=VALUE]... -- [FLAG]...: status 125, one line that matches, and the app is not started.
+refused() {
+	local pattern=$1 variables=()
+	shift
+	while [ "$1" != -- ]; do
+		variables+=("$1")
+		shift
+	done
+	shift
+	local out="$BATS_TEST_TMPDIR/out" err="$BATS_TEST_TMPDIR/err" status=0
+	env "${variables[@]}" "$LULL" "$@" echo started >"$out" 2>"$err" || status=$?
+	[ "$status" -eq 125 ] || fail "status $status, not 125: ${variables[*]} $*"
+	[ ! -s "$out" ] || fail "the app was started: ${variables[*]} $*"
+	[ "$(wc -l <"$err")" -eq 1 ] || fail "not one line: ${variables[*]} $*"
+	has err "$pattern"
+}
+
+@test "every form of TIME is read, by flag and by variable" {
+	local pair
+	for pair in 0:'0 s' 5:'5 s' 5s:'5 s' 250ms:'250 ms' 1.5s:'1.5 s' 1.5:'1.5 s' 2m:'120 s' 1h:'3600 s' 1m30s:'90 s' \
+		1h1m1s500ms:'3661.5 s' 0.25s:'250 ms' 0.5m:'30 s' 007:'7 s' 8760h:'31536000 s'; do
+		same_by_both --delay LULL_DELAY "${pair%%:*}" "^ *${pair#*:}  SIGTERM to the app"
+	done
+}
+
+@test "what is no TIME is refused, by flag and by variable" {
+	local word
+	for word in '' x 5x 's' '5 s' ' 5' '5 ' -5 +5 1e3 0x5 5S 1,5 1. .5 1..5 5ss '5s5' 1m2m 1s1m 1m30 5ms5s 0.0001 1.2345s \
+		9999999999999999999 8761h 31536000001ms 99999999h never inf 1.5.5s ٣ 5s/ ms 1h1h; do
+		refused '^lull: --delay ".*": not a time; write it like' -- --delay "$word"
+		refused '^lull: --linger ".*": not a time; write it like' -- --linger="$word"
+		[ -z "$word" ] || refused '^lull: LULL_DELAY ".*": not a time; write it like' LULL_DELAY="$word" --
+	done
+}
+
+@test "timeout: never turns it off, 0 is refused" {
+	same_by_both --timeout LULL_TIMEOUT 7 ' 7 s  SIGKILL'
+	same_by_both --timeout LULL_TIMEOUT never 'never  SIGKILL'
+	refused '^lull: --timeout "0": ' -- --timeout 0
+	refused '^lull: -t "0ms": ' -- -t 0ms
+	refused '^lull: LULL_TIMEOUT "0": ' LULL_TIMEOUT=0 --
+	refused 'or never$' -- -t Never
+}
+
+@test "grace: SIGKILL 1 s before its end whatever the delay, which must leave the app 2 s" {
+	same_by_both --grace LULL_GRACE 30s '29 s  SIGKILL'
+	explained LULL_GRACE=30 -- --delay 27
+	shows ' 27 s  SIGTERM'
+	shows ' 29 s  SIGKILL'
+	refused '^lull: --delay "27001ms" with LULL_GRACE "30": .*at most 27 s' LULL_GRACE=30 -- -d 27001ms
+	refused '^lull: LULL_DELAY "8" with --grace "10s": .*at most 7 s' LULL_DELAY=8 -- --grace 10s
+	refused '^lull: LULL_DELAY "1" with LULL_GRACE "2": .*no room' LULL_GRACE=2 LULL_DELAY=1 --
+	refused '^lull: --grace "1s": ' -- --grace 1s
+	explained -- --grace 2s
+	shows ' 1 s  SIGKILL'
+}
+
+@test "grace and timeout: from one source an error, a flag beats the other's variable" {
+	refused '--grace "5" with --timeout "9": both' -- --grace 5 --timeout 9
+	refused 'LULL_GRACE "5" with LULL_TIMEOUT "9": both' LULL_GRACE=5 LULL_TIMEOUT=9 --
+	explained LULL_GRACE=5 -- --timeout 9
+	shows ' 9 s  SIGKILL'
+	explained LULL_TIMEOUT=9 -- --grace 5
+	shows ' 4 s  SIGKILL'
+}
+
+@test "plan: the words of it" {
+	same_by_both --plan LULL_PLAN 5s/TERM/20s/QUIT/2s/KILL ' 25 s  SIGQUIT'
+	shows ' 27 s  SIGKILL'
+	same_by_both --plan LULL_PLAN =/2/sigint/RTMIN+3/1m/kill ' 2 s  SIGRTMIN\+3'
+	explained -- --plan 10s/=/20s/KILL
+	local plan=$EXPLAINED
+	explained -- --delay 10s --timeout 20s
+	[ "$EXPLAINED" = "$plan" ] || fail "delay and timeout are not D/=/T/KILL" "$plan" "$EXPLAINED"
+	explained -- --plan "TERM/$(printf '1s/TERM/%.0s' {1..14})KILL"
+	shows ' 14 s  SIGKILL'
+}
+
+@test "plan: what is none is refused" {
+	refused 'at most 16 steps' -- --plan "$(printf 'TERM/1s/%.0s' {1..16})KILL"
+	refused 'ends with a signal' -- --plan TERM/5s
+	refused 'ends with a signal' -- --plan 5s
+	refused 'two times in a row' -- --plan 5s/5s/TERM
+	refused 'nothing comes after KILL' -- --plan KILL/5s/TERM
+	local word
+	for word in '' / TERM/ /TERM TERM//KILL 5s/FOO/KILL TERM/5s/KILL/ == 5x/TERM TERM,KILL never/TERM -5/TERM; do
+		refused '^lull: --plan ".*": ' -- --plan "$word"
+	done
+	refused '^lull: LULL_PLAN "TERM/5s": ' LULL_PLAN=TERM/5s --
+}
+
+@test "plan: together with delay, timeout or grace of its source an error; from a flag it beats theirs, and theirs its" {
+	refused '--plan "TERM" with --delay "1": ' -- --plan TERM --delay 1
+	refused '--plan "TERM" with --timeout "1": ' -- --timeout 1 --plan TERM
+	refused '--plan "TERM" with --grace "9": ' -- --grace 9 --plan TERM
+	refused 'LULL_PLAN "TERM" with LULL_DELAY "1": ' LULL_PLAN=TERM LULL_DELAY=1 --
+	explained LULL_DELAY=7 LULL_TIMEOUT=8 -- --plan INT/3s/KILL
+	shows ' 3 s  SIGKILL'
+	local flag
+	for flag in --delay --timeout --grace; do
+		explained LULL_PLAN=INT/33s/KILL -- $flag 11
+		if grep -q 33 <<<"$EXPLAINED"; then fail "LULL_PLAN beats $flag"; fi
+	done
+}
+
+@test "a flag beats the variable, the last flag the one before" {
+	explained LULL_DELAY=7 -- -d 9
+	shows ' 9 s  SIGTERM'
+	explained -- -d 9 -d 11
+	shows ' 11 s  SIGTERM'
+	explained LULL_DELAY=7 -- --timeout 3
+	shows ' 10 s  SIGKILL'
+}
+
+@test "an empty variable counts as not set" {
+	explained LULL_DELAY= LULL_PLAN= LULL_STOP_ON= LULL_GROUP= LULL_GRACE= --
+	shows ' 90 s  SIGKILL'
+}
+
+@test "stop-on replaces the default, and adds up within a source" {
+	same_by_both --stop-on LULL_STOP_ON TERM,QUIT '^A stop begins with SIGQUIT or SIGTERM\.'
+	same_by_both --stop-on LULL_STOP_ON int '^A stop begins with SIGINT\.'
+	explained LULL_STOP_ON=HUP -- --stop-on INT --stop-on=USR1
+	shows '^A stop begins with SIGINT or SIGUSR1\.'
+	local word
+	for word in '' , TERM, ,TERM 'TERM QUIT' FOO 0 65 KILL STOP CHLD 9 RTMIN+31 RTMAX-31 RTMIN-1 RTMAX+1 SIG SIGSIGTERM; do
+		refused '^lull: --stop-on ".*": ".*" is not a signal that can be caught' -- --stop-on "$word"
+	done
+	refused '^lull: LULL_STOP_ON "TERM,X": "X" is not' LULL_STOP_ON=TERM,X --
+}
+
+@test "signals by name and number: RTMIN is 34 and RTMAX 64, in any case" {
+	local pair
+	for pair in TERM:SIGTERM SIGTERM:SIGTERM sigTerm:SIGTERM 15:SIGTERM 34:SIGRTMIN RTMIN:SIGRTMIN rtmin+0:SIGRTMIN \
+		RTMIN+3:SIGRTMIN.3 37:SIGRTMIN.3 RTMAX:SIGRTMAX 64:SIGRTMAX RTMAX-1:SIGRTMIN.29 SIGRTMAX-30:SIGRTMIN \
+		RTMIN+30:SIGRTMAX 32:'signal 32' 33:'signal 33' IOT:SIGABRT POLL:SIGIO 1:SIGHUP 31:SIGSYS; do
+		same_by_both --stop-on LULL_STOP_ON "${pair%%:*}" "^A stop begins with ${pair#*:}\.\$|^A stop begins with ${pair#*:}\. "
+	done
+}
+
+@test "rewrite: pairs, 0 drops, adds up within a source" {
+	same_by_both --rewrite LULL_REWRITE TERM:QUIT ' 0 s  SIGQUIT to the app'
+	same_by_both --rewrite LULL_REWRITE 15:3 ' 0 s  SIGQUIT to the app'
+	same_by_both -r LULL_REWRITE HUP:USR1,TERM:INT ' 0 s  SIGINT to the app'
+	same_by_both -r LULL_REWRITE TERM:0 'nothing, since a rewrite drops'
+	explained LULL_REWRITE=TERM:HUP -- -r TERM:INT -r HUP:USR1
+	shows ' 0 s  SIGINT'
+	explained LULL_REWRITE=TERM:HUP -- -r USR1:INT
+	shows ' 0 s  SIGTERM'
+	local word
+	for word in '' TERM TERM: :TERM TERM:QUIT, TERM:FOO FOO:TERM TERM:QUIT:INT KILL:TERM STOP:TERM CHLD:TERM 0:TERM TERM:65 \
+		TERM:-1 'TERM: QUIT'; do
+		refused '^lull: --rewrite ".*": ".*" is no pair of signals' -- --rewrite "$word"
+	done
+}
+
+@test "success-exit: codes, and it adds up within a source" {
+	run "$LULL" -e 3 -e 4,5 sh -c 'exit 5'
+	[ "$status" -eq 0 ]
+	run "$LULL" -e 3 -e 4,5 sh -c 'exit 3'
+	[ "$status" -eq 0 ]
+	run "$LULL" -e 3 sh -c 'exit 6'
+	[ "$status" -eq 6 ]
+	run env LULL_SUCCESS_EXIT=7,255 "$LULL" sh -c 'exit 255'
+	[ "$status" -eq 0 ]
+	run env LULL_SUCCESS_EXIT=7 "$LULL" -e 8 sh -c 'exit 7'
+	[ "$status" -eq 7 ]
+	local word
+	for word in '' x 256 -1 1, ,1 1,,2 '1 2' 1.0; do
+		refused '^lull: -e ".*": ".*" is not an exit code' -- -e "$word"
+	done
+}
+
+@test "switches: every word for on and off, by variable and by flag" {
+	local word
+	for word in 1 true YES On; do
+		explained LULL_GROUP=$word --
+		shows "to the app's group"
+		explained -- --group=$word
+		shows "to the app's group"
+	done
+	for word in 0 false No off; do
+		explained LULL_GROUP=$word --
+		shows 'SIGTERM to the app$'
+		explained LULL_GROUP=1 -- --group=$word
+		shows 'SIGTERM to the app$'
+	done
+	local name
+	for name in GROUP STOPPED_OK VERBOSE QUIET WARN_REAP; do
+		refused "^lull: LULL_$name \"2\": neither on nor off" "LULL_$name=2" --
+	done
+	refused '^lull: --group "maybe": neither on nor off' -- --group=maybe
+}
+
+@test "verbose and quiet: the last word counts, a flag beats a variable" {
+	run env LULL_QUIET=1 "$LULL" -v true
+	[[ $output == *reaped* ]]
+	run env LULL_VERBOSE=1 "$LULL" -q true
+	[ -z "$output" ]
+	run "$LULL" -q -v true
+	[[ $output == *reaped* ]]
+	run "$LULL" -vvv true
+	[[ $output == *reaped* ]]
+	run env LULL_VERBOSE=0 "$LULL" true
+	[ -z "$output" ]
+}
+
+@test "parent-death: signals, and what is none" {
+	run "$LULL" -p TERM true
+	[ "$status" -eq 0 ]
+	run env LULL_PARENT_DEATH=9 "$LULL" true
+	[ "$status" -eq 0 ]
+	refused '^lull: -p "FOO": not a signal' -- -p FOO
+	refused '^lull: LULL_PARENT_DEATH "0": not a signal' LULL_PARENT_DEATH=0 --
+}
+
+@test "letters in a row, values joined or apart, and --" {
+	run "$LULL" -gvd0 -t5 -l1s -sc -- echo hello
+	[ "$status" -eq 0 ]
+	[[ $output == *hello* ]]
+	run "$LULL" --delay=0 --timeout 5 -- sh -c 'echo "$0"' --help
+	[ "$output" = --help ]
+}
+
+@test "parsing stops at the first word that is not an option" {
+	run "$LULL" sh -c 'echo "$0" "$@"' -d --timeout --help
+	[ "$output" = "-d --timeout --help" ]
+	run -127 "$LULL" -- -v
+	run -127 "$LULL" - x
+}
+
+@test "options that do not exist are refused with the nearest that does" {
+	refused '^lull: --dely: no such option; did you mean --delay\?' -- --dely 5
+	refused '^lull: --Group: no such option; did you mean --group\?' -- --Group
+	refused '^lull: --frobnicate: no such option; see lull --help' -- --frobnicate
+	refused '^lull: -z: no such option' -- -gz
+}
+
+@test "a value that is missing, and no command" {
+	run "$LULL" --delay
+	[ "$status" -eq 125 ]
+	[ "$output" = "lull: --delay: a value is missing" ]
+	run "$LULL" -gd
+	[ "$status" -eq 125 ]
+	[ "$output" = "lull: -d: a value is missing" ]
+	run "$LULL" -g
+	[ "$status" -eq 125 ]
+	[[ $output == "lull: no command to run"* ]]
+	run "$LULL" -g --
+	[ "$status" -eq 125 ]
+}
+
+@test "a variable of no option gets a warning with the nearest name; those of a Kubernetes Service do not" {
+	run env LULL_DELLAY=5 "$LULL" true
+	[ "$status" -eq 0 ]
+	[ "$output" = "lull: warning: LULL_DELLAY is no variable of lull's; did you mean LULL_DELAY?" ]
+	run env LULL_SERVICE_HOST=1 LULL_PORT=2 LULL_PORT_80_TCP=3 LULL_WEB_SERVICE_PORT_HTTP=4 LULL_SERVICE_PORT=5 \
+		LULL_PORT_80_TCP_ADDR=6 LULLABY=7 LULL=8 "$LULL" true
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+}
+
+@test "a bad variable is refused even when a flag beats it, but help and version always work" {
+	refused '^lull: LULL_DELAY "x": ' LULL_DELAY=x -- --delay 5
+	run env LULL_DELAY=x "$LULL" --help
+	[ "$status" -eq 0 ]
+	[[ $output == "Usage: lull "* ]]
+	run env LULL_DELAY=x "$LULL" --version
+	[ "$status" -eq 0 ]
+	[[ $output =~ ^lull\ version\ [0-9]+\.[0-9]+\.[0-9]+(\ -\ git\.[0-9a-f]{7})?$ ]]
+	run "$LULL" -h
+	[ "$status" -eq 0 ]
+	run "$LULL" -V
+	[ "$status" -eq 0 ]
+}
+
+@test "a value with control characters keeps the complaint one line" {
+	refused '^lull: --delay "a\?b\?": not a time' -- --delay $'a\nb\e'
+}
+
+@test "explain: the need for a grace period, with the warnings for Docker's 10 s and Kubernetes' 30 s" {
+	explained -- --timeout 9s
+	shows 'grace period of 10 s'
+	if grep -q Warning <<<"$EXPLAINED"; then fail "10 s is what Docker gives"; fi
+	explained -- --timeout 9001ms
+	shows 'grace period of 11 s'
+	shows 'Warning: .*10 s that Docker'
+	if grep -q Kubernetes <<<"$EXPLAINED"; then fail "11 s is less than 30 s"; fi
+	explained -- --delay 10 --timeout 20
+	shows 'grace period of 31 s'
+	shows 'Warning: .*30 s that Kubernetes'
+	explained -- --grace 30s
+	shows 'grace period of 30 s'
+	explained -- --timeout never
+	shows 'No grace period is long enough'
+	explained -- --linger 0
+	shows 'killed at once'
+}
+
+@test "explain starts nothing, and its output that can not be written is a failure" {
+	run "$LULL" --explain echo started
+	[ "$status" -eq 0 ]
+	[[ $output != *started* ]]
+	run bash -c "'$LULL' --explain >/dev/full"
+	[ "$status" -eq 125 ]
+	run bash -c "'$LULL' --help >&-"
+	[ "$status" -eq 125 ]
+}
+
+@test "an empty argv[0] is a usage error, not a crash" {
+	run bash -c 'exec -a "" "$0"' "$LULL"
+	[ "$status" -eq 125 ]
+	[[ $output == "lull: no command to run"* ]]
+}
