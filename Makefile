@@ -64,9 +64,44 @@ TESTS = $(wildcard tests/*.bats)
 test: all $(HELPERS) $(BUILD)/tests/core
 	@tests/run $(BUILD)/tests/core $(TESTS)
 
+# --- Checks ---------------------------------------------------------------------------------------------------------
+
+SCRIPTS = tests/run $(wildcard tests/*.bash tests/*.bats tests/apps/* .ci/run)
+LINTED = -std=c11 -D_GNU_SOURCE -DLULL_VERSION='""'
+
+lint:
+	clang-format --dry-run -Werror src/*.[ch] tests/*.c
+	clang-tidy --quiet src/*.c -- $(LINTED) 2>/dev/null
+	cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability $(LINTED:-std=c11=--std=c11) src
+	shellcheck -x $(SCRIPTS)
+	mandoc -Tlint -W warning docs/lull.1
+
+# The core makes no call: the linker proves it.
+check-pure: $(BUILD)/lifecycle.o
+	@test -z "$$(nm -u $<)" || { nm -u $<; echo "lifecycle.o needs something from outside" >&2; exit 1; }
+
+# Warnings are errors, whatever the compiler and the C library.
+STRICT = -Werror -Wsign-conversion -Wcast-align -Wmissing-declarations -Wredundant-decls -Wdouble-promotion \
+	-Wnull-dereference -Wimplicit-fallthrough
+STRICT_GCC = $(STRICT) -Wlogical-op -Wduplicated-cond -Wduplicated-branches -Wjump-misses-init
+check-builds:
+	$(MAKE) BUILD=$(BUILD)/gcc CC=gcc CFLAGS='-O2 $(STRICT_GCC)'
+	$(MAKE) BUILD=$(BUILD)/gcc-analyzer CC=gcc CFLAGS='-O1 -fanalyzer $(STRICT_GCC)'
+	$(MAKE) BUILD=$(BUILD)/clang CC=clang CFLAGS='-O2 $(STRICT)'
+	$(MAKE) BUILD=$(BUILD)/musl CC=musl-gcc CFLAGS='-Os $(STRICT_GCC)' all check-pure
+
+# The whole suite with a program that traps on undefined behaviour, and what does not look at memory with ASan.
+test-sanitized: $(HELPERS)
+	$(MAKE) BUILD=$(BUILD)/ubsan CFLAGS='-Os -fsanitize=undefined -fsanitize-undefined-trap-on-error'
+	$(MAKE) BUILD=$(BUILD)/asan CC=gcc CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all' \
+		LULL_LDFLAGS=
+	$(MAKE) BUILD=$(BUILD)/asan TEST_CFLAGS='$(TEST_CFLAGS) -fsanitize=address,undefined' $(BUILD)/asan/tests/core
+	LULL=$(CURDIR)/$(BUILD)/ubsan/lull tests/run $(TESTS)
+	LULL=$(CURDIR)/$(BUILD)/asan/lull tests/run $(BUILD)/asan/tests/core $(filter-out tests/citizen.bats,$(TESTS))
+
 clean:
 	rm -rf $(BUILD)
 
 -include $(OBJECTS:.o=.d)
 
-.PHONY: all test clean
+.PHONY: all test lint check-pure check-builds test-sanitized clean

@@ -36,14 +36,14 @@ static void say_not_sent(struct supervisor *supervisor, int signo)
 }
 
 /* A value that came with the signal goes on with it: sigqueue(3). */
-static void forward(struct supervisor *supervisor, const siginfo_t *info, int signo)
+static void forward(struct supervisor *supervisor, int signo)
 {
 	const struct child *child = &supervisor->child;
 	bool group = supervisor->options->policy.group && child->group != 0;
-	siginfo_t queued = *info;
+	siginfo_t queued = supervisor->signal;
 	queued.si_signo = signo;
 	int sent;
-	if (info->si_code != SI_QUEUE)
+	if (queued.si_code != SI_QUEUE)
 		sent = child_signal(child, signo, group);
 	else if (group && leftovers_queue_group(child->group, &queued) < 0)
 		sent = child_signal(child, signo, true);
@@ -84,13 +84,13 @@ static void kill_all(const struct supervisor *supervisor)
 	(void)leftovers_signal(SIGKILL, 0, false);
 }
 
-static void act(struct supervisor *supervisor, const struct action *action, const siginfo_t *info, int64_t now_ms)
+static void act(struct supervisor *supervisor, const struct action *action, int64_t now_ms)
 {
 	const struct lifecycle *lifecycle = &supervisor->lifecycle;
 	struct child *child = &supervisor->child;
 	switch (action->kind) {
 	case ACTION_FORWARD:
-		forward(supervisor, info, action->signo);
+		forward(supervisor, action->signo);
 		break;
 	case ACTION_FORWARD_LEFTOVERS:
 		signal_leftovers(supervisor, action->signo, 0, false);
@@ -111,7 +111,7 @@ static void act(struct supervisor *supervisor, const struct action *action, cons
 		child_suspend(child, action->signo);
 		break;
 	case ACTION_SAY_STOP:
-		narrate_stop(supervisor->log, lifecycle, info, action->had_it, now_ms);
+		narrate_stop(supervisor->log, lifecycle, &supervisor->signal, action->had_it, now_ms);
 		break;
 	case ACTION_SAY_SKIPPED:
 		narrate_skipped(supervisor->log, action->signo);
@@ -128,12 +128,12 @@ static void act(struct supervisor *supervisor, const struct action *action, cons
 	}
 }
 
-static void step(struct supervisor *supervisor, const struct event *event, const siginfo_t *info, int64_t now_ms)
+static void step(struct supervisor *supervisor, const struct event *event, int64_t now_ms)
 {
 	struct actions actions;
 	lifecycle_step(&supervisor->lifecycle, event, now_ms, &actions);
 	for (int i = 0; i < actions.count; i++)
-		act(supervisor, &actions.list[i], info, now_ms);
+		act(supervisor, &actions.list[i], now_ms);
 }
 
 /* --- What has happened ------------------------------------------------------------------------------------------- */
@@ -154,6 +154,7 @@ static void say_reaped(const struct supervisor *supervisor, const struct reaped 
 static void on_reaped(struct supervisor *supervisor, const struct reaped *reaped, int64_t now_ms)
 {
 	struct event event = {.kind = EVENT_TIME};
+
 	switch (reaped->kind) {
 	case REAPED_APP:
 		supervisor->app = *reaped; /* told to the lifecycle once it is known who is left */
@@ -173,7 +174,7 @@ static void on_reaped(struct supervisor *supervisor, const struct reaped *reaped
 	case REAPED_OTHER:
 		return;
 	}
-	step(supervisor, &event, NULL, now_ms);
+	step(supervisor, &event, now_ms);
 }
 
 /* Reaps all that can be reaped; after every signal, since a flood of lower numbers starves SIGCHLD. */
@@ -193,7 +194,7 @@ static void reap(struct supervisor *supervisor, int64_t now_ms)
 		event.kind = EVENT_APP_EXITED;
 	else if (!childless)
 		return;
-	step(supervisor, &event, NULL, now_ms);
+	step(supervisor, &event, now_ms);
 }
 
 /* Sent by the kernel for something that lull itself did, or for a child: not the app's. */
@@ -216,8 +217,9 @@ static bool is_shared(const struct supervisor *supervisor, const siginfo_t *info
 	return of_terminal && info->si_code == SI_KERNEL && supervisor->child.group == 0;
 }
 
-static void take(struct supervisor *supervisor, const siginfo_t *info, int64_t now_ms)
+static void take(struct supervisor *supervisor, int64_t now_ms)
 {
+	const siginfo_t *info = &supervisor->signal;
 	char name[SIGNAL_NAME_SIZE];
 	if (is_ours(supervisor, info))
 		return;
@@ -225,7 +227,7 @@ static void take(struct supervisor *supervisor, const siginfo_t *info, int64_t n
 	event.outside = info->si_code <= 0 && info->si_pid == 0;
 	event.shared = is_shared(supervisor, info);
 	log_line(supervisor->log, LOG_VERBOSE, "%s from %d", signal_name(info->si_signo, name), (int)info->si_pid);
-	step(supervisor, &event, info, now_ms);
+	step(supervisor, &event, now_ms);
 }
 
 /*
@@ -235,14 +237,13 @@ static void take(struct supervisor *supervisor, const siginfo_t *info, int64_t n
 bool supervisor_turn(struct supervisor *supervisor)
 {
 	const struct event time = {.kind = EVENT_TIME};
-	siginfo_t info;
 	int64_t deadline_ms = supervisor->reap_again ? 0 : lifecycle_deadline_ms(&supervisor->lifecycle);
-	int signo = signals_wait(&info, deadline_ms);
+	int signo = signals_wait(&supervisor->signal, deadline_ms);
 	int64_t now_ms = signals_now_ms();
 	reap(supervisor, now_ms);
 	if (signo != 0)
-		take(supervisor, &info, now_ms);
-	step(supervisor, &time, NULL, now_ms);
+		take(supervisor, now_ms);
+	step(supervisor, &time, now_ms);
 	if (supervisor->lifecycle.phase != PHASE_ENDED)
 		return true;
 	if (supervisor->lifecycle.stop_begun_ms != TIME_NEVER)

@@ -15,6 +15,7 @@ struct supervisor {
 	struct child child; /* started by the caller */
 	struct lifecycle lifecycle;
 	struct reaped app; /* how the app ended; REAPED_NOTHING while it runs */
+	siginfo_t signal;  /* the one at hand, or the last */
 	pid_t self;
 	int killed;      /* processes that were named when SIGKILL went out */
 	bool reap_again; /* the last turn left children unreaped, to look at the clock */

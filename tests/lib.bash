@@ -40,7 +40,8 @@ wait_for() {
 
 # start COMMAND...: in the background, with its output in out and err. Sets JOB, its pid.
 start() {
-	: >"$BATS_TEST_TMPDIR/out" >"$BATS_TEST_TMPDIR/err"
+	: >"$BATS_TEST_TMPDIR/out"
+	: >"$BATS_TEST_TMPDIR/err"
 	"$@" >>"$BATS_TEST_TMPDIR/out" 2>>"$BATS_TEST_TMPDIR/err" 3>&- &
 	JOB=$!
 	TARGET=$JOB
@@ -58,7 +59,7 @@ start_init() {
 	until_true child_of "$JOB"
 	TARGET=$CHILD
 	until_true is_lull "$TARGET"
-	APP=$CHILD
+	export APP=$CHILD
 }
 
 # Has the process become lull, and started its app?

@@ -155,7 +155,7 @@ refused() {
 	explained LULL_STOP_ON=HUP -- --stop-on INT --stop-on=USR1
 	shows '^A stop begins with SIGINT or SIGUSR1\.'
 	local word
-	for word in '' , TERM, ,TERM 'TERM QUIT' FOO 0 65 KILL STOP CHLD 9 RTMIN+31 RTMAX-31 RTMIN-1 RTMAX+1 SIG SIGSIGTERM; do
+	for word in '' , 'TERM,' ,TERM 'TERM QUIT' FOO 0 65 KILL STOP CHLD 9 RTMIN+31 RTMAX-31 RTMIN-1 RTMAX+1 SIG SIGSIGTERM; do
 		refused '^lull: --stop-on ".*": ".*" is not a signal that can be caught' -- --stop-on "$word"
 	done
 	refused '^lull: LULL_STOP_ON "TERM,X": "X" is not' LULL_STOP_ON=TERM,X --
@@ -180,7 +180,7 @@ refused() {
 	explained LULL_REWRITE=TERM:HUP -- -r USR1:INT
 	shows ' 0 s  SIGTERM'
 	local word
-	for word in '' TERM TERM: :TERM TERM:QUIT, TERM:FOO FOO:TERM TERM:QUIT:INT KILL:TERM STOP:TERM CHLD:TERM 0:TERM TERM:65 \
+	for word in '' TERM TERM: :TERM 'TERM:QUIT,' TERM:FOO FOO:TERM TERM:QUIT:INT KILL:TERM STOP:TERM CHLD:TERM 0:TERM TERM:65 \
 		TERM:-1 'TERM: QUIT'; do
 		refused '^lull: --rewrite ".*": ".*" is no pair of signals' -- --rewrite "$word"
 	done
@@ -198,7 +198,7 @@ refused() {
 	run env LULL_SUCCESS_EXIT=7 "$LULL" -e 8 sh -c 'exit 7'
 	[ "$status" -eq 7 ]
 	local word
-	for word in '' x 256 -1 1, ,1 1,,2 '1 2' 1.0; do
+	for word in '' x 256 -1 '1,' ,1 1,,2 '1 2' 1.0; do
 		refused '^lull: -e ".*": ".*" is not an exit code' -- -e "$word"
 	done
 }
