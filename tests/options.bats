@@ -155,7 +155,7 @@ refused() {
 	explained LULL_STOP_ON=HUP -- --stop-on INT --stop-on=USR1
 	shows '^A stop begins with SIGINT or SIGUSR1\.'
 	local word
-	for word in '' , 'TERM,' ,TERM 'TERM QUIT' FOO 0 65 KILL STOP CHLD 9 RTMIN+31 RTMAX-31 RTMIN-1 RTMAX+1 SIG SIGSIGTERM; do
+	for word in '' ',' 'TERM,' ,TERM 'TERM QUIT' FOO 0 65 KILL STOP CHLD 9 RTMIN+31 RTMAX-31 RTMIN-1 RTMAX+1 SIG SIGSIGTERM; do
 		refused '^lull: --stop-on ".*": ".*" is not a signal that can be caught' -- --stop-on "$word"
 	done
 	refused '^lull: LULL_STOP_ON "TERM,X": "X" is not' LULL_STOP_ON=TERM,X --
