@@ -3,6 +3,8 @@
  */
 #include "signals.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/syscall.h>
@@ -18,6 +20,9 @@ enum { CALL_SIGTIMEDWAIT = SYS_rt_sigtimedwait_time64, CALL_CLOCK_GETTIME = SYS_
 #else
 enum { CALL_SIGTIMEDWAIT = SYS_rt_sigtimedwait, CALL_CLOCK_GETTIME = SYS_clock_gettime };
 #endif
+
+/* Where waiting fails, looking at children and clock goes on, but not as fast as it can. */
+enum { FAILED_WAIT_MS = 10 };
 
 static const char NAMES[][8] = {
 	[SIGHUP] = "HUP",   [SIGINT] = "INT",   [SIGQUIT] = "QUIT",   [SIGILL] = "ILL",       [SIGTRAP] = "TRAP",
@@ -68,6 +73,8 @@ int signals_wait(siginfo_t *info, int64_t deadline_ms)
 		limit = &wait;
 	}
 	long signo = syscall(CALL_SIGTIMEDWAIT, &all, info, limit, sizeof all);
+	if (signo < 0 && errno != EAGAIN && errno != EINTR)
+		(void)poll(NULL, 0, FAILED_WAIT_MS);
 	return signo > 0 ? (int)signo : 0;
 }
 
