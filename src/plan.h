@@ -15,9 +15,6 @@ enum {
 	PLAN_STOP_SIGNAL = 0, /* a step's signo: whichever signal began the stop, written "=" */
 };
 
-/* No such time: later than any other. */
-#define TIME_NEVER INT64_MAX
-
 struct step {
 	int64_t wait_ms; /* counted from the step before it, or from the stop signal */
 	int signo;       /* 1 to 64, or PLAN_STOP_SIGNAL; SIGKILL goes to everything that is left */

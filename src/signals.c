@@ -11,7 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "plan.h"
 #include "text.h"
 
 /* Where time_t outgrew the first version of a call, the C library's struct timespec is that of the second. */

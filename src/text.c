@@ -72,7 +72,7 @@ const char *text_time(int64_t ms, char buffer[TEXT_TIME_SIZE])
 {
 	struct text text = text_in(buffer, TEXT_TIME_SIZE);
 	long long tenths = ms / 100;
-	if (ms == INT64_MAX)
+	if (ms == TIME_NEVER)
 		text_add(&text, "never");
 	else if (ms > 0 && ms < 1000)
 		text_add(&text, "%lld ms", (long long)ms);

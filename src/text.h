@@ -9,6 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* No such time: later than any other. */
+#define TIME_NEVER INT64_MAX
+
 struct text {
 	char *bytes; /* always terminated */
 	size_t size; /* of the buffer */
