@@ -99,9 +99,13 @@ test-sanitized: $(HELPERS)
 	LULL=$(CURDIR)/$(BUILD)/ubsan/lull tests/run $(TESTS)
 	LULL=$(CURDIR)/$(BUILD)/asan/lull tests/run $(BUILD)/asan/tests/core $(filter-out tests/citizen.bats,$(TESTS))
 
+# Three acts with real programs, for people; it also fails when one of them does not show what it says.
+demo: all
+	@tests/demo
+
 clean:
 	rm -rf $(BUILD)
 
 -include $(OBJECTS:.o=.d)
 
-.PHONY: all test lint check-pure check-builds test-sanitized clean
+.PHONY: all test lint check-pure check-builds test-sanitized demo clean
