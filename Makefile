@@ -66,7 +66,7 @@ test: all $(HELPERS) $(BUILD)/tests/core
 
 # --- Checks ---------------------------------------------------------------------------------------------------------
 
-SCRIPTS = tests/run $(wildcard tests/*.bash tests/*.bats tests/apps/* .ci/run)
+SCRIPTS = tests/run tests/demo tests/check-install $(wildcard tests/*.bash tests/*.bats tests/apps/* .ci/run)
 LINTED = -std=c11 -D_GNU_SOURCE -DLULL_VERSION='""'
 
 lint:
@@ -103,9 +103,28 @@ test-sanitized: $(HELPERS)
 demo: all
 	@tests/demo
 
+check-install: all
+	@tests/run tests/check-install
+
+# --- Installation -----------------------------------------------------------------------------------------------
+
+# One word for the shell, whatever is in it.
+quote = '$(subst ','\'',$1)'
+
+install: all
+	install -d $(call quote,$(DESTDIR)$(BINDIR)) $(call quote,$(DESTDIR)$(MANDIR)/man1)
+	install -m 755 $(BUILD)/lull $(call quote,$(DESTDIR)$(BINDIR)/lull)
+	install -m 644 docs/lull.1 $(call quote,$(DESTDIR)$(MANDIR)/man1/lull.1)
+
+# Directories that are empty then are removed only below a DESTDIR: elsewhere they are the system's.
+uninstall:
+	rm -f $(call quote,$(DESTDIR)$(BINDIR)/lull) $(call quote,$(DESTDIR)$(MANDIR)/man1/lull.1)
+	@$(if $(DESTDIR),cd $(call quote,$(DESTDIR)) && for dir in $(call quote,$(BINDIR)) $(call quote,$(MANDIR)/man1); do \
+		rmdir -p "$${dir#/}" 2>/dev/null || :; done)
+
 clean:
 	rm -rf $(BUILD)
 
 -include $(OBJECTS:.o=.d)
 
-.PHONY: all test lint check-pure check-builds test-sanitized demo clean
+.PHONY: all test lint check-pure check-builds test-sanitized check-install demo install uninstall clean
