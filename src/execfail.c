@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <link.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,6 +28,9 @@ static const struct {
 	{EM_386, "x86"},     {EM_X86_64, "x86-64"}, {EM_ARM, "32-bit ARM"}, {EM_AARCH64, "arm64"}, {EM_RISCV, "RISC-V"},
 	{EM_PPC64, "ppc64"}, {EM_S390, "s390x"},    {EM_MIPS, "MIPS"},      {258, "LoongArch"},
 };
+
+/* The header of lull's own file, which the linker names. */
+extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
 int execfail_status(int error)
 {
@@ -170,6 +174,10 @@ static void explain_format(const struct head *head, struct text *why)
 	const char *name = "another machine";
 	bool big_endian = head->bytes[EI_DATA] == ELFDATA2MSB;
 	unsigned machine = head->bytes[big_endian ? 19 : 18] | (unsigned)head->bytes[big_endian ? 18 : 19] << 8;
+	if (machine == __ehdr_start.e_machine) {
+		text_add(why, "it was built for this machine, but is damaged");
+		return;
+	}
 	for (size_t i = 0; i < sizeof MACHINES / sizeof MACHINES[0]; i++)
 		if (MACHINES[i].number == machine)
 			name = MACHINES[i].name;
