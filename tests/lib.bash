@@ -62,6 +62,14 @@ start_init() {
 	export APP=$CHILD
 }
 
+# start_plain LULL ARG...: the same not as PID 1.
+start_plain() {
+	start "$@"
+	until_true is_lull "$TARGET"
+	# shellcheck disable=SC2034
+	APP=$CHILD
+}
+
 # Has the process become lull, and started its app?
 is_lull() {
 	[ "$(readlink "/proc/$1/exe")" = "$(readlink -f "$LULL")" ] && child_of "$1"
@@ -90,4 +98,95 @@ has_not() {
 # is_gone PID: it has ended and was reaped.
 is_gone() {
 	[ ! -e "/proc/$1" ]
+}
+
+# begin_stop: waits until the probe is ready, then begins the stop. Sets T0, a time just before it.
+begin_stop() {
+	wait_for out '^ready'
+	T0=$(now_ms)
+	kill -TERM "$TARGET"
+}
+
+# came FILE SIGNAL...: what the probe that writes there got, in this order and nothing else.
+came() {
+	local all
+	all=$(sed -nE 's/^got ([0-9]+) .*/\1/p' "$BATS_TEST_TMPDIR/$1" | xargs)
+	[ "$all" = "${*:2}" ] || fail "came to $1: $all, not ${*:2}"
+}
+
+# How late something may be that has come: kind to slow machines. Only the lower bounds prove something.
+KIND_MS=8000
+
+# expect_ms MS LEAST: a time is at least this, and not much more.
+expect_ms() {
+	[ "$1" -ge "$2" ] || fail "$1 ms, less than $2 ms"
+	[ "$1" -le $(($2 + KIND_MS)) ] || fail "$1 ms, much more than $2 ms"
+}
+
+# since TIME: how many ms ago that was.
+since() {
+	echo $(($(now_ms) - $1))
+}
+
+# got_at SIGNAL: when the probe, given the word "times", first got it.
+got_at() {
+	sed -nE "0,/^got $1 /s/^got $1 .* at ([0-9]+)$/\1/p" "$BATS_TEST_TMPDIR/out"
+}
+
+# count FILE PATTERN: the number of lines like that.
+count() {
+	grep -cE -- "$2" "$BATS_TEST_TMPDIR/$1" || true
+}
+
+# expect_count N FILE PATTERN
+expect_count() {
+	[ "$(count "$2" "$3")" -eq "$1" ] || fail "$(count "$2" "$3") lines, not $1, are like: $3"
+}
+
+# until_count N FILE PATTERN: until it has as many lines like that.
+until_count() {
+	until_true has_count "$@"
+}
+
+has_count() {
+	[ "$(count "$2" "$3")" -eq "$1" ]
+}
+
+# is_past TIME
+is_past() {
+	[ "$(now_ms)" -ge "$1" ]
+}
+
+# with_stderr FILE COMMAND...: to be put before lull's name.
+with_stderr() {
+	local file=$1
+	shift
+	exec "$@" 2>"$file"
+}
+export -f with_stderr
+
+# make_full_pipe: PIPE, a named one that takes nothing more; descriptor 7 keeps it open.
+make_full_pipe() {
+	PIPE=$BATS_TEST_TMPDIR/pipe
+	mkfifo "$PIPE"
+	exec 7<>"$PIPE"
+	if dd if=/dev/zero of="$PIPE" bs=4096 oflag=nonblock status=none 2>/dev/null; then return 1; fi
+}
+
+is_stopped() {
+	[[ $(cat "/proc/$1/stat" 2>/dev/null) == *") T "* ]]
+}
+
+# end_tree PID: kills it and what it has started.
+end_tree() {
+	local children child
+	read -ra children <"/proc/$1/task/$1/children" 2>/dev/null || true
+	for child in "${children[@]}"; do end_tree "$child"; done
+	kill -KILL "$1" 2>/dev/null || true
+}
+
+# end_jobs: for teardown, what a failed test has left.
+end_jobs() {
+	local job
+	for job in $(jobs -p); do end_tree "$job"; done
 }

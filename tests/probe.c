@@ -5,8 +5,11 @@
  *   probe [WORD]...
  *     exit=SIG:STATUS   exits with STATUS when SIG (a number) arrives; "exit=15:143"
  *     die=SIG           lets SIG end it
+ *     late=SIG:MS       says "saved" MS after SIG first came, and exits with 0; takes signals meanwhile
+ *     times             tells when: " at MS" of the clock in /proc/uptime, at the end of each line
  *     fork              first starts a child that does the same words but this, in the same process group
  *     orphan            the same, with a parent of its own that ends at once: an orphan
+ *     chain=US          the same, and each of a chain of such orphans starts the next US later and ends; for 10 s
  *     state             tells mask, ignored signals, directory, descriptors and group before it is ready
  *
  * Says "ready PID", then "got SIG code CODE from PID value VALUE" for each signal, each one write to stdout.
@@ -20,11 +23,15 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static uint64_t all_signals = ~UINT64_C(0);
 static int statuses[65];
 static uint64_t dies;
+static int late_signo;
+static int late_ms;
+static int tells_times;
 
 static void tell_line(const char *key)
 {
@@ -59,6 +66,26 @@ static void tell_state(void)
 	(void)fflush(stdout);
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec now;
+	(void)clock_gettime(CLOCK_BOOTTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void start_chain(useconds_t pause_us)
+{
+	int64_t end_ms = now_ms() + 10000;
+	if (fork() != 0)
+		return;
+	while (now_ms() < end_ms) {
+		if (fork() != 0)
+			_exit(0);
+		usleep(pause_us);
+	}
+	_exit(0);
+}
+
 static void parse(char **words)
 {
 	int signo;
@@ -66,12 +93,20 @@ static void parse(char **words)
 	for (; *words != NULL; words++) {
 		if (sscanf(*words, "exit=%d:%d", &signo, &status) == 2)
 			statuses[signo] = status;
-		else if (sscanf(*words, "die=%d", &signo) == 1)
+		else if (sscanf(*words, "die=%d", &signo) == 1) {
+			(void)signal(signo, SIG_DFL);
 			dies |= UINT64_C(1) << (signo - 1);
+		} else if (sscanf(*words, "late=%d:%d", &signo, &status) == 2) {
+			late_signo = signo;
+			late_ms = status;
+		} else if (strcmp(*words, "times") == 0)
+			tells_times = 1;
 		else if (strcmp(*words, "state") == 0)
 			tell_state();
 		else if (strcmp(*words, "fork") == 0 && fork() != 0)
 			continue;
+		else if (sscanf(*words, "chain=%d", &signo) == 1)
+			start_chain((useconds_t)signo);
 		else if (strcmp(*words, "orphan") == 0 && fork() == 0) {
 			if (fork() != 0)
 				_exit(0);
@@ -80,8 +115,21 @@ static void parse(char **words)
 	}
 }
 
+/* Waits for a signal, until saves_at_ms if that is not 0. Returns its number, or 0 or less. */
+static long take(const uint64_t *blocked, siginfo_t *info, int64_t saves_at_ms)
+{
+	int64_t left_ms = saves_at_ms - now_ms();
+	if (saves_at_ms != 0 && left_ms <= 0) {
+		dprintf(1, "saved\n");
+		exit(0);
+	}
+	struct timespec left = {.tv_sec = left_ms / 1000, .tv_nsec = left_ms % 1000 * 1000000};
+	return syscall(SYS_rt_sigtimedwait, blocked, info, saves_at_ms != 0 ? &left : NULL, 8L);
+}
+
 int main(int argc, char **argv)
 {
+	int64_t saves_at_ms = 0;
 	(void)argc;
 	memset(statuses, -1, sizeof statuses);
 	parse(argv + 1);
@@ -90,12 +138,17 @@ int main(int argc, char **argv)
 	dprintf(1, "ready %d\n", getpid());
 	for (;;) {
 		siginfo_t info;
-		long signo = syscall(SYS_rt_sigtimedwait, &blocked, &info, NULL, 8L);
+		char when[32] = "";
+		long signo = take(&blocked, &info, saves_at_ms);
 		if (signo <= 0)
 			continue;
-		dprintf(1, "got %ld code %d from %d value %d\n", signo, info.si_code, info.si_pid,
-		        info.si_value.sival_int);
+		if (tells_times)
+			snprintf(when, sizeof when, " at %lld", (long long)now_ms());
+		dprintf(1, "got %ld code %d from %d value %d%s\n", signo, info.si_code, info.si_pid,
+		        info.si_value.sival_int, when);
 		if (statuses[signo] >= 0)
 			exit(statuses[signo]);
+		if (signo == late_signo && saves_at_ms == 0)
+			saves_at_ms = now_ms() + late_ms;
 	}
 }

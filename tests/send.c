@@ -1,9 +1,11 @@
 /*
- * Sends a signal by the kernel's own calls: send PID SIGNAL [VALUE]. With a value as sigqueue(3) does.
+ * Sends a signal by the kernel's own calls: send PID SIGNAL [VALUE]. With a value as sigqueue(3) does. With the
+ * word "flood" in its place: again and again, until the process is gone.
  */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -16,6 +18,11 @@ int main(int argc, char **argv)
 	int signo = atoi(argv[2]);
 	if (argc == 3)
 		return kill(pid, signo) == 0 ? 0 : (perror("kill"), 1);
+	if (strcmp(argv[3], "flood") == 0) {
+		while (kill(pid, signo) == 0)
+			continue;
+		return 0;
+	}
 	info.si_signo = signo;
 	info.si_pid = getpid();
 	info.si_uid = getuid();

@@ -1,0 +1,373 @@
+#!/usr/bin/env bats
+# Contract, sections 3, 4 and 6: what the app leaves behind, who is killed and who is not, and orphans.
+
+# Inner shells expand their words themselves; that a test is a function is not seen.
+# shellcheck disable=SC2016,SC2030,SC2031
+
+load lib
+
+teardown() {
+	end_jobs
+}
+
+# An app that exits with 3 when HUP comes, and leaves a probe behind that does the given words.
+leaving() {
+	local start=$1 options=()
+	shift
+	while [ "$1" != -- ]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	$start "$LULL" "${options[@]}" sh -c 'trap "exit 3" HUP; "$0" "$@" & wait' "$PROBE" "$@"
+	wait_for out '^ready'
+	child_of "$APP"
+	T0=$(now_ms)
+}
+
+# What a shell without exec is: it waits for the program.
+SHELL_FORM='"$0" "$@"; exit'
+
+# --- The shell ends, the program goes on
+
+@test "sh -c app: the program gets the signal once, and its time; the status is the shell's" {
+	for start in start_plain start_init; do
+		$start "$LULL" sh -c "$SHELL_FORM" "$PROBE" late=15:1000
+		begin_stop
+		expect_status 143
+		came out 15
+		has out '^saved'
+		expect_ms "$(since "$T0")" 1000
+		has err 'stopped in .*: app ended by SIGTERM, nothing killed$'
+		expect_count 2 err ''
+	done
+}
+
+@test "during a stop it has until the plan's SIGKILL, whatever --linger says" {
+	for start in start_plain start_init; do
+		$start "$LULL" -t 800ms -l 100ms sh -c "$SHELL_FORM" "$PROBE"
+		begin_stop
+		expect_status 143
+		came out 15
+		expect_ms "$(since "$T0")" 800
+		has err 'warning: SIGKILL [0-9.]+ m?s after the signal was passed on, to: [0-9]+ probe \(sleeping\)$'
+		has err 'app ended by SIGTERM, 1 killed$'
+	done
+}
+
+@test "an app that ends during the delay: what it leaves gets the signal at once" {
+	leaving start_plain -d 60s -- late=15:300
+	begin_stop
+	wait_for err 'stop: SIGTERM'
+	kill -HUP "$TARGET"
+	expect_status 3
+	came out 15
+	has out '^saved'
+	expect_ms "$(since "$T0")" 300
+}
+
+@test "the last signal of the plan is what it gets" {
+	start_plain "$LULL" --plan TERM/300ms/QUIT/20s/KILL \
+		env --default-signal sh -c 'trap : TERM; "$0" late=3:300 & while :; do wait; done' "$PROBE"
+	begin_stop
+	expect_status 131
+	came out 3
+	has out '^saved'
+}
+
+@test "SIGTERM, when the plan only stopped or continued the app" {
+	local signal
+	for signal in TSTP CONT; do
+		start_plain "$LULL" --plan $signal/20s/KILL sh -c "trap 'exit 4' $signal"'; "$0" late=15:200 & wait' "$PROBE"
+		begin_stop
+		expect_status 4
+		came out 15
+		has out '^saved'
+	done
+}
+
+@test "what was stopped is continued" {
+	for start in start_plain start_init; do
+		leaving $start -- exit=15:0
+		kill -STOP "$CHILD"
+		until_true is_stopped "$CHILD"
+		kill -HUP "$TARGET"
+		expect_status 3
+		came out 15
+		expect_ms "$(since "$T0")" 0
+	done
+}
+
+# --- Nobody asked for a stop
+
+@test "what an app leaves that ends by itself gets SIGTERM and its time, without a line" {
+	for start in start_plain start_init; do
+		leaving $start -- late=15:500
+		kill -HUP "$TARGET"
+		expect_status 3
+		came out 15
+		has out '^saved'
+		expect_ms "$(since "$T0")" 500
+		has_not err .
+	done
+}
+
+@test "--linger: then it is killed, with a warning" {
+	for start in start_plain start_init; do
+		leaving $start -l 400ms --
+		kill -HUP "$TARGET"
+		expect_status 3
+		came out 15
+		is_gone "$CHILD"
+		expect_ms "$(since "$T0")" 400
+		expect_count 1 err ''
+		has err '^lull: warning: SIGKILL [0-9.]+ m?s after the app had ended, to: [0-9]+ probe \(sleeping\)$'
+	done
+}
+
+@test "5 s when nothing is said" {
+	leaving start_plain --
+	kill -HUP "$TARGET"
+	expect_status 3
+	expect_ms "$(since "$T0")" 5000
+	has err 'SIGKILL 5 s after the app had ended'
+}
+
+@test "--linger 0 waits neither then nor during a stop" {
+	for start in start_plain start_init; do
+		leaving $start -l 0 -- times
+		kill -HUP "$TARGET"
+		expect_status 3
+		came out
+		is_gone "$CHILD"
+		expect_ms "$(since "$T0")" 0
+		$start "$LULL" -l 0 sh -c "$SHELL_FORM" "$PROBE"
+		begin_stop
+		expect_status 143
+		came out
+		has err 'app ended by SIGTERM, 1 killed$'
+		expect_ms "$(since "$T0")" 0
+	done
+}
+
+@test "a signal meanwhile goes to it, rewritten, and begins a stop" {
+	for start in start_plain start_init; do
+		leaving $start -l 20s -r USR1:USR2,INT:0 -- exit=12:0
+		kill -HUP "$TARGET"
+		wait_for out '^got 15'
+		kill -WINCH "$TARGET"
+		wait_for out '^got 28'
+		kill -INT "$TARGET"
+		kill -TERM "$TARGET"
+		until_count 2 out '^got 15'
+		kill -USR1 "$TARGET"
+		expect_status 3
+		came out 15 28 15 12
+		has err 'stop: SIGTERM from .*; the app has ended, SIGKILL to what it left behind in [0-9.]+ s$'
+		expect_count 2 err ''
+	done
+}
+
+# --- Who belongs to the app
+
+# Three probes: in the app's group, in a session of its own, and a grandchild in another. Their outputs: a, b, c.
+FAMILY='
+trap "exit 3" HUP TERM
+"$0" late=15:500 >"$1/a" &
+setsid "$0" late=15:500 >"$1/b" &
+setsid sh -c "\"\$0\" late=15:500; exit" "$0" >"$1/c" &
+wait'
+
+family() {
+	local file
+	"$1" "$LULL" "${@:2}" sh -c "$FAMILY" "$PROBE" "$BATS_TEST_TMPDIR"
+	for file in a b c; do until_true grep -qs ready "$BATS_TEST_TMPDIR/$file"; done
+}
+
+family_saved() {
+	local file
+	for file in a b c; do
+		came $file 15
+		has $file '^saved'
+	done
+}
+
+@test "all descendants get it once" {
+	for start in start_plain start_init; do
+		family $start
+		kill -TERM "$TARGET"
+		expect_status 3
+		family_saved
+		has err 'nothing killed$'
+	done
+}
+
+@test "--group: those in the app's group do not get it twice, the others get it" {
+	for start in start_plain start_init; do
+		family $start --group
+		kill -TERM "$TARGET"
+		expect_status 3
+		family_saved
+		has err 'nothing killed$'
+	done
+}
+
+@test "--group and no stop: all of them get it once" {
+	family start_plain --group -r HUP:0
+	kill -HUP "$APP"
+	expect_status 3
+	family_saved
+}
+
+# --- Who does not
+
+@test "a process entered from outside is neither waited for nor asked to end" {
+	start_init "$LULL" "$PROBE" exit=15:7
+	wait_for out '^ready'
+	nsenter -t "$TARGET" -p "$PROBE" >"$BATS_TEST_TMPDIR/entered" 3>&- &
+	until_true grep -qs ready "$BATS_TEST_TMPDIR/entered"
+	begin_stop
+	expect_status 7
+	expect_ms "$(since "$T0")" 0
+	came entered
+	has err 'app exited 7, nothing killed$'
+	run wait $!
+}
+
+@test "as PID 1 SIGKILL goes to a process entered from outside as well" {
+	start_init "$LULL" -t 300ms "$PROBE"
+	wait_for out '^ready'
+	nsenter -t "$TARGET" -p "$PROBE" >"$BATS_TEST_TMPDIR/entered" 3>&- &
+	until_true grep -qs ready "$BATS_TEST_TMPDIR/entered"
+	begin_stop
+	expect_status 137
+	came entered
+	has err 'to: [0-9]+ probe \(sleeping\), [0-9]+ probe \(sleeping\)$'
+	run wait $!
+}
+
+@test "not PID 1: a sibling in lull's group and session lives on" {
+	"$PROBE" >"$BATS_TEST_TMPDIR/sibling" 3>&- &
+	local sibling=$!
+	until_true grep -qs ready "$BATS_TEST_TMPDIR/sibling"
+	start_plain "$LULL" -t 300ms "$PROBE" fork orphan
+	until_count 4 out '^ready'
+	[ "$(group_of "$sibling")" = "$(group_of "$TARGET")" ]
+	begin_stop
+	expect_status 137
+	has err '4 killed$'
+	kill -USR1 "$sibling"
+	until_true grep -q '^got 10' "$BATS_TEST_TMPDIR/sibling"
+	came sibling 10
+}
+
+group_of() {
+	ps -o pgid= -p "$1"
+}
+
+@test "not PID 1: a daemon of the app's is killed, two forks and a session away" {
+	start_plain "$LULL" -t 300ms sh -c '(setsid "$0" >"$1/daemon" & ); exec "$0"' "$PROBE" "$BATS_TEST_TMPDIR"
+	until_true grep -qs ready "$BATS_TEST_TMPDIR/daemon"
+	local daemon
+	daemon=$(sed 's/ready //' "$BATS_TEST_TMPDIR/daemon")
+	begin_stop
+	expect_status 137
+	is_gone "$daemon"
+	came daemon
+	has err '2 killed$'
+}
+
+@test "SIGKILL reaches orphans that appear meanwhile" {
+	for start in start_plain start_init; do
+		for pause_us in 0 300 5000; do
+			$start "$LULL" -t 200ms "$PROBE" chain=$pause_us
+			begin_stop
+			expect_status 137
+			[ "$(since "$T0")" -lt 2200 ] || fail "gave up"
+			[ -z "$(pgrep -f "chain=$pause_us")" ]
+		done
+	done
+}
+
+# --- Without /proc, or with a foreign one
+
+NO_PROC=(unshare -m sh -c 'mount -t tmpfs none /proc && exec "$@"' -)
+
+@test "without /proc what is left behind gets its signal and its time" {
+	for start in start_plain start_init; do
+		$start "${NO_PROC[@]}" "$LULL" sh -c "$SHELL_FORM" "$PROBE" late=15:300
+		begin_stop
+		expect_status 143
+		came out 15
+		has out '^saved'
+	done
+}
+
+@test "without /proc what is left behind is killed" {
+	for start in start_plain start_init; do
+		$start "${NO_PROC[@]}" "$LULL" -t 300ms sh -c "$SHELL_FORM" "$PROBE"
+		child_of "$APP"
+		begin_stop
+		expect_status 143
+		is_gone "$CHILD"
+		expect_ms "$(since "$T0")" 300
+		has err 'app ended by SIGTERM, 1 killed$'
+	done
+}
+
+@test "without /proc SIGKILL reaches orphans that appear meanwhile" {
+	start_plain "${NO_PROC[@]}" "$LULL" -t 200ms "$PROBE" fork orphan
+	until_count 4 out '^ready'
+	begin_stop
+	expect_status 137
+	local pid
+	for pid in $(sed -n 's/^ready //p' "$BATS_TEST_TMPDIR/out"); do is_gone "$pid"; done
+}
+
+@test "the /proc of another PID namespace gives no stranger a signal" {
+	start unshare --pid --fork --kill-child sh -c '
+		"$1" >"$2/stranger" &
+		until grep -q ready "$2/stranger"; do sleep 0.01; done
+		"$0" -l 300ms sh -c "\"\$0\" exit=15:0 & exit 3" "$1"
+		echo "status $?"
+		kill -USR1 $!
+		until grep -q "^got 10" "$2/stranger"; do sleep 0.01; done' "$LULL" "$PROBE" "$BATS_TEST_TMPDIR"
+	expect_status 0
+	has out '^status 3$'
+	came stranger 10
+}
+
+# --- Orphans
+
+orphans_are_reaped() {
+	[ "$(wc -w <"/proc/$TARGET/task/$TARGET/children")" -eq 1 ]
+}
+
+@test "1000 orphans leave no zombie" {
+	for start in start_plain start_init; do
+		$start "$LULL" -v sh -c 'for i in $(seq 1000); do (true &); done; exec "$0" exit=15:0' "$PROBE"
+		wait_for out '^ready'
+		until_true orphans_are_reaped
+		expect_count 1000 err 'reaped orphan [0-9]+, exited 0$'
+		begin_stop
+		expect_status 0
+	done
+}
+
+@test "--warn-reap: a warning for each orphan, and only then" {
+	local orphans='(sh -c "exit 3" &); (sh -c "kill -USR1 \$\$" &); exec "$0" exit=15:0'
+	for start in start_plain start_init; do
+		$start "$LULL" -w sh -c "$orphans" "$PROBE"
+		wait_for err '^lull: warning: reaped orphan [0-9]+, exited 3$'
+		wait_for err '^lull: warning: reaped orphan [0-9]+, ended by SIGUSR1$'
+		begin_stop
+		expect_status 0
+		expect_count 2 err warning
+	done
+	start_plain "$LULL" sh -c "$orphans" "$PROBE"
+	wait_for out '^ready'
+	until_true orphans_are_reaped
+	has_not err .
+	kill -TERM "$TARGET"
+	expect_status 0
+}
