@@ -44,7 +44,7 @@ $(BUILD):
 
 TEST_CC = cc
 TEST_CFLAGS = -std=gnu11 -O1 -g -Wall -Wextra -Wshadow
-HELPERS = $(BUILD)/tests/probe $(BUILD)/tests/send
+HELPERS = $(BUILD)/tests/probe $(BUILD)/tests/send $(BUILD)/tests/early
 
 $(BUILD)/tests/%: tests/%.c Makefile | $(BUILD)/tests
 	$(SAY) "  CC  $@"

@@ -5,6 +5,8 @@ ROOT=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
 LULL=${LULL:-$ROOT/build/lull}
 PROBE=${PROBE:-$ROOT/build/tests/probe}
 SEND=${SEND:-$ROOT/build/tests/send}
+EARLY=${EARLY:-$ROOT/build/tests/early}
+DENY=${DENY:-$ROOT/build/tests/deny}
 
 # How long a wait may take before the test has failed: far more than any machine needs.
 PATIENCE_MS=20000
@@ -103,6 +105,7 @@ is_gone() {
 # begin_stop: waits until the probe is ready, then begins the stop. Sets T0, a time just before it.
 begin_stop() {
 	wait_for out '^ready'
+	# shellcheck disable=SC2034
 	T0=$(now_ms)
 	kill -TERM "$TARGET"
 }
@@ -164,6 +167,12 @@ with_stderr() {
 	exec "$@" 2>"$file"
 }
 export -f with_stderr
+
+# out_of_reach START LULL ARG...: a probe as the app that lull may not signal: it is another user's.
+out_of_reach() {
+	"$1" setpriv --inh-caps -kill --bounding-set -kill "${@:2}" \
+		setpriv --reuid 65534 --regid 65534 --clear-groups "$PROBE"
+}
 
 # make_full_pipe: PIPE, a named one that takes nothing more; descriptor 7 keeps it open.
 make_full_pipe() {

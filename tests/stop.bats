@@ -335,12 +335,6 @@ flood() {
 	expect_ms "$(since "$thaw")" 600
 }
 
-# An app that lull may not signal: another user's, and lull without the right to.
-out_of_reach() {
-	"$1" setpriv --inh-caps -kill --bounding-set -kill "${@:2}" \
-		setpriv --reuid 65534 --regid 65534 --clear-groups "$PROBE"
-}
-
 @test "2 s after SIGKILL lull exits with 137, whatever is left" {
 	for start in start_plain start_init; do
 		out_of_reach $start "$LULL" -t 200ms
