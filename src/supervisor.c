@@ -18,6 +18,7 @@ void supervisor_init(struct supervisor *supervisor, const struct options *option
 {
 	supervisor->options = options;
 	supervisor->log = log;
+	supervisor->stop.si_signo = 0;
 	supervisor->app = (struct reaped){.kind = REAPED_NOTHING};
 	supervisor->self = getpid();
 	supervisor->killed = 0;
@@ -36,11 +37,11 @@ static void say_not_sent(struct supervisor *supervisor, int signo)
 }
 
 /* A value that came with the signal goes on with it: sigqueue(3). */
-static void forward(struct supervisor *supervisor, int signo)
+static void forward(struct supervisor *supervisor, const siginfo_t *info, int signo)
 {
 	const struct child *child = &supervisor->child;
 	bool group = supervisor->options->policy.group && child->group != 0;
-	siginfo_t queued = supervisor->signal;
+	siginfo_t queued = *info;
 	queued.si_signo = signo;
 	int sent;
 	if (queued.si_code != SI_QUEUE)
@@ -53,12 +54,15 @@ static void forward(struct supervisor *supervisor, int signo)
 		say_not_sent(supervisor, signo);
 }
 
+/* The stop signal keeps its value over the delay. */
 static void signal_app(struct supervisor *supervisor, int signo)
 {
 	char name[SIGNAL_NAME_SIZE];
 	log_line(supervisor->log, LOG_VERBOSE, "sending %s to %d", signal_name(signo, name),
 	         (int)supervisor->child.pid);
-	if (child_signal(&supervisor->child, signo, supervisor->options->policy.group) < 0)
+	if (signo == supervisor->lifecycle.stop_signal && supervisor->stop.si_code == SI_QUEUE)
+		forward(supervisor, &supervisor->stop, signo);
+	else if (child_signal(&supervisor->child, signo, supervisor->options->policy.group) < 0)
 		say_not_sent(supervisor, signo);
 }
 
@@ -90,7 +94,7 @@ static void act(struct supervisor *supervisor, const struct action *action, int6
 	struct child *child = &supervisor->child;
 	switch (action->kind) {
 	case ACTION_FORWARD:
-		forward(supervisor, action->signo);
+		forward(supervisor, &supervisor->signal, action->signo);
 		break;
 	case ACTION_FORWARD_LEFTOVERS:
 		signal_leftovers(supervisor, action->signo, 0, false);
@@ -111,7 +115,8 @@ static void act(struct supervisor *supervisor, const struct action *action, int6
 		child_suspend(child, action->signo);
 		break;
 	case ACTION_SAY_STOP:
-		narrate_stop(supervisor->log, lifecycle, &supervisor->signal, action->had_it, now_ms);
+		supervisor->stop = supervisor->signal;
+		narrate_stop(supervisor->log, lifecycle, &supervisor->stop, action->had_it, now_ms);
 		break;
 	case ACTION_SAY_SKIPPED:
 		narrate_skipped(supervisor->log, action->signo);

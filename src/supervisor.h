@@ -16,6 +16,7 @@ struct supervisor {
 	struct lifecycle lifecycle;
 	struct reaped app; /* how the app ended; REAPED_NOTHING while it runs */
 	siginfo_t signal;  /* the one at hand, or the last */
+	siginfo_t stop;    /* the one that began the stop; si_signo is 0 before */
 	pid_t self;
 	int killed;      /* processes that were named when SIGKILL went out */
 	bool reap_again; /* the last turn left children unreaped, to look at the clock */
