@@ -58,18 +58,20 @@ child_of() {
 # TARGET, lull's pid here, and APP, the app's.
 start_init() {
 	start unshare --pid --fork --kill-child --mount-proc "$@"
-	until_true child_of "$JOB"
-	TARGET=$CHILD
-	until_true is_lull "$TARGET"
+	until_true init_is_lull
 	export APP=$CHILD
+}
+
+# A child of the job may still be something of the shell's.
+init_is_lull() {
+	child_of "$JOB" && TARGET=$CHILD && is_lull "$TARGET"
 }
 
 # start_plain LULL ARG...: the same not as PID 1.
 start_plain() {
 	start "$@"
 	until_true is_lull "$TARGET"
-	# shellcheck disable=SC2034
-	APP=$CHILD
+	export APP=$CHILD
 }
 
 # Has the process become lull, and started its app?

@@ -442,7 +442,7 @@ flood() {
 		17 | 18 | 19 | 20 | 21 | 22 | 23 | 28) continue ;; # end nobody
 		esac
 		STATUS=0
-		"$LULL" sh -c '"$0" $$ "$1"; sleep 10' "$SEND" "$signo" || STATUS=$?
+		"$LULL" env --default-signal sh -c '"$0" $$ "$1"; sleep 10' "$SEND" "$signo" || STATUS=$?
 		[ "$STATUS" -eq $((128 + signo)) ] || fail "signal $signo: status $STATUS"
 	done
 }
@@ -529,7 +529,6 @@ refused_in() {
 	refused 127 'the file exists, but its interpreter "/bin/sh" does not: the line ends in CR LF' "$here/script"
 }
 
-# Programs are dynamic by default here: the path of their loader is in them.
 @test "127: the loader is missing" {
 	local here=$BATS_TEST_TMPDIR
 	LC_ALL=C sed 's|/lib64/ld-linux|/lib64/ld-nosux|; s|/lib/ld-linux|/lib/ld-nosu|' "$PROBE" >"$here/app"

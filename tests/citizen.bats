@@ -1,0 +1,393 @@
+#!/usr/bin/env bats
+# Contract, section 6: what lull takes, keeps, writes and leaves alone.
+
+# Inner shells expand their words themselves; that a test is a function is not seen.
+# shellcheck disable=SC2016,SC2030,SC2031
+
+load lib
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+}
+
+teardown() {
+	end_jobs
+}
+
+# --- What the app sees
+
+# seen COMMAND...: what the probe tells that is started so, but for what has to differ.
+seen() {
+	start "$@" "$PROBE" state exit=15:0
+	wait_for out '^ready'
+	grep -vE '^(pid|ready) ' out
+	kill -TERM "$JOB"
+	wait "$JOB" || true
+}
+
+@test "the app sees the mask, the ignored signals, the directory and the descriptors that lull was given" {
+	local given=(env --block-signal=USR1,40 --ignore-signal=HUP,CHLD,41 A=b LISTEN_FDS=2)
+	exec 8</dev/null 9>>file
+	seen "${given[@]}" >without
+	seen "${given[@]}" "$LULL" >with
+	grep -qE '^SigBlk:.*8000000200$' without
+	grep -qE '^SigIgn:.*010000010001$' without
+	grep -qE '^fds 0 1 2 .*8 9' without
+	grep -qE "^cwd $BATS_TEST_TMPDIR$" without
+	diff without with
+	seen env --default-signal >without
+	seen env --default-signal "$LULL" >with
+	diff without with
+}
+
+@test "the app leads a group of its own" {
+	for start in start_plain start_init; do
+		$start "$LULL" "$PROBE" state exit=15:0
+		begin_stop
+		expect_status 0
+		local pid group
+		read -r _ pid _ _ _ group _ <<<"$(grep '^pid' out)"
+		[ "$pid" = "$group" ]
+	done
+}
+
+@test "SIGCHLD ignored by the starter: the status is there, nothing hangs, orphans are reaped" {
+	for start in start_plain start_init; do
+		$start env --ignore-signal=CHLD "$LULL" -v sh -c '(true &); exec "$0" exit=1:7' "$PROBE"
+		wait_for out '^ready'
+		wait_for err 'reaped orphan'
+		kill -HUP "$TARGET"
+		expect_status 7
+	done
+}
+
+@test "LISTEN_PID that named lull names the app, and LISTEN_PIDFDID is dropped" {
+	start_plain sh -c 'LISTEN_PIDFDID=12 LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"' - "$LULL" "$PROBE" state exit=15:0
+	begin_stop
+	expect_status 0
+	has out "^env LISTEN_PID=$APP$"
+	has out '^env LISTEN_FDS=1$'
+	has_not out LISTEN_PIDFDID
+	start_init env LISTEN_PID=1 LISTEN_PIDFDID=12 LISTEN_FDS=1 "$LULL" "$PROBE" state exit=15:0
+	begin_stop
+	expect_status 0
+	has out "^env LISTEN_PID=$(sed -n 's/^ready //p' out)$"
+	has_not out LISTEN_PIDFDID
+}
+
+@test "LISTEN_PID that names somebody else stays" {
+	start_plain env LISTEN_PID=1 LISTEN_PIDFDID=12 LISTEN_FDS=1 "$LULL" "$PROBE" state exit=15:0
+	begin_stop
+	expect_status 0
+	has out '^env LISTEN_PID=1$'
+	has out '^env LISTEN_PIDFDID=12$'
+}
+
+@test "lull's own variables are taken out of the app's environment, and no others" {
+	start_plain env LULL_DELAY=0 LULL_TIMEOUT=9s LULL_STOP_ON=TERM LULL_LINGER=1 LULL_REWRITE=HUP:HUP LULL_GROUP=no \
+		LULL_PARENT_DEATH=TERM LULL_SUCCESS_EXIT=3 LULL_STOPPED_OK= LULL_VERBOSE=0 LULL_QUIET=0 LULL_WARN_REAP=off \
+		LULL_TIMEOUTS=5 LULL_SERVICE_HOST=10.0.0.1 LULL_PORT=tcp://10.0.0.1:80 LULL_PORT_80_TCP=tcp://10.0.0.1:80 \
+		"$LULL" "$PROBE" state exit=15:0
+	begin_stop
+	expect_status 0
+	expect_count 4 out '^env LULL_'
+	expect_count 1 out '^env LULL_TIMEOUTS=5$'
+	expect_count 1 err 'warning'
+	has err '^lull: warning: LULL_TIMEOUTS is no variable of lull.s; did you mean LULL_TIMEOUT\?$'
+	start_plain env LULL_GRACE=9s "$LULL" "$PROBE" state exit=15:0
+	begin_stop
+	expect_status 0
+	has_not out '^env LULL_'
+	start_plain env LULL_PLAN=TERM/9s/KILL "$LULL" "$PROBE" state exit=15:0
+	begin_stop
+	expect_status 0
+	has_not out '^env LULL_'
+}
+
+# --- What lull keeps
+
+fds_of() {
+	find "/proc/$1/fd" -mindepth 1 -printf '%f\n' | sort -n | xargs
+}
+
+holds_only() {
+	[ "$(fds_of "$1")" = "$2" ]
+}
+
+@test "lull holds no descriptor but stderr, nor its directory" {
+	exec 8</dev/null 9>>file
+	for start in start_plain start_init; do
+		$start "$LULL" "$PROBE" exit=15:0
+		until_true holds_only "$TARGET" 2
+		until_true [ "$(readlink "/proc/$TARGET/cwd")" = / ]
+		[[ " $(fds_of "$APP") " == *" 0 1 2 "*"8 9 "* ]]
+		[ "$(readlink "/proc/$APP/cwd")" = "$BATS_TEST_TMPDIR" ]
+		begin_stop
+		expect_status 0
+		wait_for err 'stopped in'
+	done
+}
+
+@test "10 000 inherited descriptors are the app's, and not lull's" {
+	start_plain bash -c 'ulimit -n 20000; for fd in {10..10009}; do eval "exec $fd</dev/null"; done; exec "$@"' - \
+		"$LULL" "$PROBE" exit=15:0
+	wait_for out '^ready'
+	until_true holds_only "$TARGET" 2
+	[ "$(fds_of "$APP" | wc -w)" -ge 10003 ]
+	begin_stop
+	expect_status 0
+}
+
+@test "a reader of the app's stdout sees its end while lull runs" {
+	mkfifo pipe
+	cat pipe >read 3>&- &
+	local reader=$!
+	start_plain bash -c 'exec "$@" >pipe' - "$LULL" sh -c 'echo last; exec >&-; sleep 1000; exit'
+	wait "$reader"
+	[ "$(cat read)" = last ]
+	is_lull "$TARGET"
+	kill -TERM "$TARGET"
+	finish
+}
+
+@test "no heap, and idle no wake-ups: neither running nor during a delay" {
+	start_plain "$LULL" "$PROBE" exit=15:0
+	wait_for out '^ready'
+	local running=$JOB
+	start_plain "$LULL" -d 60s "$PROBE" exit=1:0
+	begin_stop
+	wait_for err 'stop: SIG'
+	until_true is_waiting "$TARGET"
+	until_true is_waiting "$running"
+	local before
+	before=$(switches "$running" "$TARGET")
+	# Idle is idle for a time; there is no event to wait for.
+	sleep 2
+	[ "$(switches "$running" "$TARGET")" = "$before" ]
+	if grep -F '[heap]' "/proc/$running/maps" "/proc/$TARGET/maps"; then return 1; fi
+	kill -HUP "$TARGET"
+	expect_status 0
+	kill -TERM "$running"
+	wait "$running"
+}
+
+switches() {
+	grep -h ctxt_switches "/proc/$1/status" "/proc/$2/status"
+}
+
+is_waiting() {
+	[[ $(cat "/proc/$1/syscall" 2>/dev/null) =~ ^[0-9]+\ 0x ]]
+}
+
+@test "not PID 1 it becomes a subreaper, without a warning" {
+	start_plain "$LULL" "$PROBE" orphan exit=15:0
+	until_count 2 out '^ready'
+	local orphan
+	orphan=$(sed -n 's/^ready //p' out | grep -vx "$APP")
+	[ "$(ps -o ppid= -p "$orphan" | tr -d ' ')" = "$TARGET" ]
+	has_not err .
+	kill -TERM "$TARGET"
+	expect_status 0
+}
+
+@test "--parent-death: lull gets the signal when its parent dies, and passes it on" {
+	: >out
+	sh -c '"$@" & echo "$!" >pid; wait' - "$LULL" -p USR1 "$PROBE" exit=10:0 >>out 2>>err 3>&- &
+	local parent=$!
+	wait_for out '^ready'
+	kill -KILL "$parent"
+	wait_for out '^got 10'
+	until_true is_gone "$(cat pid)"
+	run wait "$parent"
+	came out 10
+}
+
+# --- What lull writes
+
+@test "stdout is the app's alone" {
+	for start in start_plain start_init; do
+		$start "$LULL" -v -w -t 200ms sh -c '(sleep 1000 &) ; trap "" TERM; (true &); while :; do sleep 1000; done'
+		wait_for err 'reaped orphan'
+		kill -TERM "$TARGET"
+		finish
+		has err 'SIGKILL'
+		has_not out .
+	done
+	run "$LULL" no-such-command 2>/dev/null
+	"$LULL" no-such-command >out 2>/dev/null || true
+	"$LULL" --no-such-option >>out 2>/dev/null || true
+	LULL_DELAYS=1 "$LULL" true >>out 2>/dev/null
+	has_not out .
+}
+
+# closing WHICH COMMAND...: some of 0, 1 and 2 closed.
+closing() {
+	local closed=$1
+	shift
+	[[ $closed != *0* ]] || exec 0<&-
+	[[ $closed != *1* ]] || exec 1>&-
+	[[ $closed != *2* ]] || exec 2>&-
+	exec "$@"
+}
+export -f closing
+
+@test "stdin, stdout and stderr closed, in any combination" {
+	local closed
+	for closed in none 0 1 2 01 02 12 012; do
+		for start in start_plain start_init; do
+			$start bash -c 'closing "$@"' - $closed "$LULL" -v -l 200ms \
+				sh -c 'trap "exit 7" TERM; (true &); echo ready >&9; sleep 1000 & wait' 9>>"$BATS_TEST_TMPDIR/ready"
+			until_true has_count 1 ready .
+			[[ $closed = *0* ]] || [ -e "/proc/$APP/fd/0" ]
+			[[ $closed = *2* ]] || until_true holds_only "$TARGET" 2
+			[[ $closed != *2* ]] || until_true holds_only "$TARGET" ""
+			kill -TERM "$TARGET"
+			expect_status 7
+			rm ready
+		done
+	done
+}
+
+@test "stderr closed: nobody else's descriptor 2 is written to" {
+	# The app's own descriptors stay apart: what it opens becomes its 2, not lull's.
+	start_plain bash -c 'closing "$@"' - 2 "$LULL" -v bash -c 'exec 2>>mine; exec "$0" exit=15:0' "$PROBE"
+	wait_for out '^ready'
+	kill -HUP "$TARGET"
+	wait_for out '^got 1 '
+	begin_stop
+	expect_status 0
+	has_not mine .
+	has_not err .
+}
+
+flags_of_stderr() {
+	sed -n 's/^flags:\s*//p' "/proc/$1/fdinfo/2"
+}
+
+# says_all FILE: lull -v with its stderr there says what it should, and leaves the flags as they are.
+flags_are_left() {
+	start_plain bash -c 'with_stderr "$@"' - "$1" "$LULL" -v "$PROBE" exit=15:5
+	wait_for out '^ready'
+	local before
+	before=$(flags_of_stderr "$APP")
+	kill -HUP "$TARGET"
+	wait_for out '^got 1 '
+	[ "$(flags_of_stderr "$APP")" = "$before" ]
+	[ $((0$before & 04000)) -eq 0 ]
+	kill -TERM "$TARGET"
+	expect_status 5
+}
+
+@test "the flags of stderr are left alone: a file, a pipe, a full one, /dev/null, /dev/full" {
+	flags_are_left "$BATS_TEST_TMPDIR/file"
+	has file '^lull: SIGHUP from'
+	mkfifo empty
+	exec 8<>empty
+	flags_are_left empty
+	dd if=empty of=said bs=65536 count=1 iflag=nonblock status=none
+	has said '^lull: SIGHUP from'
+	make_full_pipe
+	flags_are_left "$PIPE"
+	flags_are_left /dev/null
+	flags_are_left /dev/full
+}
+
+@test "stderr a file that is appended to keeps what others write" {
+	echo before >file
+	start_plain bash -c 'exec "$@" 2>>file' - "$LULL" sh -c 'echo app >&2; exec "$0" exit=15:0' "$PROBE"
+	begin_stop
+	expect_status 0
+	[ "$(sed 's/: .*//' file | xargs)" = "before app lull lull" ]
+}
+
+@test "stderr a full pipe: nothing waits, and the lines lost are counted later" {
+	make_full_pipe
+	start_plain bash -c 'with_stderr "$@"' - "$PIPE" "$LULL" -v "$PROBE" exit=15:0
+	wait_for out '^ready'
+	for signo in 1 2 10 12; do
+		kill -$signo "$TARGET"
+		wait_for out "^got $signo "
+	done
+	dd if="$PIPE" of=/dev/null bs=65536 count=1 iflag=nonblock status=none
+	kill -WINCH "$TARGET"
+	wait_for out '^got 28'
+	dd if="$PIPE" of=said bs=65536 count=1 iflag=nonblock status=none
+	expect_count 1 said '^lull: warning: lines lost, since writing them would have waited: 4$'
+	expect_count 1 said '^lull: SIGWINCH from'
+	kill -TERM "$TARGET"
+	expect_status 0
+}
+
+# The first reads what lull says there; the second is full, and nobody reads it.
+SOCKET='
+use Socket;
+socketpair(my $ours, my $theirs, AF_UNIX, SOCK_STREAM, 0) or die;
+if (shift eq "full") { $theirs->blocking(0); 1 while defined syswrite($theirs, "x" x 4096); $theirs->blocking(1); }
+if (fork == 0) { open(STDERR, ">&", $theirs); close $ours; close $theirs; exec @ARGV; }
+close $theirs;
+wait;
+exit($? >> 8) if $ENV{UNREAD};
+print while <$ours>;
+exit($? >> 8);'
+
+@test "stderr a socket, read or full" {
+	start perl -MIO::Handle -e "$SOCKET" read "$LULL" -v "$PROBE" exit=1:5
+	wait_for out '^ready'
+	kill -HUP "$(pgrep -P "$JOB")"
+	expect_status 5
+	has out '^lull: SIGHUP from'
+	UNREAD=1 start perl -MIO::Handle -e "$SOCKET" full "$LULL" -v -t 300ms "$PROBE"
+	wait_for out '^ready'
+	TARGET=$(pgrep -P "$JOB")
+	begin_stop
+	expect_status 137
+	expect_ms "$(since "$T0")" 300
+}
+
+# --- Where calls are denied
+
+CALLS='subreaper chdir close_range fcntl fstat getdents64 ioctl pidfd_open pidfd_send_signal pipe2 poll prlimit64
+pwritev2 rt_sigqueueinfo setpgid splice waitid'
+
+@test "denied a call, lull starts, passes signals on and exits right" {
+	local call
+	for call in $CALLS "$(xargs <<<"$CALLS" | tr ' ' ,)"; do
+		for error in EPERM ENOSYS; do
+			start_plain "$DENY" $error "$call" "$LULL" -r HUP:0 "$PROBE" exit=15:7
+			wait_for out '^ready'
+			"$SEND" "$TARGET" 40 5
+			wait_for out '^got 40'
+			begin_stop
+			expect_status 7
+			came out 40 15
+		done
+	done
+}
+
+@test "denied a call, lull stops a group, continues a stopped app, and kills in time" {
+	local call
+	for call in fstat getdents64 pidfd_open pidfd_send_signal poll setpgid waitid; do
+		for group in "" --group; do
+			# shellcheck disable=SC2086
+			start_plain "$DENY" EPERM $call "$LULL" $group -t 300ms "$PROBE" fork
+			until_count 2 out '^ready'
+			child_of "$APP"
+			kill -STOP "$APP"
+			until_true is_stopped "$APP"
+			begin_stop
+			wait_for out '^got 15'
+			expect_status 137
+			expect_ms "$(since "$T0")" 300
+			until_true is_gone "$CHILD"
+			[ "$(since "$T0")" -lt 2300 ] || fail "gave up"
+		done
+	done
+}
+
+@test "denied close_range, lull closes what it was given all the same" {
+	exec 8</dev/null 9>>file
+	start_plain "$DENY" ENOSYS close_range "$LULL" "$PROBE" exit=15:0
+	until_true holds_only "$TARGET" 2
+	begin_stop
+	expect_status 0
+}
