@@ -133,13 +133,23 @@ static int open_proc(pid_t self)
 	return -1;
 }
 
+static bool walk_fill(struct walk *walk)
+{
+	walk->at = 0;
+	walk->filled = syscall(SYS_getdents64, walk->directory, walk->entries, sizeof walk->entries);
+	return walk->filled > 0;
+}
+
+/* A /proc that may not be listed is as good as none. */
 static void walk_begin(struct walk *walk)
 {
 	walk->self = getpid();
 	walk->directory = open_proc(walk->self);
 	walk->probe = 1;
-	walk->filled = 0;
-	walk->at = 0;
+	if (walk->directory < 0 || walk_fill(walk))
+		return;
+	(void)close(walk->directory);
+	walk->directory = -1;
 }
 
 static void walk_end(struct walk *walk)
@@ -164,12 +174,8 @@ static bool probe_next(struct walk *walk, struct process *process)
 
 static const struct entry *entry_next(struct walk *walk)
 {
-	if (walk->at >= walk->filled) {
-		walk->at = 0;
-		walk->filled = syscall(SYS_getdents64, walk->directory, walk->entries, sizeof walk->entries);
-		if (walk->filled <= 0)
-			return NULL;
-	}
+	if (walk->at >= walk->filled && !walk_fill(walk))
+		return NULL;
 	const struct entry *entry = (const void *)(walk->entries + walk->at);
 	walk->at += entry->length;
 	return entry;
