@@ -140,11 +140,11 @@ holds_only() {
 
 @test "a reader of the app's stdout sees its end while lull runs" {
 	mkfifo pipe
-	cat <pipe >read 3>&- &
+	cat <pipe >received 3>&- &
 	local reader=$!
 	start_plain bash -c 'exec "$@" >pipe' - "$LULL" sh -c 'echo last; exec >&-; sleep 1000; exit'
 	wait "$reader"
-	[ "$(cat read)" = last ]
+	[ "$(cat received)" = last ]
 	is_lull "$TARGET"
 	kill -TERM "$TARGET"
 	finish
@@ -378,7 +378,6 @@ pwritev2 rt_sigqueueinfo setpgid splice waitid'
 			expect_status 137
 			expect_ms "$(since "$T0")" 300
 			until_true is_gone "$CHILD"
-			[ "$(since "$T0")" -lt 2300 ] || fail "gave up"
 		done
 	done
 }

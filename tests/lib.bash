@@ -82,6 +82,7 @@ is_lull() {
 # finish: waits for the job. Sets STATUS.
 finish() {
 	STATUS=0
+	until_true is_gone "$JOB"
 	wait "$JOB" || STATUS=$?
 }
 

@@ -159,7 +159,8 @@ passed_on() {
 		until_count 2 out '^got 1 code 0 '
 		"$SEND" "$TARGET" 40 5
 		until_count 2 out '^got 40 code -1 from [0-9]+ value 5$'
-		kill -USR2 "$(pgrep -f "$PROBE exit=12:0")"
+		child_of "$APP"
+		kill -USR2 "$CHILD"
 		wait_for other '^got'
 		came other 12
 		kill -USR1 "$TARGET"
