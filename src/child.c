@@ -71,8 +71,8 @@ void child_hand_back(const struct child *child)
 /* What parent and child share until exec: they run in the same memory. */
 struct attempt {
 	const struct start *start;
-	int terminal; /* that the app shall have, or -1 */
-	bool own_group;
+	int terminal;            /* that the app shall have, or -1 */
+	volatile bool own_group; /* asked for, and after the child's side: has it */
 	bool ignore_sigchld;
 	char **listen_pid; /* the entry of the environment that named lull, or NULL */
 	char listen_pid_entry[sizeof LISTEN_PID + 12];
@@ -121,7 +121,7 @@ static int exec_command(struct attempt *attempt)
 static void become_app(struct attempt *attempt)
 {
 	if (attempt->own_group)
-		(void)setpgid(0, 0);
+		attempt->own_group = setpgid(0, 0) == 0;
 	if (attempt->terminal >= 0)
 		(void)tcsetpgrp(attempt->terminal, getpid());
 	if (attempt->ignore_sigchld)
