@@ -125,9 +125,13 @@ uninstall:
 	@$(if $(DESTDIR),cd $(call quote,$(DESTDIR)) && for dir in $(call quote,$(BINDIR)) $(call quote,$(MANDIR)/man1); do \
 		rmdir -p "$${dir#/}" 2>/dev/null || :; done)
 
+# Real programs, beside tini and dumb-init: under a minute. What it needs: tests/apps/apps --packages.
+test-apps: all
+	tests/run tests/apps/apps
+
 clean:
 	rm -rf $(BUILD)
 
 -include $(OBJECTS:.o=.d)
 
-.PHONY: all test lint check-pure check-builds test-sanitized check-install demo install uninstall clean
+.PHONY: all test lint check-pure check-builds test-sanitized check-install demo install uninstall test-apps clean

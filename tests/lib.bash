@@ -49,9 +49,10 @@ start() {
 	TARGET=$JOB
 }
 
+# child_of PID: sets CHILD, its first; fails as long as it has none.
 child_of() {
 	local children
-	children=$(cat "/proc/$1/task/$1/children" 2>/dev/null) && read -r CHILD _ <<<"$children"
+	children=$(cat "/proc/$1/task/$1/children" 2>/dev/null) && read -r CHILD _ <<<"$children" && [ -n "$CHILD" ]
 }
 
 # start_init LULL ARG...: the same as PID 1 of a namespace of its own. Sets JOB, to wait for,

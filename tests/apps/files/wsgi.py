@@ -1,0 +1,14 @@
+"""Answers /slow in 2 s."""
+import time
+
+
+def answer(path):
+    yield b"begin\n"
+    if path == "/slow":
+        time.sleep(2)
+    yield b"end\n"
+
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return answer(environ["PATH_INFO"])
