@@ -34,7 +34,7 @@ extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
 int execfail_status(int error)
 {
-	return error == ENOENT || error == ENOTDIR ? 127 : 126;
+	return error == ENOENT ? 127 : 126;
 }
 
 /* --- Which file -------------------------------------------------------------------------------------------------- */
@@ -71,7 +71,7 @@ static bool find_file(const char *command, char *const *envp, struct text *file,
 		text_add(file, "%s", command);
 		if (access(command, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR))
 			return true;
-		text_add(why, "there is no such file");
+		text_add(why, errno == ENOTDIR ? "a part of its path is not a directory" : "there is no such file");
 		return false;
 	}
 	const char *path = path_of(envp);

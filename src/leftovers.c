@@ -11,22 +11,37 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "signals.h"
+
 enum {
 	NAMED_MOST = 16,
 	PID_HIGHEST = 4194304, /* PID_MAX_LIMIT, include/linux/threads.h */
 	LOOKS_MOST = 3,        /* at one process whose ancestors go away while they are read */
-	STAT_SIZE = 512,       /* the fields up to the process group fit several times */
-	/* By their numbers, which are the same on every architecture: headers may be older than the kernel. */
+	STAT_SIZE = 512,       /* the fields up to the start time fit twice */
+	PROBES_A_LOOK = 4096,  /* at the clock: about a millisecond */
+	VERDICTS = 512,        /* a power of two */
+	/* By their numbers, which are the same on all but alpha and mips: headers may be older than the kernel. */
 	CALL_PIDFD_SEND_SIGNAL = 424,
 	CALL_PIDFD_OPEN = 434,
+};
+
+/* That a process is ours, or is not. */
+struct verdict {
+	pid_t pid;
+	bool ours;
+	int64_t started;
 };
 
 /* One look through all processes, or all children. */
 struct walk {
 	int directory; /* /proc, or -1 */
 	pid_t self;
-	pid_t probe; /* the number to ask for next, without /proc */
-	long filled; /* bytes of entries */
+	pid_t probed;     /* how many numbers were asked for, without /proc */
+	int64_t until_ms; /* when to give up; TIME_NEVER: at the end */
+	bool cut;         /* it was given up */
+	struct verdict
+		verdicts[VERDICTS]; /* on those seen before, at pid % VERDICTS: /proc has parents before children */
+	long filled;                /* bytes of entries */
 	long at;
 	char entries[4096] __attribute__((aligned(8)));
 };
@@ -42,17 +57,29 @@ struct entry {
 
 /* --- One process ------------------------------------------------------------------------------------------------ */
 
-static const char *parse_pid(const char *at, const char *end, pid_t *pid)
+/* The number at *at, which is moved past it and the blank behind it; -1: there is none. */
+static int64_t parse_number(const char **at, const char *end)
 {
 	size_t digits = 0;
-	while (at + digits < end && at[digits] >= '0' && at[digits] <= '9')
+	while (*at + digits < end && (*at)[digits] >= '0' && (*at)[digits] <= '9')
 		digits++;
-	int64_t number = text_number(at, digits, PID_HIGHEST);
-	*pid = (pid_t)number;
-	return number >= 0 ? at + digits : NULL;
+	int64_t number = text_number(*at, digits, INT64_C(100000000000000000));
+	*at += digits;
+	if (*at < end)
+		++*at;
+	return number;
 }
 
-/* "7 (name, which may hold anything) S 1 7 ...": the name ends at the last parenthesis. */
+/* Moves past `count` fields, whatever is in them. */
+static const char *skip_fields(const char *at, const char *end, int count)
+{
+	for (; count > 0 && at < end; at++)
+		if (*at == ' ')
+			count--;
+	return at;
+}
+
+/* "7 (name, which may hold anything) S 1 7 ...": the name ends at the last parenthesis; the state is field 3. */
 int process_parse(const char *stat, size_t length, struct process *process)
 {
 	const char *end = stat + length;
@@ -60,15 +87,19 @@ int process_parse(const char *stat, size_t length, struct process *process)
 	const char *close = memrchr(stat, ')', length);
 	if (open == NULL || close == NULL || close < open || end - close < 4)
 		return -1;
-	if (parse_pid(stat, open, &process->pid) == NULL)
-		return -1;
+	const char *at = stat;
+	process->pid = (pid_t)parse_number(&at, open);
 	struct text name = TEXT_IN(process->name);
 	text_add(&name, "%.*s", (int)(close - open - 1), open + 1);
 	process->state = close[2];
-	const char *parent_end = parse_pid(close + 4, end, &process->parent);
-	if (parent_end == NULL || parent_end == end)
-		return -1;
-	return parse_pid(parent_end + 1, end, &process->group) != NULL ? 0 : -1;
+	at = close + 4;
+	process->parent = (pid_t)parse_number(&at, end);
+	process->group = (pid_t)parse_number(&at, end);
+	at = skip_fields(at, end, 14);
+	process->threads = parse_number(&at, end);
+	at = skip_fields(at, end, 1);
+	process->started = parse_number(&at, end);
+	return process->pid > 0 && process->parent >= 0 && process->group >= 0 && process->started >= 0 ? 0 : -1;
 }
 
 static int read_process(int directory, const char *pid, struct process *process)
@@ -93,29 +124,57 @@ static int read_process_number(int directory, pid_t pid, struct process *process
 	return read_process(directory, digits, process);
 }
 
-/* Goes up from `at`: 1 when that ends at us, 0 when elsewhere, -1 when an ancestor has gone meanwhile. */
-static int leads_to(int directory, pid_t self, struct process at)
+/* --- Whose it is ------------------------------------------------------------------------------------------------- */
+
+static struct verdict *verdict_on(struct walk *walk, pid_t pid)
 {
-	while (at.parent != self) {
+	return &walk->verdicts[(unsigned)pid % VERDICTS];
+}
+
+/* Goes up from `at`: 1 when that ends at us, 0 when elsewhere, -1 when an ancestor has gone meanwhile. */
+static int leads_to_us(struct walk *walk, struct process at)
+{
+	while (at.parent != walk->self) {
+		const struct verdict *known = verdict_on(walk, at.parent);
 		if (at.parent <= 1)
 			return 0;
-		if (read_process_number(directory, at.parent, &at) < 0)
+		if (known->pid == at.parent)
+			return known->ours ? 1 : 0;
+		if (read_process_number(walk->directory, at.parent, &at) < 0)
 			return -1;
 	}
 	return 1;
 }
 
-static bool is_descendant(int directory, pid_t self, const struct process *process)
+static bool judge(struct walk *walk, const struct process *process)
 {
 	struct process at = *process;
-	for (int look = 0; look < LOOKS_MOST; look++) {
-		int leads = leads_to(directory, self, at);
-		if (leads >= 0)
-			return leads == 1;
-		if (read_process_number(directory, process->pid, &at) < 0)
+	int leads = leads_to_us(walk, at);
+	for (int look = 1; leads < 0 && look < LOOKS_MOST; look++) {
+		if (read_process_number(walk->directory, process->pid, &at) < 0)
 			return false;
+		leads = leads_to_us(walk, at);
 	}
-	return false;
+	*verdict_on(walk, process->pid) =
+		(struct verdict){.pid = process->pid, .ours = leads == 1, .started = process->started};
+	return leads == 1;
+}
+
+/* Is this still the process that was judged, and its parent too? Then it is still ours. */
+static bool is_still_ours(struct walk *walk, const struct process *process)
+{
+	struct process now;
+	struct process parent;
+	if (read_process_number(walk->directory, process->pid, &now) < 0)
+		return errno != ENOENT && errno != ESRCH;
+	if (now.parent == walk->self)
+		return true;
+	const struct verdict *known = verdict_on(walk, now.parent);
+	if (now.started == process->started && known->pid == now.parent && known->ours &&
+	    read_process_number(walk->directory, now.parent, &parent) == 0 && parent.started == known->started)
+		return true;
+	walk->verdicts[(unsigned)now.parent % VERDICTS].pid = 0;
+	return judge(walk, &now);
 }
 
 /* --- All of them ------------------------------------------------------------------------------------------------ */
@@ -141,15 +200,25 @@ static bool walk_fill(struct walk *walk)
 }
 
 /* A /proc that may not be listed is as good as none. */
-static void walk_begin(struct walk *walk)
+static void walk_begin(struct walk *walk, int64_t until_ms)
 {
 	walk->self = getpid();
 	walk->directory = open_proc(walk->self);
-	walk->probe = 1;
+	walk->probed = 0;
+	walk->until_ms = until_ms;
+	walk->cut = false;
+	for (int i = 0; i < VERDICTS; i++)
+		walk->verdicts[i].pid = 0;
 	if (walk->directory < 0 || walk_fill(walk))
 		return;
 	(void)close(walk->directory);
 	walk->directory = -1;
+}
+
+static bool walk_is_late(struct walk *walk)
+{
+	walk->cut = walk->until_ms != TIME_NEVER && signals_now_ms() >= walk->until_ms;
+	return walk->cut;
 }
 
 static void walk_end(struct walk *walk)
@@ -158,12 +227,17 @@ static void walk_end(struct walk *walk)
 		(void)close(walk->directory);
 }
 
-/* Asks wait(2) whether each number is a child of ours that still runs; asking changes nothing. */
+/*
+ * Asks wait(2) whether each number is a child of ours that still runs; asking changes nothing. Begins above our own:
+ * that is where children are, as long as the numbers have not begun anew.
+ */
 static bool probe_next(struct walk *walk, struct process *process)
 {
-	while (walk->probe <= PID_HIGHEST) {
+	while (walk->probed < PID_HIGHEST) {
 		siginfo_t state = {0};
-		pid_t pid = walk->probe++;
+		if (walk->probed % PROBES_A_LOOK == 0 && walk_is_late(walk))
+			return false;
+		pid_t pid = (walk->self + walk->probed++) % PID_HIGHEST + 1;
 		if (waitid(P_PID, (id_t)pid, &state, WEXITED | WNOHANG | WNOWAIT) < 0 || state.si_pid != 0)
 			continue;
 		*process = (struct process){.pid = pid, .parent = walk->self, .group = getpgid(pid), .state = '?'};
@@ -181,6 +255,11 @@ static const struct entry *entry_next(struct walk *walk)
 	return entry;
 }
 
+static bool has_ended(const struct process *process)
+{
+	return process->state == 'X' || (process->state == 'Z' && process->threads <= 1);
+}
+
 /* The next process in scope that has not ended. */
 static bool walk_next(struct walk *walk, enum leftovers_scope scope, struct process *process)
 {
@@ -190,9 +269,11 @@ static bool walk_next(struct walk *walk, enum leftovers_scope scope, struct proc
 		if (entry->name[0] < '1' || entry->name[0] > '9')
 			continue;
 		if (read_process(walk->directory, entry->name, process) < 0 || process->pid == walk->self ||
-		    process->state == 'Z' || process->state == 'X')
+		    has_ended(process))
 			continue;
-		if (scope == LEFTOVERS_EVERYBODY || is_descendant(walk->directory, walk->self, process))
+		if (walk_is_late(walk))
+			return false;
+		if (scope == LEFTOVERS_EVERYBODY || judge(walk, process))
 			return true;
 	}
 	return false;
@@ -202,17 +283,15 @@ static bool walk_next(struct walk *walk, enum leftovers_scope scope, struct proc
  * A child of ours keeps its number until we reap it. Anybody else may end and leave the number to a stranger between
  * the look and the signal, so the process is held first and looked at again. Without pidfd_open (before 5.3) it is not.
  */
-static int signal_process(const struct walk *walk, const struct process *process, int signo)
+static int signal_process(struct walk *walk, const struct process *process, int signo)
 {
 	if (process->parent == walk->self || walk->directory < 0)
 		return kill(process->pid, signo);
 	int held = (int)syscall(CALL_PIDFD_OPEN, process->pid, 0);
 	if (held < 0)
 		return errno == ESRCH ? -1 : kill(process->pid, signo);
-	struct process again;
 	long sent = 0;
-	if (read_process_number(walk->directory, process->pid, &again) == 0 &&
-	    is_descendant(walk->directory, walk->self, &again))
+	if (is_still_ours(walk, process))
 		sent = syscall(CALL_PIDFD_SEND_SIGNAL, held, signo, NULL, 0);
 	if (sent < 0 && errno != ESRCH)
 		sent = kill(process->pid, signo);
@@ -227,9 +306,9 @@ int leftovers_signal(int signo, pid_t except, bool wake)
 	struct walk walk;
 	struct process process;
 	int refused = 0;
-	walk_begin(&walk);
+	walk_begin(&walk, TIME_NEVER);
 	while (walk_next(&walk, LEFTOVERS_DESCENDANTS, &process)) {
-		bool had_it = except != 0 && process.group == except;
+		bool had_it = process.group == except;
 		if (!had_it && signal_process(&walk, &process, signo) < 0 && errno == EPERM)
 			refused++;
 		if (wake && process.state == 'T')
@@ -243,7 +322,7 @@ int leftovers_queue_group(pid_t group, const siginfo_t *info)
 {
 	struct walk walk;
 	struct process process;
-	walk_begin(&walk);
+	walk_begin(&walk, TIME_NEVER);
 	if (walk.directory < 0)
 		return -1;
 	while (walk_next(&walk, LEFTOVERS_DESCENDANTS, &process)) {
@@ -284,7 +363,7 @@ int leftovers_describe(enum leftovers_scope scope, struct text *text)
 	struct walk walk;
 	struct process process;
 	int count = 0;
-	walk_begin(&walk);
+	walk_begin(&walk, signals_now_ms() + LEFTOVERS_LOOK_MS);
 	while (walk_next(&walk, scope, &process)) {
 		if (++count > NAMED_MOST)
 			continue;
@@ -293,7 +372,9 @@ int leftovers_describe(enum leftovers_scope scope, struct text *text)
 		         state_name(process.state));
 	}
 	walk_end(&walk);
-	if (count > NAMED_MOST)
+	if (walk.cut)
+		text_add(text, " and others");
+	else if (count > NAMED_MOST)
 		text_add(text, " and %d more", count - NAMED_MOST);
 	return count;
 }
@@ -301,7 +382,7 @@ int leftovers_describe(enum leftovers_scope scope, struct text *text)
 void process_name(pid_t pid, struct process *process)
 {
 	struct walk walk;
-	walk_begin(&walk);
+	walk_begin(&walk, TIME_NEVER);
 	if (walk.directory < 0 || read_process_number(walk.directory, pid, process) < 0)
 		process->name[0] = '\0';
 	walk_end(&walk);

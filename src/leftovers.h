@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "text.h"
@@ -17,8 +18,10 @@ struct process {
 	pid_t pid;
 	pid_t parent;
 	pid_t group;
-	char state;    /* as proc_pid_stat(5) has it; '?' where there is no /proc */
-	char name[64]; /* 15 bytes for a program, more for a kernel thread */
+	char state;      /* as proc_pid_stat(5) has it; '?' where there is no /proc */
+	int64_t threads; /* a zombie with more than one is alive: only its first thread has ended */
+	int64_t started; /* in clock ticks since boot: tells a process from the next one of its number */
+	char name[64];   /* 15 bytes for a program, more for a kernel thread */
 };
 
 enum leftovers_scope {
@@ -29,10 +32,12 @@ enum leftovers_scope {
 /* Reads what /proc/PID/stat holds. Returns 0, or -1 when it is not that. */
 int process_parse(const char *stat, size_t length, struct process *process);
 
+enum { LEFTOVERS_NO_GROUP = -1 };
+
 /*
- * Sends signo to every descendant that is not in process group `except` (0: to all), and with `wake` SIGCONT to those
- * that are stopped. A stranger that has got the number of one meanwhile gets nothing. Returns how many of them may not
- * be signalled.
+ * Sends signo to every descendant that is not in process group `except` (LEFTOVERS_NO_GROUP: to all), and with `wake`
+ * SIGCONT to those that are stopped. A stranger that has got the number of one meanwhile gets nothing. Returns how many
+ * of them may not be signalled.
  */
 int leftovers_signal(int signo, pid_t except, bool wake);
 
@@ -40,9 +45,10 @@ int leftovers_signal(int signo, pid_t except, bool wake);
 int leftovers_queue_group(pid_t group, const siginfo_t *info);
 
 /*
- * Adds "7 node (sleeping), 12 sh (stopped)" to the text, 16 at most and then "and 3 more". Returns how many there are;
- * zombies do not count.
+ * Adds "7 node (sleeping), 12 sh (stopped)" to the text, 16 at most and then "and 3 more"; "and others" when looking at
+ * all of them would take longer than LEFTOVERS_LOOK_MS. Returns how many were seen; zombies do not count.
  */
+enum { LEFTOVERS_LOOK_MS = 100 };
 int leftovers_describe(enum leftovers_scope scope, struct text *text);
 
 /* The name of a process, "" where it is not known. */

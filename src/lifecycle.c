@@ -64,6 +64,8 @@ void lifecycle_init(struct lifecycle *lifecycle, const struct policy *policy)
 	lifecycle->stop_signal = 0;
 	lifecycle->last_sent = 0;
 	lifecycle->status = -1;
+	lifecycle->group_had_it = false;
+	lifecycle->ended_in_stop = false;
 	lifecycle->app_stopped = false;
 	lifecycle->skip_said = false;
 }
@@ -90,7 +92,7 @@ static int final_status(const struct lifecycle *lifecycle)
 		return 128 + SIGKILL;
 	if (policy->success_exit[status / 64] >> (status % 64) & 1)
 		return 0;
-	if (policy->stopped_ok && stop_has_begun(lifecycle) && ended_by_plan(lifecycle))
+	if (policy->stopped_ok && lifecycle->ended_in_stop && ended_by_plan(lifecycle))
 		return 0;
 	return status;
 }
@@ -137,13 +139,15 @@ static void passed_on(struct lifecycle *lifecycle, int64_t now_ms)
 	lifecycle->notice_ms = after(now_ms, LIFECYCLE_NOTICE_MS);
 }
 
-static void step_done(struct lifecycle *lifecycle, int signo, int64_t now_ms)
+static void step_done(struct lifecycle *lifecycle, int signo, bool to_group, int64_t now_ms)
 {
 	if (lifecycle->phase == PHASE_DELAY)
 		passed_on(lifecycle, now_ms);
 	lifecycle->phase = PHASE_STOPPING;
-	if (signo != 0 && !is_job_control(signo))
+	if (signo != 0 && !is_job_control(signo)) {
 		lifecycle->last_sent = signo;
+		lifecycle->group_had_it = to_group;
+	}
 	lifecycle->next_step++;
 	lifecycle->step_ms = next_due_ms(lifecycle, lifecycle->step_ms, now_ms);
 }
@@ -168,7 +172,7 @@ static void step_take(struct lifecycle *lifecycle, int64_t now_ms, struct action
 		act(actions, ACTION_SIGNAL_APP, signo);
 		continue_if_stopped(lifecycle, signo, actions);
 	}
-	step_done(lifecycle, signo, now_ms);
+	step_done(lifecycle, signo, lifecycle->policy->group, now_ms);
 }
 
 /* When the plan's SIGKILL is due, seen from the step that comes next. */
@@ -199,7 +203,7 @@ static void stop_begin(struct lifecycle *lifecycle, const struct event *event, i
 	              policy->plan.steps[0].signo == PLAN_STOP_SIGNAL;
 	actions->list[actions->count - 1].had_it = had_it;
 	if (had_it)
-		step_done(lifecycle, event->signo, now_ms);
+		step_done(lifecycle, event->signo, true, now_ms);
 }
 
 static void forward(const struct lifecycle *lifecycle, const struct event *event, struct actions *actions)
@@ -257,10 +261,14 @@ static void on_signal_linger(struct lifecycle *lifecycle, const struct event *ev
 	if (begins_stop(lifecycle->policy, event->signo) && !stop_has_begun(lifecycle)) {
 		lifecycle->stop_begun_ms = now_ms;
 		lifecycle->stop_signal = signo;
+		lifecycle->step_ms = after(now_ms, lifecycle->policy->plan.steps[0].wait_ms);
+		lifecycle->kill_ms = earlier(lifecycle->kill_ms, planned_kill_ms(lifecycle));
 		act(actions, ACTION_SAY_STOP, event->signo);
 	}
-	if (signo != 0)
-		act(actions, ACTION_FORWARD_LEFTOVERS, signo);
+	if (signo == 0)
+		return;
+	act(actions, ACTION_FORWARD_LEFTOVERS, signo);
+	actions->list[actions->count - 1].had_it = event->shared && signo == event->signo;
 }
 
 static void on_signal(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms, struct actions *actions)
@@ -300,13 +308,14 @@ static void linger_begin(struct lifecycle *lifecycle, int64_t now_ms, struct act
 	lifecycle->phase = PHASE_LINGER;
 	lifecycle->lingers_ms = now_ms;
 	act(actions, ACTION_SIGNAL_LEFTOVERS, lifecycle->last_sent != 0 ? lifecycle->last_sent : SIGTERM);
-	actions->list[actions->count - 1].had_it = policy->group && lifecycle->last_sent != 0;
+	actions->list[actions->count - 1].had_it = lifecycle->group_had_it;
 }
 
 static void on_app_exited(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms,
                           struct actions *actions)
 {
 	lifecycle->status = event->status;
+	lifecycle->ended_in_stop = stop_has_begun(lifecycle);
 	lifecycle->app_stopped = false;
 	switch (lifecycle->phase) {
 	case PHASE_RUNNING:

@@ -36,7 +36,7 @@ struct policy {
 	int64_t linger_ms;                  /* what is left behind has this long; 0: none; never TIME_NEVER */
 	uint64_t success_exit[4];           /* exit codes that count as 0, bit n % 64 of word n / 64 */
 	bool stopped_ok;                    /* ended by a signal of the plan counts as 0 */
-	bool group;                         /* signals go to the app's process group */
+	bool group;                         /* signals go to the app's process group, which is its own */
 	enum job job;
 };
 
@@ -69,10 +69,10 @@ struct event {
 
 enum action_kind {
 	ACTION_FORWARD,           /* pass the event's signal on to the app, as signo */
-	ACTION_FORWARD_LEFTOVERS, /* pass it on to what the app left behind, as signo */
+	ACTION_FORWARD_LEFTOVERS, /* pass it on to what the app left behind, as signo; if had_it, the group had it */
 	ACTION_SIGNAL_APP,        /* send the app signo, by the plan */
 	ACTION_CONTINUE_APP,      /* SIGCONT to the app and its group */
-	ACTION_SIGNAL_LEFTOVERS,  /* send what the app left behind signo; if had_it, those in its group had it */
+	ACTION_SIGNAL_LEFTOVERS,  /* send what the app left behind signo; if had_it, the group had it */
 	ACTION_KILL_ALL,          /* SIGKILL to everything that is left */
 	ACTION_STOP_SELF,         /* stop by signo, as the app did, so that the shell above notices */
 	ACTION_SAY_STOP,          /* a stop has begun; if had_it, the app had the signal from the terminal */
@@ -82,6 +82,7 @@ enum action_kind {
 	ACTION_EXIT,              /* leave with status */
 };
 
+/* "The group" is the app's process group, which at a prompt is lull's as well. */
 struct action {
 	enum action_kind kind;
 	int signo;
@@ -110,6 +111,8 @@ struct lifecycle {
 	int stop_signal;       /* what "=" stands for; 0 when a rewrite drops it */
 	int last_sent;         /* by the plan, not counting those that stop or continue a process; 0: none */
 	int status;            /* the app's; -1 while it runs */
+	bool group_had_it;     /* last_sent went to the app's whole group */
+	bool ended_in_stop;    /* the app ended after the stop had begun */
 	bool app_stopped;
 	bool skip_said;
 };

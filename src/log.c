@@ -20,11 +20,12 @@ enum { WRITE_NOWAIT = 0x8 };
 
 void log_init(struct log *log, enum log_level level)
 {
-	*log = (struct log){.fd = STDERR_FILENO, .level = level};
+	*log = (struct log){.fd = STDERR_FILENO, .level = level, .may_wait = true};
 }
 
-void log_check_fd(struct log *log)
+void log_app_runs(struct log *log)
 {
+	log->may_wait = false;
 	if (fcntl(log->fd, F_GETFD) < 0)
 		log->fd = -1;
 }
@@ -62,19 +63,33 @@ static bool write_pipe(int fd, const struct text *line)
 	return write_by_splice(fd, line);
 }
 
-/* A terminal has no call that does not wait; a descriptor of our own may have the flag for it. */
+/*
+ * A terminal has no call that does not wait; a descriptor of our own may have the flag for it. /dev/tty is open to
+ * everybody, where the terminal itself belongs to another user.
+ */
+static int open_terminal(int fd)
+{
+	const int flags = O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+	int own = open("/proc/self/fd/2", flags);
+	return own < 0 && tcgetpgrp(fd) >= 0 ? open("/dev/tty", flags) : own;
+}
+
 static bool write_terminal(int fd, const struct text *line)
 {
-	int own = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	bool sent = write(own < 0 ? fd : own, line->bytes, line->length) >= 0;
-	if (own >= 0)
-		(void)close(own);
+	int own = open_terminal(fd);
+	if (own < 0)
+		return false;
+	bool sent = write(own, line->bytes, line->length) >= 0;
+	(void)close(own);
 	return sent;
 }
 
-static bool write_line(int fd, const struct text *line)
+static bool write_line(const struct log *log, const struct text *line)
 {
+	int fd = log->fd;
 	struct stat status;
+	if (log->may_wait)
+		return write(fd, line->bytes, line->length) >= 0;
 	if (fstat(fd, &status) < 0 || !is_writable(fd))
 		return false;
 	if (S_ISSOCK(status.st_mode))
@@ -88,7 +103,7 @@ static bool write_line(int fd, const struct text *line)
 
 static void write_counted(struct log *log, const struct text *line)
 {
-	if (!write_line(log->fd, line))
+	if (!write_line(log, line))
 		log->dropped++;
 }
 
@@ -108,7 +123,7 @@ void log_line(struct log *log, enum log_level level, const char *format, ...)
 	struct text line = TEXT_IN(bytes);
 	if (log->dropped > 0) {
 		text_add(&line, "lull: warning: lines lost, since writing them would have waited: %u\n", log->dropped);
-		if (!write_line(log->fd, &line)) {
+		if (!write_line(log, &line)) {
 			log->dropped++;
 			return;
 		}

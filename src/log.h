@@ -4,6 +4,8 @@
 #ifndef LULL_LOG_H
 #define LULL_LOG_H
 
+#include <stdbool.h>
+
 enum log_level {
 	LOG_ERROR,   /* lull could not do its work */
 	LOG_WARNING, /* something is wrong */
@@ -17,13 +19,17 @@ struct log {
 	int fd;               /* -1: there is no stderr */
 	enum log_level level; /* what is said, up to this */
 	unsigned dropped;     /* lines that would have blocked, since the last one that did not */
+	bool may_wait;        /* the app does not run yet: there is nothing to be late for */
 };
 
 /* A log to standard error. */
 void log_init(struct log *log, enum log_level level);
 
-/* To be called before other descriptors are opened or closed: without a stderr, nobody else's 2 is written to. */
-void log_check_fd(struct log *log);
+/*
+ * To be called once the app runs, before other descriptors are opened or closed: from now on nothing waits, and without
+ * a stderr nobody else's 2 is written to.
+ */
+void log_app_runs(struct log *log);
 
 /* Says one line, "lull: " and the text; see text_add for the format. */
 void log_line(struct log *log, enum log_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -33,7 +33,7 @@ static void warn_of_strays(struct log *log, char **envp)
 	const char *nearest;
 	size_t at = 0;
 	for (const char *stray; (stray = options_next_stray(envp, &at, &nearest)) != NULL;)
-		log_line(log, LOG_WARNING, "%.*s is no variable of lull's; did you mean %s?", (int)strcspn(stray, "="),
+		log_line(log, LOG_WARNING, "%.*s is no variable of lull's; the nearest is %s", (int)strcspn(stray, "="),
 		         stray, nearest);
 }
 
@@ -64,9 +64,10 @@ static int run(struct options *options, struct log *log, char **envp, signal_mas
 	int failure = child_start(&supervisor.child, &start);
 	if (failure != 0)
 		return fail_start(log, &start, (enum start_failure)failure);
-	log_check_fd(log);
+	log_app_runs(log);
 	child_release_inherited();
 	options->policy.job = supervisor.child.job;
+	options->policy.group = options->policy.group && supervisor.child.group != 0;
 	supervisor_init(&supervisor, options, log);
 	while (supervisor_turn(&supervisor))
 		continue;

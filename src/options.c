@@ -49,14 +49,17 @@ static int refuse(struct parser *parser, const char *right)
 
 static int refuse_in_list(struct parser *parser, const char *bad, const char *right)
 {
-	text_add(parser->why, "\"%.*s\" %s", (int)strcspn(bad, ","), bad, right);
+	enum { SHOWN = 100 };
+	size_t length = strcspn(bad, ",");
+	text_add(parser->why, "\"%.*s\" %s", (int)(length < SHOWN ? length : SHOWN), bad, right);
 	return -1;
 }
 
 static int set_time(struct parser *parser, const char *value, int64_t *time_ms)
 {
 	*time_ms = time_parse(value, strlen(value));
-	return *time_ms >= 0 ? 0 : refuse(parser, "not a time; write it like 5, 250ms, 1.5s, 2m, 1h or 1m30s");
+	return *time_ms >= 0 ? 0
+	                     : refuse(parser, "not a time up to a year; write it like 5, 250ms, 1.5s, 2m, 1h or 1m30s");
 }
 
 static int set_switch(struct parser *parser, const char *value, bool *on)
@@ -176,9 +179,11 @@ static int set_level(struct parser *parser, const char *value, enum log_level le
 	return 0;
 }
 
+/* A count, as other inits have it, is taken too: there is one level. */
 static int set_verbose(struct parser *parser, const char *value)
 {
-	return set_level(parser, value, LOG_VERBOSE);
+	bool counts = value[0] >= '2' && value[0] <= '9' && value[1] == '\0';
+	return set_level(parser, counts ? "1" : value, LOG_VERBOSE);
 }
 
 static int set_quiet(struct parser *parser, const char *value)
@@ -256,6 +261,25 @@ bool options_line(size_t index, struct option_line *line)
 	return true;
 }
 
+/* Says what is looked at, in case it is refused. A value may be of any length, the line may not. */
+static void begin_refusal(struct parser *parser, const char *dashes, const char *name, const char *value)
+{
+	enum { SHOWN = 100 };
+	parser->why->length = 0;
+	text_add(parser->why, "%s%s", dashes, name);
+	if (value != NULL)
+		text_add(parser->why, " \"%.*s\"", (int)strnlen(value, SHOWN), value);
+	text_add(parser->why, ": ");
+}
+
+static int apply(struct parser *parser, const struct option *option, const char *value)
+{
+	if (option->set(parser, value) < 0)
+		return -1;
+	parser->why->length = 0;
+	return 0;
+}
+
 /* --- The environment -------------------------------------------------------------------------------------------- */
 
 static const char PREFIX[] = "LULL_";
@@ -277,18 +301,22 @@ static bool is_ours(const char *entry)
 	return strncmp(entry, PREFIX, sizeof PREFIX - 1) == 0;
 }
 
+/* In the order of the table, whatever that of the environment; of a name that is there twice the first counts. */
 static int apply_variables(struct parser *parser, char **envp)
 {
+	const char *values[OPTIONS_COUNT] = {NULL};
 	parser->source = SOURCE_VARIABLE;
 	for (; *envp != NULL; envp++) {
 		const struct option *option = is_ours(*envp) ? find_variable(*envp) : NULL;
-		const char *value = *envp + strcspn(*envp, "=");
-		if (option == NULL || value[0] == '\0' || value[1] == '\0')
+		if (option != NULL && values[option - OPTIONS] == NULL)
+			values[option - OPTIONS] = *envp + strlen(option->line.variable) + 1;
+	}
+	for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+		if (values[i] == NULL || values[i][0] == '\0')
 			continue;
-		text_add(parser->why, "%s \"%s\": ", option->line.variable, value + 1);
-		if (option->set(parser, value + 1) < 0)
+		begin_refusal(parser, "", OPTIONS[i].line.variable, values[i]);
+		if (apply(parser, &OPTIONS[i], values[i]) < 0)
 			return -1;
-		parser->why->length = 0;
 	}
 	return 0;
 }
@@ -377,14 +405,6 @@ static int refuse_unknown_name(struct parser *parser, const char *name, size_t l
 	return refuse(parser, "; see lull --help");
 }
 
-static int apply(struct parser *parser, const struct option *option, const char *value)
-{
-	if (option->set(parser, value) < 0)
-		return -1;
-	parser->why->length = 0;
-	return 0;
-}
-
 /* "--name", "--name=value" or "--name value". Returns how many words it took, or -1. */
 static int apply_long(struct parser *parser, char **words)
 {
@@ -397,12 +417,9 @@ static int apply_long(struct parser *parser, char **words)
 	bool takes_next = value == NULL && option->line.argument != NULL;
 	if (takes_next)
 		value = words[1];
-	text_add(parser->why, "--%s", option->line.name);
+	begin_refusal(parser, "--", option->line.name, value);
 	if (takes_next && value == NULL)
-		return refuse(parser, ": a value is missing");
-	if (value != NULL)
-		text_add(parser->why, " \"%s\"", value);
-	text_add(parser->why, ": ");
+		return refuse(parser, "a value is missing");
 	if (apply(parser, option, value != NULL ? value : "1") < 0)
 		return -1;
 	return takes_next ? 2 : 1;
@@ -412,10 +429,11 @@ static int apply_long(struct parser *parser, char **words)
 static int apply_letters(struct parser *parser, char **words)
 {
 	for (const char *at = words[0] + 1; *at != '\0'; at++) {
+		const char name[] = {*at, '\0'};
 		const struct option *option = find_letter(*at);
-		text_add(parser->why, "-%c", *at);
+		begin_refusal(parser, "-", name, NULL);
 		if (option == NULL)
-			return refuse(parser, ": no such option; see lull --help");
+			return refuse(parser, "no such option; see lull --help");
 		if (option->line.argument == NULL) {
 			if (apply(parser, option, "1") < 0)
 				return -1;
@@ -423,8 +441,8 @@ static int apply_letters(struct parser *parser, char **words)
 		}
 		const char *value = at[1] != '\0' ? at + 1 : words[1];
 		if (value == NULL)
-			return refuse(parser, ": a value is missing");
-		text_add(parser->why, " \"%s\": ", value);
+			return refuse(parser, "a value is missing");
+		begin_refusal(parser, "-", name, value);
 		if (apply(parser, option, value) < 0)
 			return -1;
 		return at[1] != '\0' ? 1 : 2;

@@ -13,12 +13,27 @@
 
 #include "text.h"
 
-/* Where time_t outgrew the first version of a call, the C library's struct timespec is that of the second. */
+/*
+ * Where time_t outgrew the first version of a call there is a second one, which an older kernel or a seccomp profile
+ * may refuse. Elsewhere both are the same.
+ */
 #ifdef SYS_rt_sigtimedwait_time64
 enum { CALL_SIGTIMEDWAIT = SYS_rt_sigtimedwait_time64, CALL_CLOCK_GETTIME = SYS_clock_gettime64 };
 #else
 enum { CALL_SIGTIMEDWAIT = SYS_rt_sigtimedwait, CALL_CLOCK_GETTIME = SYS_clock_gettime };
 #endif
+enum { CALL_SIGTIMEDWAIT_OLD = SYS_rt_sigtimedwait, CALL_CLOCK_GETTIME_OLD = SYS_clock_gettime };
+
+/* The kernel's own struct timespec, and its first. */
+struct kernel_time {
+	int64_t seconds;
+	int64_t nanoseconds;
+};
+
+struct old_kernel_time {
+	long seconds;
+	long nanoseconds;
+};
 
 /* Where waiting fails, looking at children and clock goes on, but not as fast as it can. */
 enum { FAILED_WAIT_MS = 10 };
@@ -55,23 +70,35 @@ void signals_restore(signal_mask mask)
 
 int64_t signals_now_ms(void)
 {
-	struct timespec now = {0};
-	(void)syscall(CALL_CLOCK_GETTIME, CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	struct kernel_time now = {0};
+	struct old_kernel_time old = {0};
+	if (syscall(CALL_CLOCK_GETTIME, CLOCK_MONOTONIC, &now) == 0)
+		return now.seconds * 1000 + now.nanoseconds / 1000000;
+	(void)syscall(CALL_CLOCK_GETTIME_OLD, CLOCK_MONOTONIC, &old);
+	return (int64_t)old.seconds * 1000 + old.nanoseconds / 1000000;
+}
+
+/* `limit` is NULL for ever. */
+static long wait_for_signal(siginfo_t *info, const struct kernel_time *limit)
+{
+	const signal_mask all = ~(signal_mask)0;
+	long signo = syscall(CALL_SIGTIMEDWAIT, &all, info, limit, sizeof all);
+	if (signo > 0 || errno == EAGAIN || errno == EINTR)
+		return signo;
+	struct old_kernel_time old = {0};
+	if (limit != NULL)
+		old = (struct old_kernel_time){.seconds = (long)limit->seconds,
+		                               .nanoseconds = (long)limit->nanoseconds};
+	return syscall(CALL_SIGTIMEDWAIT_OLD, &all, info, limit != NULL ? &old : NULL, sizeof all);
 }
 
 int signals_wait(siginfo_t *info, int64_t deadline_ms)
 {
-	const signal_mask all = ~(signal_mask)0;
-	struct timespec wait = {0};
-	struct timespec *limit = NULL;
-	if (deadline_ms != TIME_NEVER) {
-		int64_t left_ms = deadline_ms - signals_now_ms();
-		if (left_ms > 0)
-			wait = (struct timespec){.tv_sec = left_ms / 1000, .tv_nsec = left_ms % 1000 * 1000000};
-		limit = &wait;
-	}
-	long signo = syscall(CALL_SIGTIMEDWAIT, &all, info, limit, sizeof all);
+	struct kernel_time wait = {0};
+	int64_t left_ms = deadline_ms != TIME_NEVER ? deadline_ms - signals_now_ms() : 0;
+	if (left_ms > 0)
+		wait = (struct kernel_time){.seconds = left_ms / 1000, .nanoseconds = left_ms % 1000 * 1000000};
+	long signo = wait_for_signal(info, deadline_ms != TIME_NEVER ? &wait : NULL);
 	if (signo < 0 && errno != EAGAIN && errno != EINTR)
 		(void)poll(NULL, 0, FAILED_WAIT_MS);
 	return signo > 0 ? (int)signo : 0;

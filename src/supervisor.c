@@ -12,7 +12,7 @@
 #include "signals.h"
 
 /* Children reaped before the clock is looked at again: a storm of them puts no deadline off. */
-enum { REAP_BATCH = 512 };
+enum { REAP_BATCH = 64 };
 
 void supervisor_init(struct supervisor *supervisor, const struct options *options, struct log *log)
 {
@@ -66,12 +66,13 @@ static void signal_app(struct supervisor *supervisor, int signo)
 		say_not_sent(supervisor, signo);
 }
 
-static void signal_leftovers(struct supervisor *supervisor, int signo, pid_t except, bool wake)
+static void signal_leftovers(struct supervisor *supervisor, const struct action *action, bool wake)
 {
 	char name[SIGNAL_NAME_SIZE];
-	const char *word = signal_name(signo, name);
+	const char *word = signal_name(action->signo, name);
+	pid_t group = supervisor->child.group != 0 ? supervisor->child.group : getpgrp();
 	log_line(supervisor->log, LOG_VERBOSE, "sending %s to what the app left behind", word);
-	int refused = leftovers_signal(signo, except, wake);
+	int refused = leftovers_signal(action->signo, action->had_it ? group : LEFTOVERS_NO_GROUP, wake);
 	if (refused > 0)
 		log_line(supervisor->log, LOG_WARNING,
 		         "%s could not be sent to what the app left behind: %d of them refused it", word, refused);
@@ -85,7 +86,7 @@ static void kill_all(const struct supervisor *supervisor)
 		return;
 	}
 	(void)child_signal(&supervisor->child, SIGKILL, false);
-	(void)leftovers_signal(SIGKILL, 0, false);
+	(void)leftovers_signal(SIGKILL, LEFTOVERS_NO_GROUP, false);
 }
 
 static void act(struct supervisor *supervisor, const struct action *action, int64_t now_ms)
@@ -97,7 +98,7 @@ static void act(struct supervisor *supervisor, const struct action *action, int6
 		forward(supervisor, &supervisor->signal, action->signo);
 		break;
 	case ACTION_FORWARD_LEFTOVERS:
-		signal_leftovers(supervisor, action->signo, 0, false);
+		signal_leftovers(supervisor, action, false);
 		break;
 	case ACTION_SIGNAL_APP:
 		signal_app(supervisor, action->signo);
@@ -106,7 +107,7 @@ static void act(struct supervisor *supervisor, const struct action *action, int6
 		child_continue(child);
 		break;
 	case ACTION_SIGNAL_LEFTOVERS:
-		signal_leftovers(supervisor, action->signo, action->had_it ? child->group : 0, true);
+		signal_leftovers(supervisor, action, true);
 		break;
 	case ACTION_KILL_ALL:
 		kill_all(supervisor);
@@ -213,13 +214,19 @@ static bool is_ours(const struct supervisor *supervisor, const siginfo_t *info)
 	return info->si_code <= 0 && info->si_pid == supervisor->self;
 }
 
-/* At a prompt the app is in lull's group: what the terminal sends goes to both. */
+/*
+ * At a prompt the app is in lull's group: what the terminal sends goes to both. But for a hang-up, when lull leads the
+ * session: then the kernel tells lull alone.
+ */
 static bool is_shared(const struct supervisor *supervisor, const siginfo_t *info)
 {
 	int signo = info->si_signo;
-	bool of_terminal = signo == SIGINT || signo == SIGQUIT || signo == SIGTSTP || signo == SIGTTIN ||
-	                   signo == SIGTTOU || signo == SIGWINCH;
-	return of_terminal && info->si_code == SI_KERNEL && supervisor->child.group == 0;
+	bool of_keys = signo == SIGINT || signo == SIGQUIT || signo == SIGTSTP || signo == SIGTTIN ||
+	               signo == SIGTTOU || signo == SIGWINCH;
+	bool of_hangup = signo == SIGHUP || signo == SIGCONT;
+	if (info->si_code != SI_KERNEL || supervisor->child.group != 0)
+		return false;
+	return of_keys || (of_hangup && getsid(0) != supervisor->self);
 }
 
 static void take(struct supervisor *supervisor, int64_t now_ms)

@@ -46,6 +46,7 @@ struct witness {
 	int64_t kill_due_ms; /* for what was left behind; TIME_NEVER: no end */
 	int steps;           /* of the plan that were taken */
 	int last_sent;       /* by the plan and not for job control */
+	bool group_had_it;   /* and to the whole group, by --group or by the terminal */
 	bool stopped;        /* the app is */
 	bool children;       /* something was left behind and is there */
 	int running_said;
@@ -112,11 +113,13 @@ static int64_t next_due(const struct policy *policy, const struct witness *witne
 	return planned_ms > fair_ms ? planned_ms : fair_ms;
 }
 
-static void step_taken(const struct policy *policy, struct witness *witness)
+static void step_taken(const struct policy *policy, struct witness *witness, bool by_terminal)
 {
 	int signo = planned_signal(policy, witness->steps);
-	if (signo != 0 && !is_job_control(signo))
+	if (signo != 0 && !is_job_control(signo)) {
 		witness->last_sent = signo;
+		witness->group_had_it = by_terminal || policy->group;
+	}
 	witness->steps++;
 	witness->due_ms = next_due(policy, witness, witness->steps);
 	witness->sent_ms = witness->now_ms;
@@ -138,7 +141,7 @@ static void expect_step(const struct policy *policy, struct witness *witness, in
 {
 	while (witness->steps < policy->plan.count && planned_signal(policy, witness->steps) == 0 &&
 	       witness->due_ms <= witness->now_ms)
-		step_taken(policy, witness);
+		step_taken(policy, witness, false);
 	demand(witness->begun_ms >= 0, "a step without a stop");
 	demand(witness->steps < policy->plan.count && planned_signal(policy, witness->steps) == signo,
 	       "a signal that is not the plan's next");
@@ -146,7 +149,7 @@ static void expect_step(const struct policy *policy, struct witness *witness, in
 	if (witness->now_ms < witness->due_ms)
 		hurries_seen++;
 	if (witness->steps < policy->plan.count)
-		step_taken(policy, witness);
+		step_taken(policy, witness, false);
 }
 
 static void expect_kill(const struct policy *policy, struct witness *witness)
@@ -200,6 +203,8 @@ static void check_action(const struct policy *policy, struct witness *witness, c
 	case ACTION_FORWARD_LEFTOVERS:
 		expect_forward(policy, event, action->signo);
 		demand(witness->exited_ms >= 0 && witness->children, "nobody was left behind");
+		demand(action->had_it == (event->shared && action->signo == event->signo),
+		       "given twice by the terminal");
 		break;
 	case ACTION_SIGNAL_APP:
 		expect_step(policy, witness, action->signo, hurried);
@@ -211,7 +216,7 @@ static void check_action(const struct policy *policy, struct witness *witness, c
 		demand(event->kind == EVENT_APP_EXITED && !event->childless, "leftovers signalled without an exit");
 		demand(action->signo == (witness->last_sent != 0 ? witness->last_sent : SIGTERM),
 		       "the wrong last signal");
-		demand(action->had_it == (policy->group && witness->last_sent != 0), "the group had it, or had not");
+		demand(action->had_it == witness->group_had_it, "the group had it, or had not");
 		break;
 	case ACTION_KILL_ALL:
 		expect_kill(policy, witness);
@@ -247,12 +252,15 @@ static void witness_event(const struct policy *policy, struct witness *witness, 
 {
 	if (event->kind == EVENT_SIGNAL && event->signo == SIGTERM && witness->begun_ms < 0) {
 		witness->begun_ms = witness->now_ms;
-		if (witness->exited_ms >= 0)
+		if (witness->exited_ms >= 0) {
+			witness->due_ms = witness->now_ms + policy->plan.steps[0].wait_ms;
+			witness->kill_due_ms = least(witness->kill_due_ms, kill_due(policy, witness));
 			return;
+		}
 		witness->due_ms = witness->now_ms + policy->plan.steps[0].wait_ms;
 		bool had_it = event->shared && policy->rewrite[SIGTERM] == SIGTERM;
 		if (had_it && policy->plan.steps[0].signo == PLAN_STOP_SIGNAL)
-			step_taken(policy, witness);
+			step_taken(policy, witness, true);
 	}
 	if (event->kind == EVENT_APP_EXITED) {
 		witness->exited_ms = witness->now_ms;
@@ -275,7 +283,7 @@ static void skip_silent_steps(const struct policy *policy, struct witness *witne
 	             witness->now_ms - witness->begun_ms >= 1000;
 	while (witness->begun_ms >= 0 && witness->exited_ms < 0 && witness->steps < policy->plan.count &&
 	       planned_signal(policy, witness->steps) == 0 && (again || witness->now_ms >= witness->due_ms)) {
-		step_taken(policy, witness);
+		step_taken(policy, witness, false);
 		again = false;
 	}
 }

@@ -59,9 +59,9 @@ refused() {
 	local word
 	for word in '' x 5x 's' '5 s' ' 5' '5 ' -5 +5 1e3 0x5 5S 1,5 1. .5 1..5 5ss '5s5' 1m2m 1s1m 1m30 5ms5s 0.0001 1.2345s \
 		9999999999999999999 8761h 31536000001ms 99999999h never inf 1.5.5s ٣ 5s/ ms 1h1h; do
-		refused '^lull: --delay ".*": not a time; write it like' -- --delay "$word"
-		refused '^lull: --linger ".*": not a time; write it like' -- --linger="$word"
-		[ -z "$word" ] || refused '^lull: LULL_DELAY ".*": not a time; write it like' LULL_DELAY="$word" --
+		refused '^lull: --delay ".*": not a time up to a year; write it like' -- --delay "$word"
+		refused '^lull: --linger ".*": not a time up to a year; write it like' -- --linger="$word"
+		[ -z "$word" ] || refused '^lull: LULL_DELAY ".*": not a time up to a year; write it like' LULL_DELAY="$word" --
 	done
 }
 
@@ -218,7 +218,7 @@ refused() {
 		shows 'SIGTERM to the app$'
 	done
 	local name
-	for name in GROUP STOPPED_OK VERBOSE QUIET WARN_REAP; do
+	for name in GROUP STOPPED_OK QUIET WARN_REAP; do
 		refused "^lull: LULL_$name \"2\": neither on nor off" "LULL_$name=2" --
 	done
 	refused '^lull: --group "maybe": neither on nor off' -- --group=maybe
@@ -235,6 +235,13 @@ refused() {
 	[[ $output == *reaped* ]]
 	run env LULL_VERBOSE=0 "$LULL" true
 	[ -z "$output" ]
+	run env LULL_VERBOSE=3 "$LULL" true
+	[[ $output == *reaped* ]]
+	run env LULL_QUIET=1 LULL_VERBOSE=1 "$LULL" true
+	[ -z "$output" ]
+	run env LULL_VERBOSE=1 LULL_QUIET=1 "$LULL" true
+	[ -z "$output" ]
+	refused '^lull: LULL_VERBOSE "10": ' LULL_VERBOSE=10 --
 }
 
 @test "parent-death: signals, and what is none" {
@@ -285,7 +292,7 @@ refused() {
 @test "a variable of no option gets a warning with the nearest name; those of a Kubernetes Service do not" {
 	run env LULL_DELLAY=5 "$LULL" true
 	[ "$status" -eq 0 ]
-	[ "$output" = "lull: warning: LULL_DELLAY is no variable of lull's; did you mean LULL_DELAY?" ]
+	[ "$output" = "lull: warning: LULL_DELLAY is no variable of lull's; the nearest is LULL_DELAY" ]
 	run env LULL_SERVICE_HOST=1 LULL_PORT=2 LULL_PORT_80_TCP=3 LULL_WEB_SERVICE_PORT_HTTP=4 LULL_SERVICE_PORT=5 \
 		LULL_PORT_80_TCP_ADDR=6 LULLABY=7 LULL=8 "$LULL" true
 	[ "$status" -eq 0 ]
@@ -306,8 +313,15 @@ refused() {
 	[ "$status" -eq 0 ]
 }
 
+@test "a value of any length leaves room for what would be right" {
+	local long
+	long=$(printf 'x%.0s' {1..5000})
+	refused '^lull: --delay "x{100}": not a time up to a year; write it like .* or 1m30s$' -- --delay "$long"
+	refused '^lull: LULL_STOP_ON "x{100}": "x{100}" is not a signal .* like TERM,QUIT$' "LULL_STOP_ON=$long" --
+}
+
 @test "a value with control characters keeps the complaint one line" {
-	refused '^lull: --delay "a\?b\?": not a time' -- --delay $'a\nb\e'
+	refused '^lull: --delay "a\?b\?": not a time up to a year' -- --delay $'a\nb\e'
 }
 
 @test "explain: the need for a grace period, with the warnings for Docker's 10 s and Kubernetes' 30 s" {
