@@ -365,7 +365,7 @@ pwritev2 rt_sigqueueinfo setpgid splice waitid'
 
 @test "denied a call, lull stops a group, continues a stopped app, and kills in time" {
 	local call
-	for call in fstat getdents64 pidfd_open pidfd_send_signal poll setpgid waitid; do
+	for call in fstat pidfd_open pidfd_send_signal poll setpgid waitid; do
 		for group in "" --group; do
 			# shellcheck disable=SC2086
 			start_plain "$DENY" EPERM $call "$LULL" $group -t 300ms "$PROBE" fork
@@ -388,4 +388,13 @@ pwritev2 rt_sigqueueinfo setpgid splice waitid'
 	until_true holds_only "$TARGET" 2
 	begin_stop
 	expect_status 0
+}
+
+@test "denied the list of /proc, lull finds what the app left behind all the same" {
+	start_plain "$DENY" EPERM getdents64 "$LULL" "$PROBE" orphan exit=1:3 late=15:200
+	until_count 2 out '^ready'
+	kill -HUP "$TARGET"
+	expect_status 3
+	came out 1 15
+	has out '^saved'
 }
