@@ -307,6 +307,8 @@ NO_PROC=(unshare -m sh -c 'mount -t tmpfs none /proc && exec "$@"' -)
 
 # Looking for it takes a while: there are four million numbers to ask for.
 @test "without /proc what is left behind is killed" {
+	# shellcheck disable=SC2034
+	PATIENCE_MS=120000
 	start_plain "${NO_PROC[@]}" "$LULL" -t 300ms sh -c "$SHELL_FORM" "$PROBE"
 	wait_for out '^ready'
 	child_of "$APP"
