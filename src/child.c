@@ -45,9 +45,15 @@ static int open_terminal(void)
 	return -1;
 }
 
+/* A group from outside the PID namespace (unshare, bwrap, nsenter) has no number here: both calls say 0 of any such. */
+static bool has_foreign_group(void)
+{
+	return getpgrp() == 0;
+}
+
 static bool is_foreground(int terminal)
 {
-	return tcgetpgrp(terminal) == getpgrp();
+	return !has_foreign_group() && tcgetpgrp(terminal) == getpgrp();
 }
 
 /* Only what the app has is taken from it: whoever else is in the foreground meanwhile shall stay there. */
@@ -174,13 +180,19 @@ static char **find_listen_pid(char **envp)
 	return found;
 }
 
-/* Decides who has the terminal and which group the app is in. Returns the terminal to give away, or -1. */
+/*
+ * Decides who has the terminal and which group the app is in. Returns the terminal to give away, or -1: what could not
+ * be given back to a foreign group is not taken from it, and the shell above that group manages it.
+ */
 static int share_terminal(struct child *child, struct attempt *attempt, int terminal)
 {
 	if (terminal < 0)
 		return -1;
-	child->job = child->init ? JOB_INIT : JOB_PROMPT;
-	attempt->own_group = child->init || attempt->start->group;
+	if (!child->init)
+		child->job = JOB_PROMPT;
+	else if (!has_foreign_group())
+		child->job = JOB_INIT;
+	attempt->own_group = child->job == JOB_INIT || attempt->start->group;
 	child->foreground = attempt->own_group && is_foreground(terminal);
 	return child->foreground ? terminal : -1;
 }
