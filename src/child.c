@@ -78,6 +78,7 @@ void child_hand_back(const struct child *child)
 struct attempt {
 	const struct start *start;
 	int terminal;            /* that the app shall have, or -1 */
+	bool has_terminal;       /* there is one, given away or not */
 	volatile bool own_group; /* asked for, and after the child's side: has it */
 	bool ignore_sigchld;
 	char **listen_pid; /* the entry of the environment that named lull, or NULL */
@@ -123,6 +124,23 @@ static int exec_command(struct attempt *attempt)
 	return exec_in_path(attempt, path);
 }
 
+static void ignore_until_exec(int signo)
+{
+	(void)signo;
+}
+
+/* Stopped before exec, the child would keep lull in vfork(2), deaf. exec(2) makes the default of a handler again. */
+static void outlast_stops(void)
+{
+	static const int STOPS[] = {SIGTSTP, SIGTTIN, SIGTTOU};
+	for (size_t i = 0; i < sizeof STOPS / sizeof STOPS[0]; i++) {
+		struct sigaction inherited = {0};
+		const struct sigaction pass = {.sa_handler = ignore_until_exec};
+		if (sigaction(STOPS[i], NULL, &inherited) == 0 && inherited.sa_handler == SIG_DFL)
+			(void)sigaction(STOPS[i], &pass, NULL);
+	}
+}
+
 /* The child's side, with every signal still blocked: taking the terminal stops nobody. */
 static void become_app(struct attempt *attempt)
 {
@@ -137,6 +155,8 @@ static void become_app(struct attempt *attempt)
 		text_add(&entry, "%s%d", LISTEN_PID, (int)getpid());
 		*attempt->listen_pid = attempt->listen_pid_entry;
 	}
+	if (attempt->has_terminal)
+		outlast_stops();
 	signals_restore(attempt->start->mask);
 	attempt->error = exec_command(attempt);
 }
@@ -215,6 +235,7 @@ int child_start(struct child *child, const struct start *start)
 	char *listen_pid_before = attempt.listen_pid != NULL ? *attempt.listen_pid : NULL;
 	attempt.ignore_sigchld = default_sigchld();
 	int terminal = open_terminal();
+	attempt.has_terminal = terminal >= 0;
 	attempt.terminal = share_terminal(child, &attempt, terminal);
 	pid_t pid = spawn(&attempt);
 	int fork_error = errno;
