@@ -297,18 +297,25 @@ void child_continue(const struct child *child)
 	(void)child_signal(child, SIGCONT, true);
 }
 
-/* With every signal blocked only SIGSTOP stops; the others are let through for a moment. */
+/*
+ * With every signal blocked only SIGSTOP stops; the others are let through for a moment, also one that lull was started
+ * with ignored. SIGTSTP stands for SIGSTOP, which would stop us for ever where no shell is above: the kernel drops
+ * SIGTSTP there (an orphaned process group).
+ */
 static void stop_self(int signo)
 {
-	(void)kill(getpid(), signo);
-	signals_restore(~SIGNAL_BIT(signo));
+	int own = signo == SIGSTOP ? SIGTSTP : signo;
+	(void)signal(own, SIG_DFL);
+	(void)kill(getpid(), own);
+	signals_restore(~SIGNAL_BIT(own));
 	signals_restore(~(signal_mask)0);
 }
 
 /*
  * An app that shares lull's group was stopped with it, and is continued with it. One in a group of its own (--group)
  * gives the terminal back first and gets it again when lull is brought to the foreground; when it stopped only because
- * lull has the terminal already, it gets that at once.
+ * lull has the terminal already, it gets that at once. After SIGSTOP it is continued by the shell's SIGCONT alone, passed
+ * on.
  */
 void child_suspend(struct child *child, int signo)
 {
@@ -326,7 +333,8 @@ void child_suspend(struct child *child, int signo)
 		child->foreground = true;
 	}
 	(void)close(terminal);
-	child_continue(child);
+	if (signo != SIGSTOP)
+		child_continue(child);
 }
 
 static struct reaped describe(const struct child *child, pid_t pid, int status)

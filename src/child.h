@@ -53,7 +53,7 @@ int child_queue(const struct child *child, const siginfo_t *info);
 /* SIGCONT to the app and its group. */
 void child_continue(const struct child *child);
 
-/* Stops lull by signo, as the app was, so that the shell above notices; returns when lull is continued. */
+/* Stops lull, as signo stopped the app, so that the shell above notices; returns when lull is continued. */
 void child_suspend(struct child *child, int signo);
 
 /* Gives the terminal back to lull's own group. */
