@@ -302,11 +302,12 @@ void child_continue(const struct child *child)
  * with ignored. SIGTSTP stands for SIGSTOP, which would stop us for ever where no shell is above: the kernel drops
  * SIGTSTP there (an orphaned process group).
  */
-static void stop_self(int signo)
+static void stop_self(const struct child *child, int signo)
 {
+	bool whole_job = child->group != 0 && signo != SIGSTOP;
 	int own = signo == SIGSTOP ? SIGTSTP : signo;
 	(void)signal(own, SIG_DFL);
-	(void)kill(getpid(), own);
+	(void)kill(whole_job ? 0 : getpid(), own);
 	signals_restore(~SIGNAL_BIT(own));
 	signals_restore(~(signal_mask)0);
 }
@@ -314,8 +315,8 @@ static void stop_self(int signo)
 /*
  * An app that shares lull's group was stopped with it, and is continued with it. One in a group of its own (--group)
  * gives the terminal back first and gets it again when lull is brought to the foreground; when it stopped only because
- * lull has the terminal already, it gets that at once. After SIGSTOP it is continued by the shell's SIGCONT alone, passed
- * on.
+ * lull has the terminal already, it gets that at once. What the terminal stops is the whole job: lull's group, with the
+ * script or the pipeline that it is part of. After SIGSTOP it is continued by the shell's SIGCONT alone, passed on.
  */
 void child_suspend(struct child *child, int signo)
 {
@@ -324,7 +325,7 @@ void child_suspend(struct child *child, int signo)
 	if (terminal < 0 || !wants_terminal || !is_foreground(terminal)) {
 		if (terminal >= 0)
 			take_back(child, terminal);
-		stop_self(signo);
+		stop_self(child, signo);
 	}
 	if (terminal < 0)
 		return;
