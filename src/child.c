@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -14,9 +15,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "path.h"
 #include "text.h"
 
-enum { CALL_CLOSE_RANGE = 436 }; /* on every architecture; musl and older headers have no name for it */
+enum { CALL_CLOSE_RANGE = 436 }; /* on all but alpha and mips; musl and older headers have no name for it */
 
 static const char LISTEN_PID[] = "LISTEN_PID=";
 static const char LISTEN_PIDFDID[] = "LISTEN_PIDFDID=";
@@ -88,18 +90,23 @@ struct attempt {
 };
 
 /* As execvp(3), but what the kernel does not take is never handed to a shell. Returns only to say why not. */
-static int exec_in_path(struct attempt *attempt, const char *path)
+static int exec_command(struct attempt *attempt)
 {
 	char **command = attempt->start->command;
+	char **envp = attempt->start->envp;
+	const char *path = path_of(envp);
+	struct text file = TEXT_IN(attempt->path);
 	int error = ENOENT;
-	for (const char *at = path; at != NULL;) {
-		size_t length = strcspn(at, ":");
-		struct text file = TEXT_IN(attempt->path);
-		text_add(&file, "%.*s%s%s", (int)length, at, length > 0 ? "/" : "", command[0]);
-		at = at[length] == ':' ? at + length + 1 : NULL;
+	if (command[0][0] == '\0')
+		return ENOENT;
+	if (strchr(command[0], '/') != NULL) {
+		execve(command[0], command, envp);
+		return errno;
+	}
+	for (const char *at = path != NULL ? path : PATH_DEFAULT; path_next(&at, command[0], &file);) {
 		if (file.length == file.size - 1)
 			continue;
-		execve(attempt->path, command, attempt->start->envp);
+		execve(file.bytes, command, envp);
 		if (errno == EACCES)
 			error = EACCES;
 		else if (errno != ENOENT && errno != ENOTDIR)
@@ -108,28 +115,13 @@ static int exec_in_path(struct attempt *attempt, const char *path)
 	return error;
 }
 
-static int exec_command(struct attempt *attempt)
-{
-	char **command = attempt->start->command;
-	const char *path = "/usr/local/bin:/usr/bin:/bin";
-	if (command[0][0] == '\0')
-		return ENOENT;
-	if (strchr(command[0], '/') != NULL) {
-		execve(command[0], command, attempt->start->envp);
-		return errno;
-	}
-	for (char **entry = attempt->start->envp; *entry != NULL; entry++)
-		if (strncmp(*entry, "PATH=", 5) == 0)
-			path = *entry + 5;
-	return exec_in_path(attempt, path);
-}
-
 static void ignore_until_exec(int signo)
 {
 	(void)signo;
 }
 
-/* Stopped before exec, the child would keep lull in vfork(2), deaf. exec(2) makes the default of a handler again. */
+/* Stopped before exec, the child would keep lull waiting in clone(2), deaf. exec(2) makes the default of a handler
+ * again. */
 static void outlast_stops(void)
 {
 	static const int STOPS[] = {SIGTSTP, SIGTTIN, SIGTTOU};
@@ -142,8 +134,9 @@ static void outlast_stops(void)
 }
 
 /* The child's side, with every signal still blocked: taking the terminal stops nobody. */
-static void become_app(struct attempt *attempt)
+static int become_app(void *shared)
 {
+	struct attempt *attempt = shared;
 	if (attempt->own_group)
 		attempt->own_group = setpgid(0, 0) == 0;
 	if (attempt->terminal >= 0)
@@ -159,17 +152,18 @@ static void become_app(struct attempt *attempt)
 		outlast_stops();
 	signals_restore(attempt->start->mask);
 	attempt->error = exec_command(attempt);
+	_exit(attempt->error == ENOENT ? 127 : 126);
 }
 
-/* Apart, so that no variable of the caller's lives in a register over vfork. */
-static __attribute__((noinline)) pid_t spawn(struct attempt *attempt)
+/*
+ * What vfork(2) does, by clone(2): older versions of musl have a vfork that is fork on some machines (arm64), and then
+ * the parent would not see why exec failed. The child has a stack of its own, as deep as a signal's frame may need.
+ */
+static pid_t spawn(struct attempt *attempt)
 {
-	pid_t pid = vfork();
-	if (pid == 0) {
-		become_app(attempt);
-		_exit(127);
-	}
-	return pid;
+	enum { STACK_SIZE = 65536 };
+	char stack[STACK_SIZE] __attribute__((aligned(16)));
+	return clone(become_app, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, attempt);
 }
 
 /* Sockets that systemd passed to lull are the app's: sd_listen_fds(3). Finds the entry, and drops its companion. */
@@ -312,6 +306,14 @@ static void stop_self(const struct child *child, int signo)
 	signals_restore(~(signal_mask)0);
 }
 
+/* Nothing has come of the stop meanwhile: stopping now would leave the app running under a lull that is stopped. */
+static bool is_still_stopped(const struct child *child)
+{
+	siginfo_t state = {0};
+	int asked = waitid(P_PID, (id_t)child->pid, &state, WCONTINUED | WEXITED | WNOHANG | WNOWAIT);
+	return asked < 0 || state.si_pid == 0;
+}
+
 /*
  * An app that shares lull's group was stopped with it, and is continued with it. One in a group of its own (--group)
  * gives the terminal back first and gets it again when lull is brought to the foreground; when it stopped only because
@@ -320,6 +322,8 @@ static void stop_self(const struct child *child, int signo)
  */
 void child_suspend(struct child *child, int signo)
 {
+	if (!is_still_stopped(child))
+		return;
 	int terminal = child->group != 0 ? open_terminal() : -1;
 	bool wants_terminal = signo == SIGTTIN || signo == SIGTTOU;
 	if (terminal < 0 || !wants_terminal || !is_foreground(terminal)) {

@@ -15,6 +15,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "path.h"
+
 /* The beginning of a file, which holds all that the kernel goes by. */
 struct head {
 	unsigned char bytes[4096];
@@ -39,25 +41,12 @@ int execfail_status(int error)
 
 /* --- Which file -------------------------------------------------------------------------------------------------- */
 
-static const char *path_of(char *const *envp)
-{
-	for (; *envp != NULL; envp++)
-		if (strncmp(*envp, "PATH=", 5) == 0)
-			return *envp + 5;
-	return NULL;
-}
-
 /* The first file of that name in the path. */
 static bool find_in_path(const char *command, const char *path, struct text *file)
 {
-	for (const char *at = path; at != NULL;) {
-		size_t length = strcspn(at, ":");
-		file->length = 0;
-		text_add(file, "%.*s%s%s", (int)length, at, length > 0 ? "/" : "", command);
+	while (path_next(&path, command, file))
 		if (access(file->bytes, F_OK) == 0)
 			return true;
-		at = at[length] == ':' ? at + length + 1 : NULL;
-	}
 	return false;
 }
 
@@ -75,7 +64,7 @@ static bool find_file(const char *command, char *const *envp, struct text *file,
 		return false;
 	}
 	const char *path = path_of(envp);
-	if (find_in_path(command, path != NULL ? path : "/usr/local/bin:/usr/bin:/bin", file))
+	if (find_in_path(command, path != NULL ? path : PATH_DEFAULT, file))
 		return true;
 	if (path != NULL)
 		text_add(why, "not found in PATH, which is \"%s\"", path);

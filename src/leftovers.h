@@ -48,7 +48,7 @@ int leftovers_queue_group(pid_t group, const siginfo_t *info);
  * Adds "7 node (sleeping), 12 sh (stopped)" to the text, 16 at most and then "and 3 more"; "and others" when looking at
  * all of them would take longer than LEFTOVERS_LOOK_MS. Returns how many were seen; zombies do not count.
  */
-enum { LEFTOVERS_LOOK_MS = 100 };
+enum { LEFTOVERS_LOOK_MS = 250 };
 int leftovers_describe(enum leftovers_scope scope, struct text *text);
 
 /* The name of a process, "" where it is not known. */

@@ -12,6 +12,7 @@
  *   signals     the mask, the wait, the names
  *   narrate     the lines about a stop
  *   execfail    why a command could not be executed
+ *   path        where a command is looked for
  *   help        --help, --version, --explain
  *   log, text   one line a message, put together without heap or stdio
  */

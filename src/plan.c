@@ -53,7 +53,8 @@ int plan_parse(struct plan *plan, const char *word, struct text *why)
 		} else if (wait_ms >= 0) {
 			return refuse(why, "two times in a row; write their sum");
 		} else if ((wait_ms = time_parse(at, length)) < 0) {
-			text_add(why, "\"%.*s\" is neither a time nor the name of a signal; ", (int)(length < 100 ? length : 100), at);
+			text_add(why, "\"%.*s\" is neither a time nor the name of a signal; ",
+			         (int)(length < 100 ? length : 100), at);
 			return refuse(why, "write it like 5s/TERM/20s/KILL");
 		}
 		at = at[length] == '/' ? at + length + 1 : NULL;
