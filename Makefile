@@ -47,7 +47,7 @@ TEST_CFLAGS = -std=gnu11 -O1 -g -Wall -Wextra -Wshadow
 HELPERS = $(BUILD)/tests/probe $(BUILD)/tests/send $(BUILD)/tests/early $(BUILD)/tests/deny
 
 # Static: it has to start where almost nothing is allowed.
-$(BUILD)/tests/probe: TEST_CFLAGS += -static
+$(BUILD)/tests/probe: TEST_CFLAGS += -static -pthread
 
 $(BUILD)/tests/%: tests/%.c Makefile | $(BUILD)/tests
 	$(SAY) "  CC  $@"

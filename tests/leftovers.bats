@@ -366,3 +366,63 @@ orphans_are_reaped() {
 	kill -TERM "$TARGET"
 	expect_status 0
 }
+
+# --- What a look at /proc can miss
+
+@test "a program that goes on in a thread after its first one has ended is not taken for dead" {
+	for start in start_plain start_init; do
+		leaving $start -- thread late=15:300
+		kill -HUP "$TARGET"
+		expect_status 3
+		came out 15
+		has out '^saved'
+	done
+	leaving start_plain -l 200ms -- thread
+	kill -HUP "$TARGET"
+	expect_status 3
+	has err 'warning: SIGKILL .* to: [0-9]+ probe'
+}
+
+@test "a tower of 600 processes, each the child of the one before, is killed in time" {
+	start_plain "$LULL" -t 400ms "$PROBE" tower=600
+	wait_for out '^tower'
+	begin_stop
+	expect_status 137
+	expect_ms "$(since "$T0")" 400
+	has err 'and (585 more|others)$'
+}
+
+@test "a tower that is not lull's own delays nothing and is left alone" {
+	start "$PROBE" tower=600
+	wait_for out '^tower'
+	local stranger=$JOB
+	start_plain "$LULL" -t 400ms "$PROBE"
+	begin_stop
+	expect_status 137
+	expect_ms "$(since "$T0")" 400
+	has err 'SIGKILL .* to: [0-9]+ probe \(sleeping\)$'
+	child_of "$stranger"
+	end_tower "$stranger"
+}
+
+# end_tower PID: ends it and all below it, from the top, which is not reaped meanwhile.
+end_tower() {
+	local next=$1
+	while [ -n "$next" ]; do
+		CHILD=
+		child_of "$next" || :
+		kill -KILL "$next"
+		next=$CHILD
+	done
+}
+
+@test "a stop that begins while leftovers linger brings the plan's SIGKILL with it, if that is earlier" {
+	leaving start_plain -l 60s -t 400ms --
+	kill -HUP "$TARGET"
+	wait_for out '^got 15'
+	T0=$(now_ms)
+	kill -TERM "$TARGET"
+	expect_status 3
+	expect_ms "$(since "$T0")" 400
+	has err 'stop: SIGTERM .*; the app has ended, SIGKILL to what it left behind in 400 ms$'
+}

@@ -10,12 +10,15 @@
  *     fork              first starts a child that does the same words but this, in the same process group
  *     orphan            the same, with a parent of its own that ends at once: an orphan
  *     chain=US          the same, and each of a chain of such orphans starts the next US later and ends; for 10 s
+ *     tower=N           the same, N processes each of which is the child of the one before; the last says "tower"
+ *     thread            ends its first thread: another goes on
  *     state             tells mask, ignored signals, directory, descriptors and group before it is ready
  *
  * Says "ready PID", then "got SIG code CODE from PID value VALUE" for each signal, each one write to stdout.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -32,6 +35,7 @@ static uint64_t dies;
 static int late_signo;
 static int late_ms;
 static int tells_times;
+static int goes_on_in_thread;
 
 static void tell_line(const char *key)
 {
@@ -86,6 +90,25 @@ static void start_chain(useconds_t pause_us)
 	_exit(0);
 }
 
+/* Takes no notice of any signal that can be caught. */
+static void block_all(void)
+{
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all_signals, NULL, 8L);
+}
+
+static void start_tower(int height)
+{
+	if (fork() != 0)
+		return;
+	block_all();
+	while (--height > 0 && fork() == 0)
+		continue;
+	if (height == 0)
+		dprintf(1, "tower\n");
+	for (;;)
+		pause();
+}
+
 static void parse(char **words)
 {
 	int signo;
@@ -107,6 +130,10 @@ static void parse(char **words)
 			continue;
 		else if (sscanf(*words, "chain=%d", &signo) == 1)
 			start_chain((useconds_t)signo);
+		else if (sscanf(*words, "tower=%d", &signo) == 1)
+			start_tower(signo);
+		else if (strcmp(*words, "thread") == 0)
+			goes_on_in_thread = 1;
 		else if (strcmp(*words, "orphan") == 0 && fork() == 0) {
 			if (fork() != 0)
 				_exit(0);
@@ -127,13 +154,10 @@ static long take(const uint64_t *blocked, siginfo_t *info, int64_t saves_at_ms)
 	return syscall(SYS_rt_sigtimedwait, blocked, info, saves_at_ms != 0 ? &left : NULL, 8L);
 }
 
-int main(int argc, char **argv)
+static void *live(void *unused)
 {
-	int64_t saves_at_ms = 0;
-	(void)argc;
-	memset(statuses, -1, sizeof statuses);
-	parse(argv + 1);
 	uint64_t blocked = all_signals & ~dies;
+	int64_t saves_at_ms = 0;
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &blocked, NULL, 8L);
 	dprintf(1, "ready %d\n", getpid());
 	for (;;) {
@@ -151,4 +175,19 @@ int main(int argc, char **argv)
 		if (signo == late_signo && saves_at_ms == 0)
 			saves_at_ms = now_ms() + late_ms;
 	}
+	return unused;
+}
+
+int main(int argc, char **argv)
+{
+	pthread_t thread;
+	(void)argc;
+	memset(statuses, -1, sizeof statuses);
+	parse(argv + 1);
+	if (!goes_on_in_thread)
+		live(NULL);
+	block_all();
+	if (pthread_create(&thread, NULL, live, NULL) != 0)
+		return 1;
+	pthread_exit(NULL);
 }

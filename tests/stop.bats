@@ -520,7 +520,7 @@ refused_in() {
 	status_of 127 env -u PATH "$LULL" no-such-command
 	has err 'not found, and PATH is not set$'
 	refused 127 'there is no such file$' "$here/nothing"
-	refused 127 'there is no such file$' /etc/passwd/nothing
+	refused 126 'a part of its path is not a directory$' /etc/passwd/nothing
 	refused 127 'the name of the command is empty$' ''
 	printf '#!/no/such/interpreter -x\n' >"$here/script"
 	chmod +x "$here/script"
