@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <link.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,16 +22,14 @@ struct head {
 	size_t length;
 };
 
+/* By the names that uname(2) has for them. */
 static const struct {
 	unsigned short number;
 	char name[12];
 } MACHINES[] = {
-	{EM_386, "x86"},     {EM_X86_64, "x86-64"}, {EM_ARM, "32-bit ARM"}, {EM_AARCH64, "arm64"}, {EM_RISCV, "RISC-V"},
-	{EM_PPC64, "ppc64"}, {EM_S390, "s390x"},    {EM_MIPS, "MIPS"},      {258, "LoongArch"},
+	{EM_386, "i386"},    {EM_X86_64, "x86_64"}, {EM_ARM, "arm"},   {EM_AARCH64, "aarch64"}, {EM_RISCV, "riscv64"},
+	{EM_PPC64, "ppc64"}, {EM_S390, "s390x"},    {EM_MIPS, "mips"}, {258, "loongarch64"},
 };
-
-/* The header of lull's own file, which the linker names. */
-extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
 int execfail_status(int error)
 {
@@ -148,30 +145,35 @@ static void explain_missing(const struct head *head, struct text *why)
 	}
 }
 
+static const char *machine_of(const struct head *head)
+{
+	bool big_endian = head->bytes[EI_DATA] == ELFDATA2MSB;
+	unsigned machine = head->bytes[big_endian ? 19 : 18] | (unsigned)head->bytes[big_endian ? 18 : 19] << 8;
+	for (size_t i = 0; i < sizeof MACHINES / sizeof MACHINES[0]; i++)
+		if (MACHINES[i].number == machine)
+			return MACHINES[i].name;
+	return "another machine";
+}
+
 static void explain_format(const struct head *head, struct text *why)
 {
-	struct utsname here;
+	struct utsname here = {.machine = ""};
 	if (head->length == 0) {
 		text_add(why, "the file is empty, or can not be read");
 		return;
 	}
 	if (!begins_with(head, ELFMAG, SELFMAG) || head->length < 20) {
-		text_add(why, begins_with(head, "#!", 2) ? "its #! line names no interpreter"
-		                                         : "it has no #! line, and is not a program of this system");
+		text_add(why, "%s",
+		         begins_with(head, "#!", 2) ? "its #! line names no interpreter"
+		                                    : "it has no #! line, and is not a program of this system");
 		return;
 	}
-	const char *name = "another machine";
-	bool big_endian = head->bytes[EI_DATA] == ELFDATA2MSB;
-	unsigned machine = head->bytes[big_endian ? 19 : 18] | (unsigned)head->bytes[big_endian ? 18 : 19] << 8;
-	if (machine == __ehdr_start.e_machine) {
+	(void)uname(&here);
+	const char *built_for = machine_of(head);
+	if (strcmp(built_for, here.machine) == 0)
 		text_add(why, "it was built for this machine, but is damaged");
-		return;
-	}
-	for (size_t i = 0; i < sizeof MACHINES / sizeof MACHINES[0]; i++)
-		if (MACHINES[i].number == machine)
-			name = MACHINES[i].name;
-	text_add(why, "it was built for %s, and this machine is %s", name,
-	         uname(&here) == 0 ? here.machine : "another");
+	else
+		text_add(why, "it was built for %s, and this machine is %s", built_for, here.machine);
 }
 
 static void explain_access(const char *file, struct text *why)
