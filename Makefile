@@ -70,12 +70,12 @@ test: all $(HELPERS) $(BUILD)/tests/core
 # --- Checks ---------------------------------------------------------------------------------------------------------
 
 SCRIPTS = tests/run tests/demo tests/check-install $(wildcard tests/*.bash tests/*.bats tests/apps/* .ci/run)
-LINTED = -std=c11 -D_GNU_SOURCE -DLULL_VERSION='""'
+LINT_DEFINES = -D_GNU_SOURCE -DLULL_VERSION='""'
 
 lint:
 	clang-format --dry-run -Werror src/*.[ch] tests/*.c
-	clang-tidy --quiet src/*.c -- $(LINTED) 2>/dev/null
-	cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability $(LINTED:-std=c11=--std=c11) src
+	clang-tidy --quiet src/*.c -- -std=c11 $(LINT_DEFINES) 2>/dev/null
+	cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --std=c11 $(LINT_DEFINES) src
 	shellcheck -x $(SCRIPTS)
 	mandoc -Tlint -W warning docs/lull.1
 
