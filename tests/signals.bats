@@ -70,6 +70,17 @@ send_all() {
 	has out "^got 40 code -1 from $sender value 1$"
 }
 
+@test "the stop signal keeps its value over the delay" {
+	for group in "" --group; do
+		# shellcheck disable=SC2086
+		start_plain "$LULL" $group -d 200ms -r TERM:USR1 "$PROBE" exit=10:0
+		wait_for out '^ready'
+		"$SEND" "$TARGET" 15 5
+		expect_status 0
+		has out '^got 10 code -1 from [0-9]+ value 5$'
+	done
+}
+
 @test "SIGCHLD is not passed on" {
 	for start in start_plain start_init; do
 		$start "$LULL" "$PROBE" exit=1:0
