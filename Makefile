@@ -46,6 +46,9 @@ TEST_CC = cc
 TEST_CFLAGS = -std=gnu11 -O1 -g -Wall -Wextra -Wshadow
 HELPERS = $(BUILD)/tests/probe $(BUILD)/tests/send $(BUILD)/tests/early $(BUILD)/tests/deny $(BUILD)/tests/pty
 
+# Static: it has to start where almost nothing is allowed.
+$(BUILD)/tests/probe: TEST_CFLAGS += -static -pthread
+
 $(BUILD)/tests/%: tests/%.c Makefile | $(BUILD)/tests
 	$(SAY) "  CC  $@"
 	@$(TEST_CC) $(TEST_CFLAGS) -o $@ $<
@@ -66,7 +69,7 @@ test: all $(HELPERS) $(BUILD)/tests/core
 
 # --- Checks ---------------------------------------------------------------------------------------------------------
 
-SCRIPTS = tests/run tests/demo tests/check-install $(wildcard tests/*.bash tests/*.bats tests/apps/* .ci/run)
+SCRIPTS = tests/run tests/demo tests/check-install $(wildcard tests/*.bash tests/*.bats .ci/run) tests/apps/apps tests/apps/cases.bash
 LINT_DEFINES = -D_GNU_SOURCE -DLULL_VERSION='""'
 
 lint:

@@ -443,7 +443,7 @@ flood() {
 		17 | 18 | 19 | 20 | 21 | 22 | 23 | 28) continue ;; # end nobody
 		esac
 		STATUS=0
-		"$LULL" env --default-signal sh -c '"$0" $$ "$1"; sleep 10' "$SEND" "$signo" || STATUS=$?
+		"$LULL" "$PROBE" raise="$signo" || STATUS=$?
 		[ "$STATUS" -eq $((128 + signo)) ] || fail "signal $signo: status $STATUS"
 	done
 }
