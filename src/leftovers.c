@@ -318,6 +318,27 @@ int leftovers_signal(int signo, pid_t except, bool wake)
 	return refused;
 }
 
+/* proc_tid_children(5): numbers, each with a blank behind it. A number cut off by the end of the buffer is left out. */
+void leftovers_signal_children(int signo)
+{
+	char list[4096];
+	int directory = open_proc(getpid());
+	int fd = directory >= 0 ? openat(directory, "thread-self/children", O_RDONLY | O_CLOEXEC) : -1;
+	ssize_t length = fd >= 0 ? read(fd, list, sizeof list) : 0;
+	const char *end = length > 0 ? list + length : list;
+	while (end > list && end[-1] != ' ')
+		end--;
+	for (const char *at = list; at < end;) {
+		pid_t pid = (pid_t)parse_number(&at, end);
+		if (pid > 0)
+			(void)kill(pid, signo);
+	}
+	if (fd >= 0)
+		(void)close(fd);
+	if (directory >= 0)
+		(void)close(directory);
+}
+
 int leftovers_queue_group(pid_t group, const siginfo_t *info)
 {
 	struct walk walk;

@@ -41,6 +41,10 @@ enum { LEFTOVERS_NO_GROUP = -1 };
  */
 int leftovers_signal(int signo, pid_t except, bool wake);
 
+/* Sends signo to lull's own children, as far as the kernel lists them: quick, where a look through all of /proc is not.
+ */
+void leftovers_signal_children(int signo);
+
 /* Sends every member of the group but its leader the signal in `info` with its value. -1: there is no /proc. */
 int leftovers_queue_group(pid_t group, const siginfo_t *info);
 

@@ -396,6 +396,10 @@ void lifecycle_step(struct lifecycle *lifecycle, const struct event *event, int6
 	case EVENT_APP_CONTINUED:
 		lifecycle->app_stopped = false;
 		break;
+	case EVENT_ORPHAN_EXITED:
+		if (lifecycle->phase == PHASE_KILLED)
+			act(actions, ACTION_KILL_CHILDREN, SIGKILL);
+		break;
 	case EVENT_CHILDLESS:
 		if (lifecycle->phase != PHASE_ENDED)
 			leave(lifecycle, actions);

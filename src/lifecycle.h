@@ -54,6 +54,7 @@ enum event_kind {
 	EVENT_APP_EXITED,    /* the app was reaped: status, childless */
 	EVENT_APP_STOPPED,   /* the app was stopped by signo */
 	EVENT_APP_CONTINUED, /* the app runs again */
+	EVENT_ORPHAN_EXITED, /* some orphans were reaped: what they left behind has become lull's */
 	EVENT_CHILDLESS,     /* lull has no child any more */
 	EVENT_TIME,          /* nothing but that time has passed */
 };
@@ -74,6 +75,7 @@ enum action_kind {
 	ACTION_CONTINUE_APP,      /* SIGCONT to the app and its group */
 	ACTION_SIGNAL_LEFTOVERS,  /* send what the app left behind signo; if had_it, the group had it */
 	ACTION_KILL_ALL,          /* SIGKILL to everything that is left */
+	ACTION_KILL_CHILDREN,     /* SIGKILL to lull's own children, at once: orphans that have just arrived */
 	ACTION_STOP_SELF,         /* stop by signo, as the app did, so that the shell above notices */
 	ACTION_SAY_STOP,          /* a stop has begun; if had_it, the app had the signal from the terminal */
 	ACTION_SAY_SKIPPED,       /* the delay was skipped: signo is not one of --stop-on */

@@ -112,6 +112,10 @@ static void act(struct supervisor *supervisor, const struct action *action, int6
 	case ACTION_KILL_ALL:
 		kill_all(supervisor);
 		break;
+	case ACTION_KILL_CHILDREN:
+		if (!child->init)
+			leftovers_signal_children(SIGKILL);
+		break;
 	case ACTION_STOP_SELF:
 		child_suspend(child, action->signo);
 		break;
@@ -186,12 +190,17 @@ static void on_reaped(struct supervisor *supervisor, const struct reaped *reaped
 /* Reaps all that can be reaped; after every signal, since a flood of lower numbers starves SIGCHLD. */
 static void reap(struct supervisor *supervisor, int64_t now_ms)
 {
+	const struct event orphans = {.kind = EVENT_ORPHAN_EXITED};
 	bool app_ran = supervisor->app.kind == REAPED_NOTHING;
+	bool any_orphan = false;
 	struct reaped reaped = {.kind = REAPED_OTHER};
 	for (int i = 0; i < REAP_BATCH && reaped.kind != REAPED_NOTHING && reaped.kind != REAPED_NONE_LEFT; i++) {
 		reaped = child_reap(&supervisor->child);
 		on_reaped(supervisor, &reaped, now_ms);
+		any_orphan = any_orphan || reaped.kind == REAPED_ORPHAN || reaped.kind == REAPED_APP;
 	}
+	if (any_orphan)
+		step(supervisor, &orphans, now_ms);
 	bool childless = reaped.kind == REAPED_NONE_LEFT;
 	supervisor->reap_again = !childless && reaped.kind != REAPED_NOTHING;
 

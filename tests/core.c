@@ -24,6 +24,7 @@ enum happening {
 	HAPPENS_EXIT,
 	HAPPENS_TSTP,
 	HAPPENS_CONT,
+	HAPPENS_ORPHAN,
 	HAPPENS_CHILDLESS,
 	HAPPENS_TIME,
 	HAPPENINGS,
@@ -221,6 +222,9 @@ static void check_action(const struct policy *policy, struct witness *witness, c
 	case ACTION_KILL_ALL:
 		expect_kill(policy, witness);
 		break;
+	case ACTION_KILL_CHILDREN:
+		demand(witness->killed_ms >= 0 && event->kind == EVENT_ORPHAN_EXITED, "orphans killed before SIGKILL");
+		break;
 	case ACTION_STOP_SELF:
 		demand(policy->job == JOB_PROMPT && witness->begun_ms < 0,
 		       "stopped itself away from a prompt, or in a stop");
@@ -394,6 +398,8 @@ static struct event make_event(enum happening happening)
 		return (struct event){.kind = EVENT_APP_STOPPED, .signo = SIGTSTP};
 	case HAPPENS_CONT:
 		return (struct event){.kind = EVENT_APP_CONTINUED};
+	case HAPPENS_ORPHAN:
+		return (struct event){.kind = EVENT_ORPHAN_EXITED};
 	case HAPPENS_CHILDLESS:
 		return (struct event){.kind = EVENT_CHILDLESS};
 	default:
