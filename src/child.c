@@ -350,11 +350,11 @@ static struct reaped describe(const struct child *child, pid_t pid, int status)
 		reaped.kind = app ? REAPED_APP : REAPED_ORPHAN;
 		reaped.by_signal = WIFSIGNALED(status);
 		reaped.status = reaped.by_signal ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-	} else if (app && WIFSTOPPED(status)) {
+	} else if (app && WIFCONTINUED(status)) {
+		reaped.kind = REAPED_APP_CONTINUED;
+	} else if (app) {
 		reaped.kind = REAPED_APP_STOPPED;
 		reaped.stop_signal = WSTOPSIG(status);
-	} else if (app) {
-		reaped.kind = REAPED_APP_CONTINUED;
 	}
 	return reaped;
 }

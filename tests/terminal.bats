@@ -19,7 +19,7 @@ setup() {
 	export PATH=$BATS_TEST_TMPDIR/bin:$PATH
 	export LOG=$BATS_TEST_TMPDIR/log
 	# For the commands of "until:".
-	export -f child_of pids_of states_of all_are gone in_foreground
+	export -f child_of stats pids_of states_of all_are gone in_foreground
 }
 
 # --- Players -----------------------------------------------------------------------------------------------------
@@ -52,12 +52,17 @@ at_prompt_of_dash() {
 
 # --- What there is: within a namespace, by name ------------------------------------------------------------------
 
+# All of proc_pid_stat(5); who ends meanwhile is left out.
+stats() {
+	cat /proc/[0-9]*/stat 2>/dev/null
+}
+
 pids_of() {
-	awk -v name="($1)" '$2 == name && $3 != "Z" { print $1 }' /proc/[0-9]*/stat 2>/dev/null
+	stats | awk -v name="($1)" '$2 == name && $3 != "Z" { print $1 }'
 }
 
 states_of() {
-	awk -v name="($1)" '$2 == name { print $3 }' /proc/[0-9]*/stat 2>/dev/null
+	stats | awk -v name="($1)" '$2 == name { print $3 }'
 }
 
 # all_are STATES NAME...: there are processes of each name, and all are in one of the states, like "T" or "SR".
@@ -80,7 +85,7 @@ in_foreground() {
 # group_is STATES GROUP: two processes are in that group, in one of the states.
 group_is() {
 	local states
-	states=$(awk -v group="$2" '{ sub(/.*\) /, "") } $3 == group { print $1 }' /proc/[0-9]*/stat 2>/dev/null)
+	states=$(stats | awk -v group="$2" '{ sub(/.*\) /, "") } $3 == group { print $1 }')
 	[[ $states =~ ^[$1]$'\n'[$1]$ ]]
 }
 
@@ -286,7 +291,7 @@ times() {
 @test "--group: from the background, fg lets the app read, stopped or not" {
 	at_prompt 'run:lull --group cat &' 'until:all_are T lull cat' run:fg 'type:one\n' 'expect:one.+one' "$CTRL_D" \
 		'run:lull --group sh -c "until [ -e \$LOG ]; do sleep 0.01; done; read x; echo got \$x" &' \
-		run:fg 'until:in_foreground lull' 'until:touch "$LOG"' 'type:two\n' 'expect:got two'
+		'until:all_are S lull' run:fg 'until:in_foreground lull' 'until:touch "$LOG"' 'type:two\n' 'expect:got two'
 }
 
 @test "--group: Ctrl-Z stops the script that lull is part of" {
@@ -393,6 +398,7 @@ start_without_terminal() {
 # stopped_group_goes_on OPTION...: leader and follower are stopped when the stop signal comes.
 stopped_group_goes_on() {
 	start_without_terminal "$LULL" "$@" "$PROBE" fork exit=40:5
+	until_true times 2 out '^ready' 2>/dev/null
 	kill -STOP -- "-$APP"
 	until_true group_is T "$APP"
 	kill -TERM "$JOB"
