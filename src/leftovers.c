@@ -307,6 +307,8 @@ int leftovers_signal(int signo, pid_t except, bool wake)
 	struct process process;
 	int refused = 0;
 	walk_begin(&walk, TIME_NEVER);
+	if (walk.directory < 0 && signo != SIGKILL)
+		walk.until_ms = signals_now_ms() + LEFTOVERS_LOOK_MS; /* some 600 000 numbers: SIGKILL may be due */
 	while (walk_next(&walk, LEFTOVERS_DESCENDANTS, &process)) {
 		bool had_it = process.group == except;
 		if (!had_it && signal_process(&walk, &process, signo) < 0 && errno == EPERM)

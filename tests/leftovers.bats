@@ -289,7 +289,7 @@ chain_is_killed() {
 @test "SIGKILL reaches orphans that appear meanwhile" {
 	chain_is_killed start_init 0
 	chain_is_killed start_plain 50000
-	chain_is_killed start_plain 0
+	chain_is_killed start_plain 1000
 }
 
 # --- Without /proc, or with a foreign one
