@@ -71,7 +71,7 @@ void text_add(struct text *text, const char *format, ...)
 const char *text_time(int64_t ms, char buffer[TEXT_TIME_SIZE])
 {
 	struct text text = text_in(buffer, TEXT_TIME_SIZE);
-	long long tenths = ms / 100;
+	long long tenths = ms / 100 + (ms % 100 >= 50);
 	if (ms == TIME_NEVER)
 		text_add(&text, "never");
 	else if (ms > 0 && ms < 1000)

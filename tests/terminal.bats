@@ -224,9 +224,10 @@ times() {
 	has log 'got 15 '
 }
 
+# Not left by "exit": bash 5.2 may forget to look at a job that was stopped a moment ago, whatever it is.
 @test "at a prompt: a stopped job that is killed ends" {
-	at_prompt 'run:lull probe die=20 exit=15:0 >"$LOG" 2>&1' 'until:grep ready "$LOG"' "$CTRL_Z" expect:Stopped \
-		'until:all_are T lull probe' 'run:kill %1' 'until:gone lull'
+	alone 'run:lull probe die=20 exit=15:0 >"$LOG" 2>&1' 'until:grep ready "$LOG"' "$CTRL_Z" expect:Stopped \
+		'until:all_are T lull probe' 'run:kill %1' 'until:gone lull' hangup -- "${BASH_SHELL[@]}"
 	has log 'got 15 '
 }
 
