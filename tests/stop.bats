@@ -280,6 +280,27 @@ flood() {
 	done
 }
 
+@test "SIGKILL in time with a stderr that is a full terminal, also of another user" {
+	local bin user
+	bin=$(mktemp -d /tmp/lull-XXXXXX)
+	chmod 755 "$bin"
+	cp "$LULL" "$PROBE" "$bin"
+	for user in 0 54321; do
+		start "$ROOT/build/tests/deaf" setpriv --reuid $user --regid $user --clear-groups \
+			"$bin/${LULL##*/}" -v -d 300ms -t 500ms "$bin/probe" times
+		wait_for out '^ready'
+		child_of "$JOB"
+		TARGET=$CHILD
+		T0=$(now_ms)
+		for _ in {1..50}; do kill -URG "$TARGET"; done
+		kill -TERM "$TARGET"
+		expect_status 137
+		has out '^got 15'
+		expect_ms "$(since "$T0")" 800
+	done
+	rm -r "$bin"
+}
+
 @test "a stopped app is continued, with its group, to take the stop signal" {
 	for start in start_plain start_init; do
 		$start "$LULL" sh -c '"$0" die=15 & exec "$0" exit=15:6' "$PROBE"
