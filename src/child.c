@@ -333,12 +333,10 @@ void child_suspend(struct child *child, int signo)
 	}
 	if (terminal < 0)
 		return;
-	if (is_foreground(terminal)) {
-		(void)tcsetpgrp(terminal, child->group);
-		child->foreground = true;
-	}
+	bool given = is_foreground(terminal) && tcsetpgrp(terminal, child->group) == 0;
+	child->foreground = child->foreground || given;
 	(void)close(terminal);
-	if (signo != SIGSTOP)
+	if (signo != SIGSTOP && (given || !wants_terminal))
 		child_continue(child);
 }
 

@@ -155,6 +155,8 @@ static bool judge(struct walk *walk, const struct process *process)
 			return false;
 		leads = leads_to_us(walk, at);
 	}
+	if (leads < 0)
+		return false;
 	*verdict_on(walk, process->pid) =
 		(struct verdict){.pid = process->pid, .ours = leads == 1, .started = process->started};
 	return leads == 1;
@@ -268,54 +270,66 @@ static bool walk_next(struct walk *walk, enum leftovers_scope scope, struct proc
 	for (const struct entry *entry; (entry = entry_next(walk)) != NULL;) {
 		if (entry->name[0] < '1' || entry->name[0] > '9')
 			continue;
+		if (walk_is_late(walk))
+			return false;
 		if (read_process(walk->directory, entry->name, process) < 0 || process->pid == walk->self ||
 		    has_ended(process))
 			continue;
-		if (walk_is_late(walk))
-			return false;
 		if (scope == LEFTOVERS_EVERYBODY || judge(walk, process))
 			return true;
 	}
 	return false;
 }
 
+/* Where the queue of signals is full it goes without its value. */
+static int send_by_number(pid_t pid, int signo, const siginfo_t *info)
+{
+	if (info != NULL && syscall(SYS_rt_sigqueueinfo, pid, signo, info) == 0)
+		return 0;
+	return kill(pid, signo);
+}
+
 /*
  * A child of ours keeps its number until we reap it. Anybody else may end and leave the number to a stranger between
  * the look and the signal, so the process is held first and looked at again. Without pidfd_open (before 5.3) it is not.
  */
-static int signal_process(struct walk *walk, const struct process *process, int signo)
+static int signal_process(struct walk *walk, const struct process *process, int signo, const siginfo_t *info)
 {
 	if (process->parent == walk->self || walk->directory < 0)
-		return kill(process->pid, signo);
+		return send_by_number(process->pid, signo, info);
 	int held = (int)syscall(CALL_PIDFD_OPEN, process->pid, 0);
 	if (held < 0)
-		return errno == ESRCH ? -1 : kill(process->pid, signo);
+		return errno == ESRCH ? -1 : send_by_number(process->pid, signo, info);
 	long sent = 0;
 	if (is_still_ours(walk, process))
-		sent = syscall(CALL_PIDFD_SEND_SIGNAL, held, signo, NULL, 0);
+		sent = syscall(CALL_PIDFD_SEND_SIGNAL, held, signo, info, 0);
 	if (sent < 0 && errno != ESRCH)
-		sent = kill(process->pid, signo);
+		sent = send_by_number(process->pid, signo, NULL);
 	int error = errno;
 	(void)close(held);
 	errno = error;
 	return (int)sent;
 }
 
-int leftovers_signal(int signo, pid_t except, bool wake)
+int leftovers_signal(const struct leftovers_order *order)
 {
 	struct walk walk;
 	struct process process;
 	int refused = 0;
 	walk_begin(&walk, TIME_NEVER);
-	if (walk.directory < 0 && signo != SIGKILL)
-		walk.until_ms = signals_now_ms() + LEFTOVERS_LOOK_MS; /* some 600 000 numbers: SIGKILL may be due */
-	while (walk_next(&walk, LEFTOVERS_DESCENDANTS, &process)) {
-		bool had_it = process.group == except;
-		if (!had_it && signal_process(&walk, &process, signo) < 0 && errno == EPERM)
-			refused++;
-		if (wake && process.state == 'T')
-			(void)signal_process(&walk, &process, SIGCONT);
+	if (walk.directory < 0) {
+		walk.until_ms = signals_now_ms() + LEFTOVERS_LOOK_MS; /* some 600 000 numbers: more may be due */
+		walk.probed = order->resume != NULL ? *order->resume : 0;
 	}
+	while (walk_next(&walk, LEFTOVERS_DESCENDANTS, &process)) {
+		bool had_it = order->except != LEFTOVERS_NO_GROUP && process.group == order->except;
+		if (!had_it && signal_process(&walk, &process, order->signo, order->info) < 0 && errno == EPERM)
+			refused++;
+		if (order->wake && process.state == 'T')
+			(void)signal_process(&walk, &process, SIGCONT, NULL);
+	}
+	if (order->resume != NULL)
+		*order->resume = walk.cut ? walk.probed : 0;
 	walk_end(&walk);
 	return refused;
 }
@@ -351,8 +365,7 @@ int leftovers_queue_group(pid_t group, const siginfo_t *info)
 	while (walk_next(&walk, LEFTOVERS_DESCENDANTS, &process)) {
 		if (process.group != group || process.pid == group)
 			continue;
-		if (syscall(SYS_rt_sigqueueinfo, process.pid, info->si_signo, info) < 0)
-			(void)signal_process(&walk, &process, info->si_signo);
+		(void)signal_process(&walk, &process, info->si_signo, info);
 	}
 	walk_end(&walk);
 	return 0;

@@ -34,12 +34,21 @@ int process_parse(const char *stat, size_t length, struct process *process);
 
 enum { LEFTOVERS_NO_GROUP = -1 };
 
+/* What is sent, and to whom. */
+struct leftovers_order {
+	int signo;
+	const siginfo_t *info; /* the value and the sender that go with it; NULL: none */
+	pid_t except;          /* this process group had it; LEFTOVERS_NO_GROUP: nobody */
+	bool wake;             /* SIGCONT to those that are stopped */
+	pid_t *resume; /* without /proc, where the last look gave up, to go on there; 0 at first. NULL: not kept */
+};
+
 /*
- * Sends signo to every descendant that is not in process group `except` (LEFTOVERS_NO_GROUP: to all), and with `wake`
- * SIGCONT to those that are stopped. A stranger that has got the number of one meanwhile gets nothing. Returns how many
- * of them may not be signalled.
+ * Sends a signal to every descendant. A stranger that has got the number of one meanwhile gets nothing, where the
+ * kernel has pidfd_open(2). Without /proc each call looks no longer than LEFTOVERS_LOOK_MS. Returns how many of them
+ * may not be signalled.
  */
-int leftovers_signal(int signo, pid_t except, bool wake);
+int leftovers_signal(const struct leftovers_order *order);
 
 /* Sends signo to lull's own children, as far as the kernel lists them: quick, where a look through all of /proc is not.
  */

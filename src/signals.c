@@ -22,7 +22,13 @@ enum { CALL_SIGTIMEDWAIT = SYS_rt_sigtimedwait_time64, CALL_CLOCK_GETTIME = SYS_
 #else
 enum { CALL_SIGTIMEDWAIT = SYS_rt_sigtimedwait, CALL_CLOCK_GETTIME = SYS_clock_gettime };
 #endif
-enum { CALL_SIGTIMEDWAIT_OLD = SYS_rt_sigtimedwait, CALL_CLOCK_GETTIME_OLD = SYS_clock_gettime };
+/* musl's name for the first clock_gettime, where there is a second. */
+#ifdef SYS_clock_gettime32
+enum { CALL_CLOCK_GETTIME_OLD = SYS_clock_gettime32 };
+#else
+enum { CALL_CLOCK_GETTIME_OLD = SYS_clock_gettime };
+#endif
+enum { CALL_SIGTIMEDWAIT_OLD = SYS_rt_sigtimedwait };
 
 /* The kernel's own struct timespec, and its first. */
 struct kernel_time {

@@ -21,6 +21,7 @@ void supervisor_init(struct supervisor *supervisor, const struct options *option
 	supervisor->stop.si_signo = 0;
 	supervisor->app = (struct reaped){.kind = REAPED_NOTHING};
 	supervisor->self = getpid();
+	supervisor->kill_resume = 0;
 	supervisor->killed = 0;
 	supervisor->reap_again = false;
 	supervisor->exit_status = 0;
@@ -66,27 +67,37 @@ static void signal_app(struct supervisor *supervisor, int signo)
 		say_not_sent(supervisor, signo);
 }
 
-static void signal_leftovers(struct supervisor *supervisor, const struct action *action, bool wake)
+/* `info` is NULL for a signal of the plan's, which also wakes those that are stopped. */
+static void signal_leftovers(struct supervisor *supervisor, const struct action *action, const siginfo_t *info)
 {
 	char name[SIGNAL_NAME_SIZE];
 	const char *word = signal_name(action->signo, name);
 	pid_t group = supervisor->child.group != 0 ? supervisor->child.group : getpgrp();
+	struct leftovers_order order = {.signo = action->signo, .except = LEFTOVERS_NO_GROUP, .wake = info == NULL};
+	siginfo_t queued = supervisor->signal;
+	queued.si_signo = action->signo;
+	if (info != NULL && info->si_code == SI_QUEUE)
+		order.info = &queued;
+	if (action->had_it)
+		order.except = group;
 	log_line(supervisor->log, LOG_VERBOSE, "sending %s to what the app left behind", word);
-	int refused = leftovers_signal(action->signo, action->had_it ? group : LEFTOVERS_NO_GROUP, wake);
+	int refused = leftovers_signal(&order);
 	if (refused > 0)
 		log_line(supervisor->log, LOG_WARNING,
 		         "%s could not be sent to what the app left behind: %d of them refused it", word, refused);
 }
 
 /* As PID 1 everybody, in one call. Otherwise only our own, the app first: looking for the others takes time. */
-static void kill_all(const struct supervisor *supervisor)
+static void kill_all(struct supervisor *supervisor)
 {
+	const struct leftovers_order order = {
+		.signo = SIGKILL, .except = LEFTOVERS_NO_GROUP, .resume = &supervisor->kill_resume};
 	if (supervisor->child.init) {
 		(void)kill(-1, SIGKILL);
 		return;
 	}
 	(void)child_signal(&supervisor->child, SIGKILL, false);
-	(void)leftovers_signal(SIGKILL, LEFTOVERS_NO_GROUP, false);
+	(void)leftovers_signal(&order);
 }
 
 static void act(struct supervisor *supervisor, const struct action *action, int64_t now_ms)
@@ -98,7 +109,7 @@ static void act(struct supervisor *supervisor, const struct action *action, int6
 		forward(supervisor, &supervisor->signal, action->signo);
 		break;
 	case ACTION_FORWARD_LEFTOVERS:
-		signal_leftovers(supervisor, action, false);
+		signal_leftovers(supervisor, action, &supervisor->signal);
 		break;
 	case ACTION_SIGNAL_APP:
 		signal_app(supervisor, action->signo);
@@ -107,7 +118,7 @@ static void act(struct supervisor *supervisor, const struct action *action, int6
 		child_continue(child);
 		break;
 	case ACTION_SIGNAL_LEFTOVERS:
-		signal_leftovers(supervisor, action, true);
+		signal_leftovers(supervisor, action, NULL);
 		break;
 	case ACTION_KILL_ALL:
 		kill_all(supervisor);
@@ -161,55 +172,68 @@ static void say_reaped(const struct supervisor *supervisor, const struct reaped 
 		log_line(supervisor->log, level, "reaped %s %d, exited %d", what, (int)reaped->pid, reaped->status);
 }
 
-static void on_reaped(struct supervisor *supervisor, const struct reaped *reaped, int64_t now_ms)
-{
-	struct event event = {.kind = EVENT_TIME};
+/* What reaping has brought in one turn. */
+struct harvest {
+	bool app_exited;
+	bool any_exited;
+	bool childless;
+	struct event change; /* the last stop or continuation of the app; EVENT_TIME: none */
+};
 
+static void gather(struct supervisor *supervisor, struct harvest *harvest, const struct reaped *reaped)
+{
 	switch (reaped->kind) {
 	case REAPED_APP:
-		supervisor->app = *reaped; /* told to the lifecycle once it is known who is left */
+		supervisor->app = *reaped;
+		harvest->app_exited = true;
+		harvest->any_exited = true;
 		say_reaped(supervisor, reaped);
-		return;
+		break;
 	case REAPED_ORPHAN:
+		harvest->any_exited = true;
 		say_reaped(supervisor, reaped);
-		return;
+		break;
 	case REAPED_APP_STOPPED:
-		event = (struct event){.kind = EVENT_APP_STOPPED, .signo = reaped->stop_signal};
+		harvest->change = (struct event){.kind = EVENT_APP_STOPPED, .signo = reaped->stop_signal};
 		break;
 	case REAPED_APP_CONTINUED:
-		event = (struct event){.kind = EVENT_APP_CONTINUED};
+		harvest->change = (struct event){.kind = EVENT_APP_CONTINUED};
+		break;
+	case REAPED_NONE_LEFT:
+		harvest->childless = true;
 		break;
 	case REAPED_NOTHING:
-	case REAPED_NONE_LEFT:
 	case REAPED_OTHER:
-		return;
+		break;
 	}
-	step(supervisor, &event, now_ms);
 }
 
-/* Reaps all that can be reaped; after every signal, since a flood of lower numbers starves SIGCHLD. */
+/*
+ * Reaps all that can be reaped; after every signal, since a flood of lower numbers starves SIGCHLD. The end of the app
+ * is told first: each event also does what is due, and nobody is signalled who has ended.
+ */
 static void reap(struct supervisor *supervisor, int64_t now_ms)
 {
-	const struct event orphans = {.kind = EVENT_ORPHAN_EXITED};
-	bool app_ran = supervisor->app.kind == REAPED_NOTHING;
-	bool any_orphan = false;
+	struct harvest harvest = {.change = {.kind = EVENT_TIME}};
 	struct reaped reaped = {.kind = REAPED_OTHER};
 	for (int i = 0; i < REAP_BATCH && reaped.kind != REAPED_NOTHING && reaped.kind != REAPED_NONE_LEFT; i++) {
 		reaped = child_reap(&supervisor->child);
-		on_reaped(supervisor, &reaped, now_ms);
-		any_orphan = any_orphan || reaped.kind == REAPED_ORPHAN || reaped.kind == REAPED_APP;
+		gather(supervisor, &harvest, &reaped);
 	}
-	if (any_orphan)
-		step(supervisor, &orphans, now_ms);
-	bool childless = reaped.kind == REAPED_NONE_LEFT;
-	supervisor->reap_again = !childless && reaped.kind != REAPED_NOTHING;
+	supervisor->reap_again = reaped.kind != REAPED_NOTHING && !harvest.childless;
 
-	struct event event = {.kind = EVENT_CHILDLESS, .status = supervisor->app.status, .childless = childless};
-	if (app_ran && supervisor->app.kind == REAPED_APP)
-		event.kind = EVENT_APP_EXITED;
-	else if (!childless)
-		return;
-	step(supervisor, &event, now_ms);
+	const struct event exited = {
+		.kind = EVENT_APP_EXITED, .status = supervisor->app.status, .childless = harvest.childless};
+	const struct event childless = {.kind = EVENT_CHILDLESS};
+	const struct event orphans = {.kind = EVENT_ORPHAN_EXITED};
+	if (harvest.app_exited)
+		step(supervisor, &exited, now_ms);
+	else if (harvest.childless)
+		step(supervisor, &childless, now_ms);
+	else if (harvest.change.kind != EVENT_TIME)
+		step(supervisor, &harvest.change, now_ms);
+	if (harvest.any_exited)
+		step(supervisor, &orphans, now_ms);
 }
 
 /* Sent by the kernel for something that lull itself did, or for a child: not the app's. */
@@ -260,8 +284,8 @@ bool supervisor_turn(struct supervisor *supervisor)
 	const struct event time = {.kind = EVENT_TIME};
 	int64_t deadline_ms = supervisor->reap_again ? 0 : lifecycle_deadline_ms(&supervisor->lifecycle);
 	int signo = signals_wait(&supervisor->signal, deadline_ms);
-	int64_t now_ms = signals_now_ms();
-	reap(supervisor, now_ms);
+	reap(supervisor, signals_now_ms());
+	int64_t now_ms = signals_now_ms(); /* reaping may have stopped us, with the app, at a prompt */
 	if (signo != 0)
 		take(supervisor, now_ms);
 	step(supervisor, &time, now_ms);

@@ -18,9 +18,10 @@ struct supervisor {
 	siginfo_t signal;  /* the one at hand, or the last */
 	siginfo_t stop;    /* the one that began the stop; si_signo is 0 before */
 	pid_t self;
-	int killed;      /* processes that were named when SIGKILL went out */
-	bool reap_again; /* the last turn left children unreaped, to look at the clock */
-	int exit_status; /* valid when the lifecycle has ended */
+	pid_t kill_resume; /* without /proc, where the last sweep of SIGKILL gave up */
+	int killed;        /* processes that were named when SIGKILL went out */
+	bool reap_again;   /* the last turn left children unreaped, to look at the clock */
+	int exit_status;   /* valid when the lifecycle has ended */
 };
 
 /* To be called once the app runs. */

@@ -427,3 +427,17 @@ end_tower() {
 	expect_ms "$(since "$T0")" 400
 	has err 'stop: SIGTERM .*; the app has ended, SIGKILL to what it left behind in 400 ms$'
 }
+
+@test "an app that ended while lull was frozen, past a step: what it left gets the signal" {
+	leaving start_plain --group --plan 600ms/=/20s/KILL -- exit=15:0
+	kill -TERM "$TARGET"
+	wait_for err 'stop: SIGTERM'
+	kill -STOP "$TARGET"
+	kill -HUP "$APP"
+	sleep 1 # past the first step
+	kill -CONT "$TARGET"
+	expect_status 3
+	came out 15
+	has_not err 'could not be sent'
+	has err 'app exited 3, nothing killed$'
+}

@@ -70,14 +70,17 @@ static void own_proc(void)
 	check(mount("proc", "/proc", "proc", 0, NULL) == 0, "mount /proc");
 }
 
-/* As a login does: whoever runs the tests in the background has Ctrl-C ignored. */
+/*
+ * As a login does: whoever runs the tests in the background has Ctrl-C ignored. By the kernel's own calls, as the C
+ * library keeps signals for itself.
+ */
 static void default_signals(void)
 {
-	sigset_t none;
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	const unsigned long action[8] = {0}; /* SIG_DFL, no flags, no mask */
+	const uint64_t none = 0;
+	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, 8L);
 	for (int signo = 1; signo < NSIG; signo++)
-		(void)signal(signo, SIG_DFL);
+		(void)syscall(SYS_rt_sigaction, signo, action, NULL, 8L);
 }
 
 static void become_command(const char *slave_name, bool pid1, char **command)
