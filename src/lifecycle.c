@@ -353,6 +353,9 @@ static void on_app_stopped(struct lifecycle *lifecycle, const struct event *even
 		break;
 	}
 	lifecycle->app_stopped = true;
+	/* It may have been stopped before the signal was passed on, and lull told after that. */
+	if (lifecycle->phase == PHASE_STOPPING && lifecycle->last_sent != 0)
+		continue_if_stopped(lifecycle, lifecycle->last_sent, actions);
 }
 
 /* What has become due. A step that leaves the next one no wait is followed by it at once. */

@@ -90,14 +90,16 @@ static bool write_line(const struct log *log, const struct text *line)
 	struct stat status;
 	if (log->may_wait)
 		return write(fd, line->bytes, line->length) >= 0;
-	if (fstat(fd, &status) < 0 || !is_writable(fd))
+	if (fstat(fd, &status) < 0)
+		return false;
+	if (S_ISCHR(status.st_mode))
+		return write_terminal(fd, line);
+	if (!is_writable(fd))
 		return false;
 	if (S_ISSOCK(status.st_mode))
 		return send(fd, line->bytes, line->length, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 	if (S_ISFIFO(status.st_mode))
 		return write_pipe(fd, line);
-	if (S_ISCHR(status.st_mode))
-		return write_terminal(fd, line);
 	return write(fd, line->bytes, line->length) >= 0;
 }
 
