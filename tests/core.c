@@ -311,6 +311,9 @@ static void check_stopped(const struct policy *policy, struct witness *witness, 
 {
 	bool init_stop = event->kind == EVENT_APP_STOPPED && policy->job == JOB_INIT;
 	demand(!init_stop || continued, "Ctrl-Z as PID 1 with a terminal, and nobody brings the app back");
+	bool told_late = event->kind == EVENT_APP_STOPPED && policy->job != JOB_INIT && witness->last_sent != 0 &&
+	                 witness->killed_ms < 0;
+	demand(!told_late || continued, "stopped just before the signal, and not continued");
 	bool wakes = false;
 	for (int step = steps_before; step < witness->steps; step++)
 		if (planned_signal(policy, step) != 0 && !is_job_control(planned_signal(policy, step)))
