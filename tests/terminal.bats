@@ -204,8 +204,9 @@ times() {
 	times 1 out 'got 2 '
 }
 
-@test "at a prompt: Ctrl-Z stops both; fg, bg and kill %1 do what they say" {
-	at_prompt 'run:lull probe die=20 exit=15:0 >"$LOG" 2>&1' 'until:grep ready "$LOG"' \
+# stops_and_goes_on PROMPT: from the shell that this function starts.
+stops_and_goes_on() {
+	"$1" 'run:lull probe die=20 exit=15:0 >"$LOG" 2>&1' 'until:grep ready "$LOG"' \
 		"$CTRL_Z" expect:Stopped 'until:all_are T lull probe' \
 		run:fg 'until:all_are SR lull probe' "$CTRL_C" 'until:grep "got 2 " "$LOG"' \
 		"$CTRL_Z" expect:Stopped 'until:all_are T lull probe' \
@@ -214,14 +215,12 @@ times() {
 	has log 'got 15 '
 }
 
+@test "at a prompt: Ctrl-Z stops both; fg, bg and kill %1 do what they say" {
+	stops_and_goes_on at_prompt
+}
+
 @test "at a prompt: the same from dash" {
-	at_prompt_of_dash 'run:lull probe die=20 exit=15:0 >"$LOG" 2>&1' 'until:grep ready "$LOG"' \
-		"$CTRL_Z" expect:Stopped 'until:all_are T lull probe' \
-		run:fg 'until:all_are SR lull probe' "$CTRL_C" 'until:grep "got 2 " "$LOG"' \
-		"$CTRL_Z" expect:Stopped 'until:all_are T lull probe' \
-		run:bg 'until:all_are SR lull probe' 'run:kill %1; wait %1; echo status $?' 'expect:status 0'
-	times 1 log 'got 2 '
-	has log 'got 15 '
+	stops_and_goes_on at_prompt_of_dash
 }
 
 # Not left by "exit": bash 5.2 may forget to look at a job that was stopped a moment ago, whatever it is.
