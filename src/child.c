@@ -115,6 +115,14 @@ static int exec_command(struct attempt *attempt)
 	return error;
 }
 
+void child_become(const struct start *start)
+{
+	struct attempt attempt = {.start = start};
+	signals_restore(start->mask);
+	errno = exec_command(&attempt);
+	(void)signals_block();
+}
+
 static void ignore_until_exec(int signo)
 {
 	(void)signo;
@@ -159,11 +167,11 @@ static int become_app(void *shared)
  * What vfork(2) does, by clone(2): older versions of musl have a vfork that is fork on some machines (arm64), and then
  * the parent would not see why exec failed. The child has a stack of its own, as deep as a signal's frame may need.
  */
-static pid_t spawn(struct attempt *attempt)
+pid_t child_spawn(int (*become)(void *), void *shared)
 {
 	enum { STACK_SIZE = 65536 };
 	char stack[STACK_SIZE] __attribute__((aligned(16)));
-	return clone(become_app, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, attempt);
+	return clone(become, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, shared);
 }
 
 /* Sockets that systemd passed to lull are the app's: sd_listen_fds(3). Finds the entry, and drops its companion. */
@@ -231,7 +239,7 @@ int child_start(struct child *child, const struct start *start)
 	int terminal = open_terminal();
 	attempt.has_terminal = terminal >= 0;
 	attempt.terminal = share_terminal(child, &attempt, terminal);
-	pid_t pid = spawn(&attempt);
+	pid_t pid = child_spawn(become_app, &attempt);
 	int fork_error = errno;
 	if (attempt.listen_pid != NULL)
 		*attempt.listen_pid = listen_pid_before;

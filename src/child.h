@@ -36,6 +36,17 @@ enum start_failure {
 int child_prepare(struct child *child, int parent_death);
 
 /*
+ * What vfork(2) does, on a stack of its own: runs become(shared) in a child that has the caller's memory, and returns
+ * once that has become a program or has ended. Returns its number, or -1 with errno.
+ */
+pid_t child_spawn(int (*become)(void *), void *shared);
+
+/*
+ * Becomes the command, as the app would be started but for group and terminal. Returns only with errno, as execve(2).
+ */
+void child_become(const struct start *start);
+
+/*
  * Starts the app, in a process group of its own except at a prompt, as the foreground job where lull was that.
  * Returns 0 once the command runs, or why it does not. LISTEN_PID that names lull names the app in its environment.
  */

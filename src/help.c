@@ -58,6 +58,7 @@ int help_print(void)
 	struct option_line line;
 	text_add(&text,
 	         "Usage: lull [OPTION]... [--] COMMAND [ARG]...\n"
+	         "       lull --ready [OPTION]... [--] [COMMAND [ARG]...]\n"
 	         "       lull --explain [OPTION]...\n"
 	         "       lull --help | --version\n\n"
 	         "Starts COMMAND, passes signals on to it and reaps zombies, as PID 1 of a container or anywhere.\n"

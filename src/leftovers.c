@@ -36,6 +36,7 @@ struct verdict {
 struct walk {
 	int directory; /* /proc, or -1 */
 	pid_t self;
+	pid_t hidden;     /* it and what it has started are none of ours; 0: nobody */
 	pid_t probed;     /* how many numbers were asked for, without /proc */
 	int64_t until_ms; /* when to give up; TIME_NEVER: at the end */
 	bool cut;         /* it was given up */
@@ -136,7 +137,7 @@ static int leads_to_us(struct walk *walk, struct process at)
 {
 	while (at.parent != walk->self) {
 		const struct verdict *known = verdict_on(walk, at.parent);
-		if (at.parent <= 1)
+		if (at.parent <= 1 || at.parent == walk->hidden)
 			return 0;
 		if (known->pid == at.parent)
 			return known->ours ? 1 : 0;
@@ -149,7 +150,7 @@ static int leads_to_us(struct walk *walk, struct process at)
 static bool judge(struct walk *walk, const struct process *process)
 {
 	struct process at = *process;
-	int leads = leads_to_us(walk, at);
+	int leads = process->pid != walk->hidden ? leads_to_us(walk, at) : 0;
 	for (int look = 1; leads < 0 && look < LOOKS_MOST; look++) {
 		if (read_process_number(walk->directory, process->pid, &at) < 0)
 			return false;
@@ -202,9 +203,10 @@ static bool walk_fill(struct walk *walk)
 }
 
 /* A /proc that may not be listed is as good as none. */
-static void walk_begin(struct walk *walk, int64_t until_ms)
+static void walk_begin(struct walk *walk, pid_t hidden, int64_t until_ms)
 {
 	walk->self = getpid();
+	walk->hidden = hidden;
 	walk->directory = open_proc(walk->self);
 	walk->probed = 0;
 	walk->until_ms = until_ms;
@@ -240,7 +242,8 @@ static bool probe_next(struct walk *walk, struct process *process)
 		if (walk->probed % PROBES_A_LOOK == 0 && walk_is_late(walk))
 			return false;
 		pid_t pid = (walk->self + walk->probed++) % PID_HIGHEST + 1;
-		if (waitid(P_PID, (id_t)pid, &state, WEXITED | WNOHANG | WNOWAIT) < 0 || state.si_pid != 0)
+		if (waitid(P_PID, (id_t)pid, &state, WEXITED | WNOHANG | WNOWAIT) < 0 || state.si_pid != 0 ||
+		    pid == walk->hidden)
 			continue;
 		*process = (struct process){.pid = pid, .parent = walk->self, .group = getpgid(pid), .state = '?'};
 		return true;
@@ -316,7 +319,7 @@ int leftovers_signal(const struct leftovers_order *order)
 	struct walk walk;
 	struct process process;
 	int refused = 0;
-	walk_begin(&walk, TIME_NEVER);
+	walk_begin(&walk, order->hidden, TIME_NEVER);
 	if (walk.directory < 0) {
 		walk.until_ms = signals_now_ms() + LEFTOVERS_LOOK_MS; /* some 600 000 numbers: more may be due */
 		walk.probed = order->resume != NULL ? *order->resume : 0;
@@ -359,7 +362,7 @@ int leftovers_queue_group(pid_t group, const siginfo_t *info)
 {
 	struct walk walk;
 	struct process process;
-	walk_begin(&walk, TIME_NEVER);
+	walk_begin(&walk, 0, TIME_NEVER);
 	if (walk.directory < 0)
 		return -1;
 	while (walk_next(&walk, LEFTOVERS_DESCENDANTS, &process)) {
@@ -394,12 +397,12 @@ static const char *state_name(char state)
 	}
 }
 
-int leftovers_describe(enum leftovers_scope scope, struct text *text)
+int leftovers_describe(enum leftovers_scope scope, pid_t hidden, struct text *text)
 {
 	struct walk walk;
 	struct process process;
 	int count = 0;
-	walk_begin(&walk, signals_now_ms() + LEFTOVERS_LOOK_MS);
+	walk_begin(&walk, hidden, signals_now_ms() + LEFTOVERS_LOOK_MS);
 	while (walk_next(&walk, scope, &process)) {
 		if (++count > NAMED_MOST)
 			continue;
@@ -418,8 +421,19 @@ int leftovers_describe(enum leftovers_scope scope, struct text *text)
 void process_name(pid_t pid, struct process *process)
 {
 	struct walk walk;
-	walk_begin(&walk, TIME_NEVER);
+	walk_begin(&walk, 0, TIME_NEVER);
 	if (walk.directory < 0 || read_process_number(walk.directory, pid, process) < 0)
 		process->name[0] = '\0';
+	walk_end(&walk);
+}
+
+void processes_named(const char *prefix, void (*see)(const struct process *process, void *whom), void *whom)
+{
+	struct walk walk;
+	struct process process;
+	walk_begin(&walk, 0, TIME_NEVER);
+	while (walk.directory >= 0 && walk_next(&walk, LEFTOVERS_EVERYBODY, &process))
+		if (strncmp(process.name, prefix, strlen(prefix)) == 0)
+			see(&process, whom);
 	walk_end(&walk);
 }

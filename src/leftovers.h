@@ -39,6 +39,7 @@ struct leftovers_order {
 	int signo;
 	const siginfo_t *info; /* the value and the sender that go with it; NULL: none */
 	pid_t except;          /* this process group had it; LEFTOVERS_NO_GROUP: nobody */
+	pid_t hidden;          /* not to this process nor to what it has started; 0: nobody is left out */
 	bool wake;             /* SIGCONT to those that are stopped */
 	pid_t *resume; /* without /proc, where the last look gave up, to go on there; 0 at first. NULL: not kept */
 };
@@ -59,10 +60,17 @@ int leftovers_queue_group(pid_t group, const siginfo_t *info);
 
 /*
  * Adds "7 node (sleeping), 12 sh (stopped)" to the text, 16 at most and then "and 3 more"; "and others" when looking at
- * all of them would take longer than LEFTOVERS_LOOK_MS. Returns how many were seen; zombies do not count.
+ * all of them would take longer than LEFTOVERS_LOOK_MS. Returns how many were seen; zombies do not count, nor, among
+ * the descendants, the process `hidden` and what it has started (0: nobody).
  */
 enum { LEFTOVERS_LOOK_MS = 250 };
-int leftovers_describe(enum leftovers_scope scope, struct text *text);
+int leftovers_describe(enum leftovers_scope scope, pid_t hidden, struct text *text);
+
+/*
+ * Calls see(process, whom) for each process but the caller whose name begins with `prefix`, in the order of /proc.
+ * Without /proc there is none.
+ */
+void processes_named(const char *prefix, void (*see)(const struct process *process, void *whom), void *whom);
 
 /* The name of a process, "" where it is not known. */
 void process_name(pid_t pid, struct process *process);

@@ -28,6 +28,11 @@ static int64_t earlier(int64_t a_ms, int64_t b_ms)
 	return a_ms < b_ms ? a_ms : b_ms;
 }
 
+static int64_t later(int64_t a_ms, int64_t b_ms)
+{
+	return a_ms > b_ms ? a_ms : b_ms;
+}
+
 static bool begins_stop(const struct policy *policy, int signo)
 {
 	return policy->stop_on >> (signo - 1) & 1;
@@ -55,9 +60,11 @@ void lifecycle_init(struct lifecycle *lifecycle, const struct policy *policy)
 	lifecycle->phase = PHASE_RUNNING;
 	lifecycle->next_step = 0;
 	lifecycle->step_ms = TIME_NEVER;
+	lifecycle->planned_ms = TIME_NEVER;
 	lifecycle->kill_ms = TIME_NEVER;
 	lifecycle->sweep_ms = TIME_NEVER;
 	lifecycle->notice_ms = TIME_NEVER;
+	lifecycle->pre_stop_ms = TIME_NEVER;
 	lifecycle->stop_begun_ms = TIME_NEVER;
 	lifecycle->passed_on_ms = TIME_NEVER;
 	lifecycle->lingers_ms = TIME_NEVER;
@@ -67,6 +74,7 @@ void lifecycle_init(struct lifecycle *lifecycle, const struct policy *policy)
 	lifecycle->group_had_it = false;
 	lifecycle->ended_in_stop = false;
 	lifecycle->app_stopped = false;
+	lifecycle->hurried = false;
 	lifecycle->skip_said = false;
 }
 
@@ -116,20 +124,20 @@ static void kill_all(struct lifecycle *lifecycle, int64_t now_ms, struct actions
 /* --- The plan ----------------------------------------------------------------------------------------------- */
 
 /*
- * When the step after one that was due at due_ms, and is done now, is due itself. A step done early (in a hurry) brings
- * the rest forward, unless the plan is fixed to a grace period; one done late leaves the next some time of its own.
+ * The step after one that is done now. One done early (in a hurry) brings the rest forward, unless the plan is fixed to
+ * a grace period; one done late leaves the next some time of its own, and what comes after that where it was planned.
  */
-static int64_t next_due_ms(const struct lifecycle *lifecycle, int64_t due_ms, int64_t now_ms)
+static void step_next(struct lifecycle *lifecycle, int64_t now_ms)
 {
 	const struct plan *plan = &lifecycle->policy->plan;
-	if (lifecycle->next_step == plan->count)
-		return TIME_NEVER;
+	bool hurried = now_ms < lifecycle->step_ms;
+	if (++lifecycle->next_step == plan->count) {
+		lifecycle->step_ms = TIME_NEVER;
+		return;
+	}
 	int64_t wait_ms = plan->steps[lifecycle->next_step].wait_ms;
-	if (now_ms < due_ms)
-		return after(plan->fixed ? due_ms : now_ms, wait_ms);
-	int64_t planned_ms = after(due_ms, wait_ms);
-	int64_t fair_ms = after(now_ms, earlier(wait_ms, LIFECYCLE_LATE_MS));
-	return planned_ms > fair_ms ? planned_ms : fair_ms;
+	lifecycle->planned_ms = after(hurried && !plan->fixed ? now_ms : lifecycle->planned_ms, wait_ms);
+	lifecycle->step_ms = later(lifecycle->planned_ms, after(now_ms, earlier(wait_ms, LIFECYCLE_LATE_MS)));
 }
 
 /* The first signal of the stop is out. */
@@ -148,8 +156,7 @@ static void step_done(struct lifecycle *lifecycle, int signo, bool to_group, int
 		lifecycle->last_sent = signo;
 		lifecycle->group_had_it = to_group;
 	}
-	lifecycle->next_step++;
-	lifecycle->step_ms = next_due_ms(lifecycle, lifecycle->step_ms, now_ms);
+	step_next(lifecycle, now_ms);
 }
 
 /* A stopped app could not act on the signal; one that was just told to stop shall not run on. */
@@ -179,14 +186,45 @@ static void step_take(struct lifecycle *lifecycle, int64_t now_ms, struct action
 static int64_t planned_kill_ms(const struct lifecycle *lifecycle)
 {
 	const struct plan *plan = &lifecycle->policy->plan;
+	int64_t planned_ms = lifecycle->planned_ms;
 	int64_t due_ms = lifecycle->step_ms;
 	for (int i = lifecycle->next_step; i < plan->count; i++) {
-		if (i > lifecycle->next_step)
-			due_ms = after(due_ms, plan->steps[i].wait_ms);
+		int64_t wait_ms = plan->steps[i].wait_ms;
+		if (i > lifecycle->next_step) {
+			planned_ms = after(planned_ms, wait_ms);
+			due_ms = later(planned_ms, after(due_ms, earlier(wait_ms, LIFECYCLE_LATE_MS)));
+		}
 		if (plan->steps[i].signo == SIGKILL)
 			return due_ms;
 	}
 	return TIME_NEVER;
+}
+
+/* --- The pre-stop program ------------------------------------------------------------------------------------ */
+
+/*
+ * Until when it has time: the delay, or longer, but never so long that a later step would come late: SIGKILL does not
+ * wait, and the app shall be asked before that.
+ */
+static int64_t pre_stop_limit_ms(const struct lifecycle *lifecycle, int64_t now_ms)
+{
+	const struct plan *plan = &lifecycle->policy->plan;
+	int64_t latest_ms = lifecycle->step_ms;
+	bool kills = plan->steps[0].signo == SIGKILL;
+	for (int i = 1; i < plan->count && !kills; i++) {
+		int64_t wait_ms = plan->steps[i].wait_ms;
+		latest_ms = after(latest_ms, wait_ms - earlier(wait_ms, LIFECYCLE_LATE_MS));
+		kills = plan->steps[i].signo == SIGKILL;
+	}
+	if (!kills)
+		latest_ms = TIME_NEVER;
+	int64_t least_ms = after(now_ms, LIFECYCLE_PRE_STOP_MS);
+	return earlier(later(lifecycle->step_ms, least_ms), latest_ms);
+}
+
+static bool pre_stop_runs(const struct lifecycle *lifecycle)
+{
+	return lifecycle->pre_stop_ms != TIME_NEVER;
 }
 
 /* --- Events ------------------------------------------------------------------------------------------------- */
@@ -194,13 +232,24 @@ static int64_t planned_kill_ms(const struct lifecycle *lifecycle)
 static void stop_begin(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms, struct actions *actions)
 {
 	const struct policy *policy = lifecycle->policy;
-	lifecycle->phase = PHASE_DELAY;
 	lifecycle->stop_begun_ms = now_ms;
 	lifecycle->stop_signal = policy->rewrite[event->signo];
-	lifecycle->step_ms = after(now_ms, policy->plan.steps[0].wait_ms);
+	lifecycle->planned_ms = after(now_ms, policy->plan.steps[0].wait_ms);
+	lifecycle->step_ms = lifecycle->planned_ms;
+	act(actions, ACTION_DRAIN, 0);
+	if (!policy->pre_stop)
+		return;
+	lifecycle->pre_stop_ms = pre_stop_limit_ms(lifecycle, now_ms);
+	act(actions, ACTION_START_PRE_STOP, event->signo);
+}
+
+static void delay_begin(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms, struct actions *actions)
+{
+	stop_begin(lifecycle, event, now_ms, actions);
+	lifecycle->phase = PHASE_DELAY;
 	act(actions, ACTION_SAY_STOP, event->signo);
 	bool had_it = event->shared && lifecycle->stop_signal == event->signo &&
-	              policy->plan.steps[0].signo == PLAN_STOP_SIGNAL;
+	              lifecycle->policy->plan.steps[0].signo == PLAN_STOP_SIGNAL;
 	actions->list[actions->count - 1].had_it = had_it;
 	if (had_it)
 		step_done(lifecycle, event->signo, true, now_ms);
@@ -230,7 +279,7 @@ static void on_signal_running(struct lifecycle *lifecycle, const struct event *e
                               struct actions *actions)
 {
 	if (begins_stop(lifecycle->policy, event->signo)) {
-		stop_begin(lifecycle, event, now_ms, actions);
+		delay_begin(lifecycle, event, now_ms, actions);
 		return;
 	}
 	forward(lifecycle, event, actions);
@@ -241,10 +290,12 @@ static void on_signal_running(struct lifecycle *lifecycle, const struct event *e
 static void on_signal_delay(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms,
                             struct actions *actions)
 {
-	if (!begins_stop(lifecycle->policy, event->signo))
+	if (!begins_stop(lifecycle->policy, event->signo)) {
 		forward(lifecycle, event, actions);
-	else if (now_ms - lifecycle->stop_begun_ms >= LIFECYCLE_DUPLICATE_MS)
+	} else if (now_ms - lifecycle->stop_begun_ms >= LIFECYCLE_DUPLICATE_MS) {
+		lifecycle->hurried = true;
 		step_take(lifecycle, now_ms, actions);
+	}
 }
 
 static void on_signal_stopping(struct lifecycle *lifecycle, const struct event *event, struct actions *actions)
@@ -259,9 +310,7 @@ static void on_signal_linger(struct lifecycle *lifecycle, const struct event *ev
 {
 	int signo = lifecycle->policy->rewrite[event->signo];
 	if (begins_stop(lifecycle->policy, event->signo) && !stop_has_begun(lifecycle)) {
-		lifecycle->stop_begun_ms = now_ms;
-		lifecycle->stop_signal = signo;
-		lifecycle->step_ms = after(now_ms, lifecycle->policy->plan.steps[0].wait_ms);
+		stop_begin(lifecycle, event, now_ms, actions);
 		lifecycle->kill_ms = earlier(lifecycle->kill_ms, planned_kill_ms(lifecycle));
 		act(actions, ACTION_SAY_STOP, event->signo);
 	}
@@ -358,10 +407,29 @@ static void on_app_stopped(struct lifecycle *lifecycle, const struct event *even
 		continue_if_stopped(lifecycle, lifecycle->last_sent, actions);
 }
 
+static void pre_stop_on_time(struct lifecycle *lifecycle, int64_t now_ms, struct actions *actions)
+{
+	bool is_over = lifecycle->phase == PHASE_KILLED || lifecycle->phase == PHASE_ENDED;
+	bool is_late = now_ms >= lifecycle->pre_stop_ms || (lifecycle->phase == PHASE_LINGER && lifecycle->hurried);
+	if (is_over || !pre_stop_runs(lifecycle) || !is_late)
+		return;
+	lifecycle->pre_stop_ms = TIME_NEVER;
+	act(actions, ACTION_KILL_PRE_STOP, SIGKILL);
+}
+
+/* The pre-stop program holds back the first step alone. */
+static bool step_is_due(const struct lifecycle *lifecycle, int64_t now_ms)
+{
+	if (lifecycle->phase == PHASE_DELAY && pre_stop_runs(lifecycle))
+		return false;
+	return (lifecycle->phase == PHASE_DELAY || lifecycle->phase == PHASE_STOPPING) && now_ms >= lifecycle->step_ms;
+}
+
 /* What has become due. A step that leaves the next one no wait is followed by it at once. */
 static void on_time(struct lifecycle *lifecycle, int64_t now_ms, struct actions *actions)
 {
-	while ((lifecycle->phase == PHASE_DELAY || lifecycle->phase == PHASE_STOPPING) && now_ms >= lifecycle->step_ms)
+	pre_stop_on_time(lifecycle, now_ms, actions);
+	while (step_is_due(lifecycle, now_ms))
 		step_take(lifecycle, now_ms, actions);
 
 	if (lifecycle->phase == PHASE_LINGER && now_ms >= lifecycle->kill_ms)
@@ -403,6 +471,9 @@ void lifecycle_step(struct lifecycle *lifecycle, const struct event *event, int6
 		if (lifecycle->phase == PHASE_KILLED)
 			act(actions, ACTION_KILL_CHILDREN, SIGKILL);
 		break;
+	case EVENT_PRE_STOP_ENDED:
+		lifecycle->pre_stop_ms = TIME_NEVER;
+		break;
 	case EVENT_CHILDLESS:
 		if (lifecycle->phase != PHASE_ENDED)
 			leave(lifecycle, actions);
@@ -415,13 +486,14 @@ void lifecycle_step(struct lifecycle *lifecycle, const struct event *event, int6
 
 int64_t lifecycle_deadline_ms(const struct lifecycle *lifecycle)
 {
+	int64_t pre_stop_ms = lifecycle->pre_stop_ms;
 	switch (lifecycle->phase) {
 	case PHASE_DELAY:
-		return lifecycle->step_ms;
+		return pre_stop_runs(lifecycle) ? pre_stop_ms : lifecycle->step_ms;
 	case PHASE_STOPPING:
-		return earlier(lifecycle->step_ms, lifecycle->notice_ms);
+		return earlier(pre_stop_ms, earlier(lifecycle->step_ms, lifecycle->notice_ms));
 	case PHASE_LINGER:
-		return earlier(lifecycle->kill_ms, lifecycle->notice_ms);
+		return earlier(pre_stop_ms, earlier(lifecycle->kill_ms, lifecycle->notice_ms));
 	case PHASE_KILLED:
 		return earlier(lifecycle->sweep_ms, after(lifecycle->kill_ms, LIFECYCLE_GIVE_UP_MS));
 	case PHASE_RUNNING:

@@ -15,6 +15,7 @@
 enum {
 	LIFECYCLE_DUPLICATE_MS = 1000, /* the stop signal again within this time is a duplicate */
 	LIFECYCLE_LATE_MS = 1000,      /* what a late step leaves the next one, when its own wait is not shorter */
+	LIFECYCLE_PRE_STOP_MS = 5000,  /* what the pre-stop program has at least, counted from the stop's begin */
 	LIFECYCLE_NOTICE_MS = 5000,    /* how long after the first signal what still runs is named */
 	LIFECYCLE_SWEEP_MS = 50,       /* how often SIGKILL is repeated, for orphans that arrive */
 	LIFECYCLE_GIVE_UP_MS = 2000,   /* how long after SIGKILL lull leaves, whatever is left */
@@ -37,6 +38,7 @@ struct policy {
 	uint64_t success_exit[4];           /* exit codes that count as 0, bit n % 64 of word n / 64 */
 	bool stopped_ok;                    /* ended by a signal of the plan counts as 0 */
 	bool group;                         /* signals go to the app's process group, which is its own */
+	bool pre_stop;                      /* there is a pre-stop program */
 	enum job job;
 };
 
@@ -50,13 +52,14 @@ enum phase {
 };
 
 enum event_kind {
-	EVENT_SIGNAL,        /* a signal to pass on arrived: signo, outside, shared */
-	EVENT_APP_EXITED,    /* the app was reaped: status, childless */
-	EVENT_APP_STOPPED,   /* the app was stopped by signo */
-	EVENT_APP_CONTINUED, /* the app runs again */
-	EVENT_ORPHAN_EXITED, /* some orphans were reaped: what they left behind has become lull's */
-	EVENT_CHILDLESS,     /* lull has no child any more */
-	EVENT_TIME,          /* nothing but that time has passed */
+	EVENT_SIGNAL,         /* a signal to pass on arrived: signo, outside, shared */
+	EVENT_APP_EXITED,     /* the app was reaped: status, childless */
+	EVENT_APP_STOPPED,    /* the app was stopped by signo */
+	EVENT_APP_CONTINUED,  /* the app runs again */
+	EVENT_ORPHAN_EXITED,  /* some orphans were reaped: what they left behind has become lull's */
+	EVENT_PRE_STOP_ENDED, /* the pre-stop program was reaped, or could not be started */
+	EVENT_CHILDLESS,      /* lull has no child any more */
+	EVENT_TIME,           /* nothing but that time has passed */
 };
 
 struct event {
@@ -76,6 +79,9 @@ enum action_kind {
 	ACTION_SIGNAL_LEFTOVERS,  /* send what the app left behind signo; if had_it, the group had it */
 	ACTION_KILL_ALL,          /* SIGKILL to everything that is left */
 	ACTION_KILL_CHILDREN,     /* SIGKILL to lull's own children, at once: orphans that have just arrived */
+	ACTION_DRAIN,             /* tell those who ask that the container drains */
+	ACTION_START_PRE_STOP,    /* start the pre-stop program */
+	ACTION_KILL_PRE_STOP,     /* it has had its time */
 	ACTION_STOP_SELF,         /* stop by signo, as the app did, so that the shell above notices */
 	ACTION_SAY_STOP,          /* a stop has begun; if had_it, the app had the signal from the terminal */
 	ACTION_SAY_SKIPPED,       /* the delay was skipped: signo is not one of --stop-on */
@@ -103,10 +109,12 @@ struct lifecycle {
 	const struct policy *policy;
 	enum phase phase;
 	int next_step;         /* of the plan */
-	int64_t step_ms;       /* when it is due */
+	int64_t step_ms;       /* when it is due; the first one not as long as the pre-stop program runs */
+	int64_t planned_ms;    /* when it would be, if no step had come late */
 	int64_t kill_ms;       /* PHASE_LINGER: when what is left is killed; PHASE_KILLED: when it was */
 	int64_t sweep_ms;      /* PHASE_KILLED: when SIGKILL is repeated */
 	int64_t notice_ms;     /* when what still runs is to be named */
+	int64_t pre_stop_ms;   /* until when the pre-stop program has time; TIME_NEVER when it does not run */
 	int64_t stop_begun_ms; /* TIME_NEVER before a stop */
 	int64_t passed_on_ms;  /* when the first signal of the stop was passed on; TIME_NEVER before */
 	int64_t lingers_ms;    /* since when what the app left behind has its time; TIME_NEVER before */
@@ -116,6 +124,7 @@ struct lifecycle {
 	bool group_had_it;     /* last_sent went to the app's whole group */
 	bool ended_in_stop;    /* the app ended after the stop had begun */
 	bool app_stopped;
+	bool hurried; /* the stop signal came again before the plan's first: nothing waits for the pre-stop program */
 	bool skip_said;
 };
 

@@ -8,6 +8,9 @@
  *   lifecycle   what to do to the app, and when; pure
  *   supervisor  what the kernel says becomes events, what lifecycle decides becomes calls
  *   child       the app as a process: fork, group, terminal, exec, kill, reap
+ *   prestop     the pre-stop program
+ *   drain       how it is told that the container drains: a file, and the name of lull's process
+ *   ready       whether the lull of this container serves, asked from outside
  *   leftovers   who is still running, as /proc shows it
  *   signals     the mask, the wait, the names
  *   narrate     the lines about a stop
@@ -20,10 +23,12 @@
 #include <string.h>
 
 #include "child.h"
+#include "drain.h"
 #include "execfail.h"
 #include "help.h"
 #include "log.h"
 #include "options.h"
+#include "ready.h"
 #include "signals.h"
 #include "supervisor.h"
 
@@ -52,12 +57,41 @@ static int fail_start(struct log *log, const struct start *start, enum start_fai
 	return execfail_status(error);
 }
 
+static int prepare_drain_file(const struct options *options, struct log *log)
+{
+	char reason[256];
+	struct text why = TEXT_IN(reason);
+	if (options->drain_file == NULL || drain_file_prepare(options->drain_file, &why) == 0)
+		return 0;
+	log_line(log, LOG_ERROR, "%s \"%s\": %s", options->drain_file_by, options->drain_file, reason);
+	return -1;
+}
+
+/* What becomes the command keeps the environment: it is a probe of the user's, not the app. */
+static int ask(const struct options *options, struct log *log, char **envp, signal_mask inherited)
+{
+	char reason[256];
+	struct text why = TEXT_IN(reason);
+	enum ready answer = ready_ask(&why);
+	if (answer != READY_YES) {
+		log_line(log, answer == READY_NO ? LOG_NOTICE : LOG_ERROR, "%s", reason);
+		return (int)answer;
+	}
+	if (*options->command == NULL)
+		return READY_YES;
+	struct start start = {.command = options->command, .envp = envp, .mask = inherited};
+	child_become(&start);
+	return fail_start(log, &start, START_EXEC);
+}
+
 static int run(struct options *options, struct log *log, char **envp, signal_mask inherited)
 {
 	struct supervisor supervisor;
 	struct start start = {.command = options->command, .envp = envp, .mask = inherited};
 	start.group = options->policy.group;
 	warn_of_strays(log, envp);
+	if (prepare_drain_file(options, log) < 0)
+		return EXIT_LULL_FAILED;
 	options_scrub(envp);
 	if (child_prepare(&supervisor.child, options->parent_death) < 0)
 		log_line(log, LOG_WARNING, "the signal for the death of the parent could not be set: %s",
@@ -69,7 +103,7 @@ static int run(struct options *options, struct log *log, char **envp, signal_mas
 	child_release_inherited();
 	options->policy.job = supervisor.child.job;
 	options->policy.group = options->policy.group && supervisor.child.group != 0;
-	supervisor_init(&supervisor, options, log);
+	supervisor_init(&supervisor, options, &start, log);
 	while (supervisor_turn(&supervisor))
 		continue;
 	return supervisor.exit_status;
@@ -92,6 +126,8 @@ int main(int argc, char **argv, char **envp)
 	switch (options.request) {
 	case REQUEST_RUN:
 		return run(&options, &log, envp, inherited);
+	case REQUEST_READY:
+		return ask(&options, &log, envp, inherited);
 	case REQUEST_EXPLAIN:
 		warn_of_strays(&log, envp);
 		return help_explain(&options) < 0 ? EXIT_LULL_FAILED : 0;

@@ -40,7 +40,13 @@ static void add_first_step(struct text *text, const struct lifecycle *lifecycle,
 		text_add(text, "passing it on");
 	else
 		text_add(text, "sending %s", signal_name(sent, name));
-	text_add(text, "%s%s", wait_ms > 0 ? " in " : " now", wait_ms > 0 ? text_time(wait_ms, time) : "");
+	if (wait_ms > 0)
+		text_add(text, " in %s", text_time(wait_ms, time));
+	if (lifecycle->pre_stop_ms > lifecycle->step_ms && lifecycle->pre_stop_ms != TIME_NEVER)
+		text_add(text, "%s after the pre-stop program, at %s at the latest", wait_ms > 0 ? " and" : "",
+		         text_time(lifecycle->pre_stop_ms - lifecycle->stop_begun_ms, time));
+	else if (wait_ms == 0)
+		text_add(text, " now");
 }
 
 static void add_later_steps(struct text *text, const struct lifecycle *lifecycle)
@@ -94,12 +100,12 @@ void narrate_skipped(struct log *log, int signo)
 	         word, word + 3, word + 3);
 }
 
-void narrate_running(struct log *log, const struct lifecycle *lifecycle, int64_t now_ms)
+void narrate_running(struct log *log, const struct lifecycle *lifecycle, pid_t hidden, int64_t now_ms)
 {
 	char bytes[2048];
 	char time[TEXT_TIME_SIZE];
 	struct text text = TEXT_IN(bytes);
-	if (log->level >= LOG_WARNING && leftovers_describe(LEFTOVERS_DESCENDANTS, &text) > 0)
+	if (log->level >= LOG_WARNING && leftovers_describe(LEFTOVERS_DESCENDANTS, hidden, &text) > 0)
 		log_line(log, LOG_WARNING, "still running %s after the signal was passed on: %s",
 		         text_time(now_ms - lifecycle->passed_on_ms, time), bytes);
 }
@@ -111,7 +117,7 @@ int narrate_killing(struct log *log, const struct lifecycle *lifecycle, bool ini
 	struct text text = TEXT_IN(bytes);
 	if (log->level < LOG_WARNING)
 		return 0;
-	int count = leftovers_describe(init ? LEFTOVERS_EVERYBODY : LEFTOVERS_DESCENDANTS, &text);
+	int count = leftovers_describe(init ? LEFTOVERS_EVERYBODY : LEFTOVERS_DESCENDANTS, 0, &text);
 	if (count == 0)
 		return 0;
 	if (lifecycle->passed_on_ms != TIME_NEVER)

@@ -15,8 +15,8 @@ void narrate_stop(struct log *log, const struct lifecycle *lifecycle, const sigi
 /* `signo` did not begin a stop, and perhaps should have. */
 void narrate_skipped(struct log *log, int signo);
 
-/* What still runs a while after the stop signal was passed on. */
-void narrate_running(struct log *log, const struct lifecycle *lifecycle, int64_t now_ms);
+/* What still runs a while after the stop signal was passed on, but for the pre-stop program `hidden`. */
+void narrate_running(struct log *log, const struct lifecycle *lifecycle, pid_t hidden, int64_t now_ms);
 
 /* What is about to be killed. Returns how many processes that is. */
 int narrate_killing(struct log *log, const struct lifecycle *lifecycle, bool init, int64_t now_ms);

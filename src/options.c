@@ -41,6 +41,11 @@ struct option {
 
 /* --- Setters: the value is checked and kept, or what would be right is added to `why` ---------------------------- */
 
+static const char *name_of(enum source source, const char *flag, const char *variable)
+{
+	return source == SOURCE_FLAG ? flag : variable;
+}
+
 static int refuse(struct parser *parser, const char *right)
 {
 	text_add(parser->why, "%s", right);
@@ -118,6 +123,27 @@ static int set_stop_on(struct parser *parser, const char *value)
 static int set_linger(struct parser *parser, const char *value)
 {
 	return set_time(parser, value, &parser->options->policy.linger_ms);
+}
+
+static int set_path(struct parser *parser, const char *value, const char **path)
+{
+	*path = value;
+	return value[0] == '/'
+	               ? 0
+	               : refuse(parser,
+	                        "not an absolute path; lull leaves its directory; write one that begins with /");
+}
+
+static int set_pre_stop(struct parser *parser, const char *value)
+{
+	parser->options->policy.pre_stop = true;
+	return set_path(parser, value, &parser->options->pre_stop);
+}
+
+static int set_drain_file(struct parser *parser, const char *value)
+{
+	parser->options->drain_file_by = name_of(parser->source, "--drain-file", "LULL_DRAIN_FILE");
+	return set_path(parser, value, &parser->options->drain_file);
 }
 
 static void rewrite_nothing(uint8_t table[LIFECYCLE_SIGNALS])
@@ -213,6 +239,11 @@ static int set_request(struct parser *parser, const char *value, enum request re
 	return 0;
 }
 
+static int set_ready(struct parser *parser, const char *value)
+{
+	return set_request(parser, value, REQUEST_READY);
+}
+
 static int set_explain(struct parser *parser, const char *value)
 {
 	return set_request(parser, value, REQUEST_EXPLAIN);
@@ -235,6 +266,10 @@ static const struct option OPTIONS[] = {
 	{{0, "plan", "LULL_PLAN", "PLAN", "the whole stop, like 5s/TERM/20s/QUIT/2s/KILL"}, set_plan},
 	{{0, "stop-on", "LULL_STOP_ON", "SIG[,SIG]...", "the signals that begin the stop [TERM]"}, set_stop_on},
 	{{'l', "linger", "LULL_LINGER", "TIME", "how long what the app leaves behind may take [5s]"}, set_linger},
+	{{0, "pre-stop", "LULL_PRE_STOP", "PROGRAM", "start this when the stop begins; the signal waits for it"},
+         set_pre_stop},
+	{{0, "drain-file", "LULL_DRAIN_FILE", "PATH", "an empty file that exists from when the stop begins"},
+         set_drain_file},
 	{{'r', "rewrite", "LULL_REWRITE", "FROM:TO[,...]", "pass TO on instead of FROM; 0 drops it"}, set_rewrite},
 	{{'g', "group", "LULL_GROUP", NULL, "pass signals to the app's process group"}, set_group},
 	{{'p', "parent-death", "LULL_PARENT_DEATH", "SIG", "the signal lull gets when its parent dies"},
@@ -244,6 +279,7 @@ static const struct option OPTIONS[] = {
 	{{'v', "verbose", "LULL_VERBOSE", NULL, "say every signal and every process reaped"}, set_verbose},
 	{{'q', "quiet", "LULL_QUIET", NULL, "say errors only"}, set_quiet},
 	{{'w', "warn-reap", "LULL_WARN_REAP", NULL, "a warning for each orphan reaped"}, set_warn_reap},
+	{{0, "ready", NULL, NULL, "ask whether this container serves, and run COMMAND if so"}, set_ready},
 	{{0, "explain", NULL, NULL, "print the stop that all this amounts to, start nothing"}, set_explain},
 	{{'h', "help", NULL, NULL, "print this"}, set_help},
 	{{'V', "version", NULL, NULL, "print the version"}, set_version},
@@ -470,11 +506,6 @@ static int apply_flags(struct parser *parser, char **words)
 }
 
 /* --- What it amounts to ------------------------------------------------------------------------------------------ */
-
-static const char *name_of(enum source source, const char *flag, const char *variable)
-{
-	return source == SOURCE_FLAG ? flag : variable;
-}
 
 /* One source must not say the same thing in two ways. */
 static int refuse_both(struct parser *parser, enum source source)

@@ -13,6 +13,7 @@
 
 enum request {
 	REQUEST_RUN,     /* start the command */
+	REQUEST_READY,   /* ask the lull of this container whether it serves */
 	REQUEST_EXPLAIN, /* print what a stop would be */
 	REQUEST_HELP,
 	REQUEST_VERSION,
@@ -22,10 +23,13 @@ struct options {
 	enum request request;
 	struct policy policy;
 	enum log_level log_level;
-	bool warn_reap;   /* a warning for each orphan reaped */
-	int parent_death; /* the signal lull gets when its parent dies; 0: none */
-	int64_t grace_ms; /* what the plan was made from, for --explain; -1: not from a grace period */
-	char **command;   /* with its arguments; part of argv */
+	bool warn_reap;            /* a warning for each orphan reaped */
+	int parent_death;          /* the signal lull gets when its parent dies; 0: none */
+	int64_t grace_ms;          /* what the plan was made from, for --explain; -1: not from a grace period */
+	const char *pre_stop;      /* an absolute path; NULL: none */
+	const char *drain_file;    /* the same */
+	const char *drain_file_by; /* the flag or the variable that named it */
+	char **command;            /* with its arguments; part of argv */
 };
 
 /*

@@ -164,3 +164,9 @@ const char *signal_name(int signo, char buffer[SIGNAL_NAME_SIZE])
 		text_add(&text, "signal %d", signo);
 	return buffer;
 }
+
+const char *signal_short_name(int signo, char buffer[SIGNAL_NAME_SIZE])
+{
+	const char *name = signal_name(signo, buffer);
+	return name + (name[0] == 'S' ? sizeof "SIG" : sizeof "signal ") - 1;
+}

@@ -46,4 +46,7 @@ int signal_parse(const char *word, size_t length);
 /* "SIGTERM", "SIGRTMIN+3", "signal 32", written to and returned in `buffer`. */
 const char *signal_name(int signo, char buffer[SIGNAL_NAME_SIZE]);
 
+/* The same as kill(1) takes it after -s: "TERM", "RTMIN+3", "32"; in `buffer`, but not at its begin. */
+const char *signal_short_name(int signo, char buffer[SIGNAL_NAME_SIZE]);
+
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "drain.h"
 #include "leftovers.h"
 #include "narrate.h"
 #include "signals.h"
@@ -14,10 +15,12 @@
 /* Children reaped before the clock is looked at again: a storm of them puts no deadline off. */
 enum { REAP_BATCH = 64 };
 
-void supervisor_init(struct supervisor *supervisor, const struct options *options, struct log *log)
+void supervisor_init(struct supervisor *supervisor, const struct options *options, const struct start *start,
+                     struct log *log)
 {
 	supervisor->options = options;
 	supervisor->log = log;
+	supervisor->prestop = (struct prestop){.program = options->pre_stop, .envp = start->envp, .mask = start->mask};
 	supervisor->stop.si_signo = 0;
 	supervisor->app = (struct reaped){.kind = REAPED_NOTHING};
 	supervisor->self = getpid();
@@ -26,6 +29,7 @@ void supervisor_init(struct supervisor *supervisor, const struct options *option
 	supervisor->reap_again = false;
 	supervisor->exit_status = 0;
 	lifecycle_init(&supervisor->lifecycle, &options->policy);
+	drain_show(DRAIN_READY, 0);
 }
 
 /* --- What is to be done ------------------------------------------------------------------------------------------ */
@@ -73,7 +77,10 @@ static void signal_leftovers(struct supervisor *supervisor, const struct action 
 	char name[SIGNAL_NAME_SIZE];
 	const char *word = signal_name(action->signo, name);
 	pid_t group = supervisor->child.group != 0 ? supervisor->child.group : getpgrp();
-	struct leftovers_order order = {.signo = action->signo, .except = LEFTOVERS_NO_GROUP, .wake = info == NULL};
+	struct leftovers_order order = {.signo = action->signo,
+	                                .except = LEFTOVERS_NO_GROUP,
+	                                .hidden = supervisor->prestop.pid,
+	                                .wake = info == NULL};
 	siginfo_t queued = supervisor->signal;
 	queued.si_signo = action->signo;
 	if (info != NULL && info->si_code == SI_QUEUE)
@@ -98,6 +105,36 @@ static void kill_all(struct supervisor *supervisor)
 	}
 	(void)child_signal(&supervisor->child, SIGKILL, false);
 	(void)leftovers_signal(&order);
+}
+
+static void drain(struct supervisor *supervisor)
+{
+	const char *path = supervisor->options->drain_file;
+	drain_show(DRAIN_DRAINING, 0);
+	if (path != NULL && drain_file_make(path) < 0)
+		log_line(supervisor->log, LOG_WARNING, "the drain file %s could not be made: %s", path,
+		         strerror(errno));
+}
+
+static void step(struct supervisor *supervisor, const struct event *event, int64_t now_ms);
+
+static void start_pre_stop(struct supervisor *supervisor, int signo, int64_t now_ms)
+{
+	const struct event failed = {.kind = EVENT_PRE_STOP_ENDED};
+	struct prestop *prestop = &supervisor->prestop;
+	if (prestop_start(prestop, signo, supervisor->child.pid) == 0)
+		return;
+	log_line(supervisor->log, LOG_WARNING, "the pre-stop program %s could not be started: %s", prestop->program,
+	         strerror(errno));
+	step(supervisor, &failed, now_ms);
+}
+
+static void kill_pre_stop(struct supervisor *supervisor, int64_t now_ms)
+{
+	char time[TEXT_TIME_SIZE];
+	log_line(supervisor->log, LOG_WARNING, "the pre-stop program has not ended in %s: killing %d",
+	         text_time(now_ms - supervisor->lifecycle.stop_begun_ms, time), (int)supervisor->prestop.pid);
+	prestop_kill(&supervisor->prestop);
 }
 
 static void act(struct supervisor *supervisor, const struct action *action, int64_t now_ms)
@@ -127,6 +164,15 @@ static void act(struct supervisor *supervisor, const struct action *action, int6
 		if (!child->init)
 			leftovers_signal_children(SIGKILL);
 		break;
+	case ACTION_DRAIN:
+		drain(supervisor);
+		break;
+	case ACTION_START_PRE_STOP:
+		start_pre_stop(supervisor, action->signo, now_ms);
+		break;
+	case ACTION_KILL_PRE_STOP:
+		kill_pre_stop(supervisor, now_ms);
+		break;
 	case ACTION_STOP_SELF:
 		child_suspend(child, action->signo);
 		break;
@@ -138,7 +184,7 @@ static void act(struct supervisor *supervisor, const struct action *action, int6
 		narrate_skipped(supervisor->log, action->signo);
 		break;
 	case ACTION_SAY_RUNNING:
-		narrate_running(supervisor->log, lifecycle, now_ms);
+		narrate_running(supervisor->log, lifecycle, supervisor->prestop.pid, now_ms);
 		break;
 	case ACTION_SAY_KILLING:
 		supervisor->killed = narrate_killing(supervisor->log, lifecycle, child->init, now_ms);
@@ -172,11 +218,27 @@ static void say_reaped(const struct supervisor *supervisor, const struct reaped 
 		log_line(supervisor->log, level, "reaped %s %d, exited %d", what, (int)reaped->pid, reaped->status);
 }
 
+/* One that lull has killed has had its line. */
+static void say_pre_stop_ended(const struct supervisor *supervisor, const struct reaped *reaped)
+{
+	char name[SIGNAL_NAME_SIZE];
+	const char *program = supervisor->prestop.program;
+	if (supervisor->prestop.killed || supervisor->lifecycle.phase == PHASE_KILLED)
+		return;
+	if (reaped->by_signal)
+		log_line(supervisor->log, LOG_WARNING, "the pre-stop program %s was ended by %s", program,
+		         signal_name(reaped->status - 128, name));
+	else
+		log_line(supervisor->log, reaped->status != 0 ? LOG_WARNING : LOG_VERBOSE,
+		         "the pre-stop program %s exited %d", program, reaped->status);
+}
+
 /* What reaping has brought in one turn. */
 struct harvest {
 	bool app_exited;
 	bool any_exited;
 	bool childless;
+	bool pre_stop_ended;
 	struct event change; /* the last stop or continuation of the app; EVENT_TIME: none */
 };
 
@@ -188,10 +250,18 @@ static void gather(struct supervisor *supervisor, struct harvest *harvest, const
 		harvest->app_exited = true;
 		harvest->any_exited = true;
 		say_reaped(supervisor, reaped);
+		if (supervisor->lifecycle.stop_begun_ms == TIME_NEVER)
+			drain_show(DRAIN_ENDED, 0);
 		break;
 	case REAPED_ORPHAN:
 		harvest->any_exited = true;
-		say_reaped(supervisor, reaped);
+		if (reaped->pid == supervisor->prestop.pid) {
+			harvest->pre_stop_ended = true;
+			say_pre_stop_ended(supervisor, reaped);
+			supervisor->prestop.pid = 0;
+		} else {
+			say_reaped(supervisor, reaped);
+		}
 		break;
 	case REAPED_APP_STOPPED:
 		harvest->change = (struct event){.kind = EVENT_APP_STOPPED, .signo = reaped->stop_signal};
@@ -224,14 +294,17 @@ static void reap(struct supervisor *supervisor, int64_t now_ms)
 
 	const struct event exited = {
 		.kind = EVENT_APP_EXITED, .status = supervisor->app.status, .childless = harvest.childless};
+	const struct event pre_stop_ended = {.kind = EVENT_PRE_STOP_ENDED};
 	const struct event childless = {.kind = EVENT_CHILDLESS};
 	const struct event orphans = {.kind = EVENT_ORPHAN_EXITED};
 	if (harvest.app_exited)
 		step(supervisor, &exited, now_ms);
-	else if (harvest.childless)
-		step(supervisor, &childless, now_ms);
 	else if (harvest.change.kind != EVENT_TIME)
 		step(supervisor, &harvest.change, now_ms);
+	if (harvest.pre_stop_ended)
+		step(supervisor, &pre_stop_ended, now_ms);
+	if (harvest.childless)
+		step(supervisor, &childless, now_ms);
 	if (harvest.any_exited)
 		step(supervisor, &orphans, now_ms);
 }

@@ -8,11 +8,13 @@
 #include "lifecycle.h"
 #include "log.h"
 #include "options.h"
+#include "prestop.h"
 
 struct supervisor {
 	const struct options *options;
 	struct log *log;
 	struct child child; /* started by the caller */
+	struct prestop prestop;
 	struct lifecycle lifecycle;
 	struct reaped app; /* how the app ended; REAPED_NOTHING while it runs */
 	siginfo_t signal;  /* the one at hand, or the last */
@@ -24,8 +26,12 @@ struct supervisor {
 	int exit_status;   /* valid when the lifecycle has ended */
 };
 
-/* To be called once the app runs. */
-void supervisor_init(struct supervisor *supervisor, const struct options *options, struct log *log);
+/*
+ * To be called once the app runs, with the environment and the mask that the pre-stop program gets. The two words of
+ * memory before envp must be the caller's to give.
+ */
+void supervisor_init(struct supervisor *supervisor, const struct options *options, const struct start *start,
+                     struct log *log);
 
 /* Waits for whatever comes next and deals with it. Returns false when lull is to exit. */
 bool supervisor_turn(struct supervisor *supervisor);

@@ -346,7 +346,7 @@ exit($? >> 8);'
 
 # --- Where calls are denied
 
-CALLS='subreaper chdir close_range fcntl fstat getdents64 ioctl pidfd_open pidfd_send_signal pipe2 poll prlimit64
+CALLS='chdir close_range fcntl fstat getdents64 ioctl pidfd_open pidfd_send_signal pipe2 poll prctl prlimit64
 pwritev2 rt_sigqueueinfo setpgid splice waitid'
 
 @test "denied a call, lull starts, passes signals on and exits right" {

@@ -25,6 +25,7 @@ enum happening {
 	HAPPENS_TSTP,
 	HAPPENS_CONT,
 	HAPPENS_ORPHAN,
+	HAPPENS_PRE_STOP_ENDED,
 	HAPPENS_CHILDLESS,
 	HAPPENS_TIME,
 	HAPPENINGS,
@@ -32,16 +33,25 @@ enum happening {
 
 enum moment { AT_ONCE, JUST_BEFORE, ON_TIME, LATE, VERY_LATE, A_SECOND_ON, MOMENTS };
 
-static const char *const HAPPENING_NAMES[] = {"TERM", "TERM-by-terminal", "INT",      "HUP",       "exit-alone",
-                                              "exit", "app-TSTP",         "app-CONT", "childless", "time"};
+static const char *const HAPPENING_NAMES[HAPPENINGS] = {
+	"TERM",     "TERM-by-terminal", "INT",    "HUP",           "exit-alone", "exit",
+	"app-TSTP", "app-CONT",         "orphan", "pre-stop-ends", "childless",  "time"};
 static const char *const MOMENT_NAMES[] = {
 	"at once", "1 ms before the deadline", "at the deadline", "900 ms late", "10 min late", "1 s on"};
 
 struct witness {
 	int64_t now_ms;
-	int64_t begun_ms;    /* the stop; -1: none */
-	int64_t sent_ms;     /* the last step that was taken; begun_ms before the first */
-	int64_t due_ms;      /* when the next one must be taken, exactly */
+	int64_t begun_ms;          /* the stop; -1: none */
+	int64_t sent_ms;           /* the last step that was taken; begun_ms before the first */
+	int64_t due_ms;            /* when the next one must be taken, exactly */
+	int64_t planned_ms;        /* when it would have been due, had none been late */
+	int64_t pre_stop_until_ms; /* the pre-stop program has time until then */
+	bool pre_stop_runs;        /* and holds the first step back */
+	bool pre_stop_there;       /* it was not reaped yet, killed or not */
+	int pre_stop_started;
+	int drain_told;
+	bool hurried;
+	bool undisturbed;    /* nothing came late, and nobody was in a hurry */
 	int64_t exited_ms;   /* the app; -1: not yet */
 	int64_t killed_ms;   /* the first SIGKILL to all; -1: none */
 	int64_t kill_due_ms; /* for what was left behind; TIME_NEVER: no end */
@@ -102,16 +112,25 @@ static int64_t least(int64_t a, int64_t b)
 }
 
 /* When the step after the one taken now is due: early brings it forward, late leaves it something. */
-static int64_t next_due(const struct policy *policy, const struct witness *witness, int step)
+static void step_follows(const struct policy *policy, struct witness *witness)
 {
-	if (step == policy->plan.count)
-		return TIME_NEVER;
-	int64_t wait_ms = policy->plan.steps[step].wait_ms;
-	if (witness->now_ms < witness->due_ms)
-		return (policy->plan.fixed ? witness->due_ms : witness->now_ms) + wait_ms;
+	bool fixed = policy->plan.fixed;
+	bool early = witness->now_ms < witness->due_ms;
+	if (early && !fixed)
+		witness->planned_ms = witness->now_ms;
+	witness->due_ms = TIME_NEVER;
+	if (++witness->steps == policy->plan.count)
+		return;
+	int64_t wait_ms = policy->plan.steps[witness->steps].wait_ms;
 	int64_t fair_ms = witness->now_ms + least(wait_ms, 1000);
-	int64_t planned_ms = witness->due_ms + wait_ms;
-	return planned_ms > fair_ms ? planned_ms : fair_ms;
+	witness->planned_ms += wait_ms;
+	witness->due_ms = witness->planned_ms > fair_ms ? witness->planned_ms : fair_ms;
+}
+
+/* The first step waits for the pre-stop program. */
+static bool is_held(const struct witness *witness)
+{
+	return witness->steps == 0 && witness->pre_stop_runs && witness->now_ms < witness->pre_stop_until_ms;
 }
 
 static void step_taken(const struct policy *policy, struct witness *witness, bool by_terminal)
@@ -121,33 +140,47 @@ static void step_taken(const struct policy *policy, struct witness *witness, boo
 		witness->last_sent = signo;
 		witness->group_had_it = by_terminal || policy->group;
 	}
-	witness->steps++;
-	witness->due_ms = next_due(policy, witness, witness->steps);
+	step_follows(policy, witness);
 	witness->sent_ms = witness->now_ms;
 }
 
 static int64_t kill_due(const struct policy *policy, const struct witness *witness)
 {
-	int64_t at_ms = witness->due_ms;
-	for (int step = witness->steps; step < policy->plan.count; step++) {
-		at_ms += step > witness->steps ? policy->plan.steps[step].wait_ms : 0;
-		if (policy->plan.steps[step].signo == SIGKILL)
-			return at_ms;
+	struct witness ahead = *witness;
+	while (ahead.steps < policy->plan.count) {
+		if (policy->plan.steps[ahead.steps].signo == SIGKILL)
+			return ahead.due_ms;
+		ahead.now_ms = ahead.due_ms;
+		step_follows(policy, &ahead);
 	}
 	return TIME_NEVER;
+}
+
+/* Five seconds or the delay, but the rest of the plan has room before SIGKILL. */
+static int64_t pre_stop_until(const struct policy *policy, const struct witness *witness)
+{
+	int64_t kill_ms = plan_kill_ms(&policy->plan);
+	int64_t until_ms = witness->begun_ms + 5000 > witness->due_ms ? witness->begun_ms + 5000 : witness->due_ms;
+	if (kill_ms == TIME_NEVER)
+		return until_ms;
+	int64_t latest_ms = witness->begun_ms + kill_ms;
+	for (int step = 1; step < policy->plan.count; step++)
+		latest_ms -= least(policy->plan.steps[step].wait_ms, 1000);
+	return least(until_ms, latest_ms);
 }
 
 /* A step that was due is taken; nothing else takes one but the stop signal again. */
 static void expect_step(const struct policy *policy, struct witness *witness, int signo, bool hurried)
 {
 	while (witness->steps < policy->plan.count && planned_signal(policy, witness->steps) == 0 &&
-	       witness->due_ms <= witness->now_ms)
+	       witness->due_ms <= witness->now_ms && !is_held(witness))
 		step_taken(policy, witness, false);
 	demand(witness->begun_ms >= 0, "a step without a stop");
 	demand(witness->steps < policy->plan.count && planned_signal(policy, witness->steps) == signo,
 	       "a signal that is not the plan's next");
 	demand(witness->now_ms >= witness->due_ms || (hurried && witness->steps == 0), "a step before its time");
-	if (witness->now_ms < witness->due_ms)
+	demand(!is_held(witness) || hurried, "a step that did not wait for the pre-stop program");
+	if (witness->now_ms < witness->due_ms || is_held(witness))
 		hurries_seen++;
 	if (witness->steps < policy->plan.count)
 		step_taken(policy, witness, false);
@@ -159,6 +192,9 @@ static void expect_kill(const struct policy *policy, struct witness *witness)
 		return;
 	kills_seen++;
 	witness->killed_ms = witness->now_ms;
+	if (witness->undisturbed && witness->begun_ms >= 0 && witness->exited_ms < 0)
+		demand(witness->now_ms == witness->begun_ms + plan_kill_ms(&policy->plan),
+		       "SIGKILL not at the planned time, although nothing came late");
 	if (witness->exited_ms >= 0)
 		demand(witness->now_ms >= witness->kill_due_ms, "leftovers killed before their time");
 	else if (witness->begun_ms < 0)
@@ -225,6 +261,20 @@ static void check_action(const struct policy *policy, struct witness *witness, c
 	case ACTION_KILL_CHILDREN:
 		demand(witness->killed_ms >= 0 && event->kind == EVENT_ORPHAN_EXITED, "orphans killed before SIGKILL");
 		break;
+	case ACTION_DRAIN:
+		demand(++witness->drain_told == 1 && witness->begun_ms == witness->now_ms,
+		       "draining told twice, or not at the stop's begin");
+		break;
+	case ACTION_START_PRE_STOP:
+		demand(++witness->pre_stop_started == 1 && witness->begun_ms == witness->now_ms,
+		       "the pre-stop program started twice, or not at the stop's begin");
+		break;
+	case ACTION_KILL_PRE_STOP:
+		demand(witness->pre_stop_runs && (witness->now_ms >= witness->pre_stop_until_ms ||
+		                                  (witness->hurried && witness->exited_ms >= 0)),
+		       "the pre-stop program killed before its time");
+		witness->pre_stop_runs = false;
+		break;
 	case ACTION_STOP_SELF:
 		demand(policy->job == JOB_PROMPT && witness->begun_ms < 0,
 		       "stopped itself away from a prompt, or in a stop");
@@ -254,14 +304,21 @@ static void check_action(const struct policy *policy, struct witness *witness, c
 /* What is true of the event itself, before the core has seen it. */
 static void witness_event(const struct policy *policy, struct witness *witness, const struct event *event)
 {
-	if (event->kind == EVENT_SIGNAL && event->signo == SIGTERM && witness->begun_ms < 0) {
+	bool asks = event->kind == EVENT_SIGNAL && event->signo == SIGTERM;
+	if (asks && (event->shared || (witness->begun_ms >= 0 && witness->now_ms - witness->begun_ms >= 1000)))
+		witness->undisturbed = false;
+	if (asks && witness->begun_ms >= 0 && witness->now_ms - witness->begun_ms >= 1000 && witness->steps == 0 &&
+	    witness->exited_ms < 0)
+		witness->hurried = true;
+	if (asks && witness->begun_ms < 0 && witness->killed_ms < 0) {
 		witness->begun_ms = witness->now_ms;
+		witness->due_ms = witness->planned_ms = witness->now_ms + policy->plan.steps[0].wait_ms;
+		witness->pre_stop_runs = witness->pre_stop_there = policy->pre_stop;
+		witness->pre_stop_until_ms = pre_stop_until(policy, witness);
 		if (witness->exited_ms >= 0) {
-			witness->due_ms = witness->now_ms + policy->plan.steps[0].wait_ms;
 			witness->kill_due_ms = least(witness->kill_due_ms, kill_due(policy, witness));
 			return;
 		}
-		witness->due_ms = witness->now_ms + policy->plan.steps[0].wait_ms;
 		bool had_it = event->shared && policy->rewrite[SIGTERM] == SIGTERM;
 		if (had_it && policy->plan.steps[0].signo == PLAN_STOP_SIGNAL)
 			step_taken(policy, witness, true);
@@ -274,6 +331,8 @@ static void witness_event(const struct policy *policy, struct witness *witness, 
 		if (policy->linger_ms == 0)
 			witness->kill_due_ms = witness->now_ms;
 	}
+	if (event->kind == EVENT_PRE_STOP_ENDED)
+		witness->pre_stop_runs = witness->pre_stop_there = false;
 	if (event->kind == EVENT_CHILDLESS)
 		witness->children = false;
 	if (event->kind == EVENT_APP_CONTINUED)
@@ -286,7 +345,8 @@ static void skip_silent_steps(const struct policy *policy, struct witness *witne
 	bool again = event->kind == EVENT_SIGNAL && event->signo == SIGTERM && witness->steps == 0 &&
 	             witness->now_ms - witness->begun_ms >= 1000;
 	while (witness->begun_ms >= 0 && witness->exited_ms < 0 && witness->steps < policy->plan.count &&
-	       planned_signal(policy, witness->steps) == 0 && (again || witness->now_ms >= witness->due_ms)) {
+	       planned_signal(policy, witness->steps) == 0 &&
+	       (again || (witness->now_ms >= witness->due_ms && !is_held(witness)))) {
 		step_taken(policy, witness, false);
 		again = false;
 	}
@@ -299,8 +359,15 @@ static void check_due(const struct policy *policy, const struct witness *witness
 	bool by_linger = witness->exited_ms >= 0 && witness->children && witness->killed_ms < 0;
 	if (witness->ended)
 		return;
-	demand(!by_plan || witness->steps == policy->plan.count || witness->now_ms < witness->due_ms,
+	demand(!by_plan || witness->steps == policy->plan.count || witness->now_ms < witness->due_ms ||
+	               is_held(witness),
 	       "a step is overdue");
+	demand(witness->begun_ms < 0 || witness->drain_told == 1, "draining was not told");
+	demand(witness->begun_ms < 0 || witness->pre_stop_started == policy->pre_stop,
+	       "the pre-stop program was not started");
+	demand(!witness->pre_stop_runs || witness->killed_ms >= 0 ||
+	               (witness->now_ms < witness->pre_stop_until_ms && !(witness->hurried && witness->exited_ms >= 0)),
+	       "the pre-stop program has more than its time");
 	demand(!by_linger || witness->now_ms < witness->kill_due_ms, "SIGKILL to leftovers is overdue");
 	demand(witness->killed_ms < 0 || witness->now_ms < witness->killed_ms + 2000, "still there 2 s after SIGKILL");
 	demand(witness->exited_ms < 0 || witness->children, "nobody is left, and lull stays");
@@ -369,14 +436,17 @@ static bool is_possible(const struct witness *witness, enum happening happening)
 	bool runs = witness->exited_ms < 0;
 	switch (happening) {
 	case HAPPENS_EXIT_ALONE:
+		return runs && !witness->pre_stop_there;
 	case HAPPENS_EXIT:
 		return runs;
+	case HAPPENS_PRE_STOP_ENDED:
+		return witness->pre_stop_there;
 	case HAPPENS_TSTP:
 		return runs && !witness->stopped;
 	case HAPPENS_CONT:
 		return runs && witness->stopped;
 	case HAPPENS_CHILDLESS:
-		return !runs && witness->children;
+		return !runs && witness->children && !witness->pre_stop_there;
 	default:
 		return true;
 	}
@@ -403,6 +473,8 @@ static struct event make_event(enum happening happening)
 		return (struct event){.kind = EVENT_APP_CONTINUED};
 	case HAPPENS_ORPHAN:
 		return (struct event){.kind = EVENT_ORPHAN_EXITED};
+	case HAPPENS_PRE_STOP_ENDED:
+		return (struct event){.kind = EVENT_PRE_STOP_ENDED};
 	case HAPPENS_CHILDLESS:
 		return (struct event){.kind = EVENT_CHILDLESS};
 	default:
@@ -451,6 +523,8 @@ static void explore(const struct policy *policy, const struct lifecycle *lifecyc
 			path.happenings[path.length] = happening;
 			path.moments[path.length++] = moment;
 			seen.now_ms = now_ms;
+			if (now_ms > lifecycle_deadline_ms(lifecycle))
+				seen.undisturbed = false;
 			play(policy, &next, &seen, &event);
 			explore(policy, &next, &seen, depth - 1);
 			path.length--;
@@ -466,36 +540,81 @@ static const struct kind {
 	bool group;
 	bool success;
 	enum job job;
+	bool pre_stop;
 } KINDS[] = {
-	{"at once, then 90 s", {{{0, 0}, {90000, SIGKILL}}, 2, false}, SIGTERM, 5000, false, false, JOB_NONE},
-	{"10 s, then 20 s", {{{10000, 0}, {20000, SIGKILL}}, 2, false}, SIGTERM, 5000, true, false, JOB_NONE},
-	{"10 s in a grace of 30 s", {{{10000, 0}, {19000, SIGKILL}}, 2, true}, SIGTERM, 5000, false, true, JOB_INIT},
-	{"shorter than a second", {{{300, 0}, {200, SIGKILL}}, 2, false}, SIGTERM, 100, false, false, JOB_PROMPT},
-	{"never killed", {{{2000, 0}}, 1, false}, SIGTERM, 5000, false, false, JOB_NONE},
-	{"no linger", {{{2000, 0}, {3000, SIGKILL}}, 2, false}, SIGTERM, 0, false, false, JOB_NONE},
+	{"at once, then 90 s", {{{0, 0}, {90000, SIGKILL}}, 2, false}, SIGTERM, 5000, false, false, JOB_NONE, false},
+	{"10 s, then 20 s", {{{10000, 0}, {20000, SIGKILL}}, 2, false}, SIGTERM, 5000, true, false, JOB_NONE, false},
+	{"10 s in a grace of 30 s",
+         {{{10000, 0}, {19000, SIGKILL}}, 2, true},
+         SIGTERM,
+         5000,
+         false,
+         true,
+         JOB_INIT,
+         false},
+	{"shorter than a second",
+         {{{300, 0}, {200, SIGKILL}}, 2, false},
+         SIGTERM,
+         100,
+         false,
+         false,
+         JOB_PROMPT,
+         false},
+	{"never killed", {{{2000, 0}}, 1, false}, SIGTERM, 5000, false, false, JOB_NONE, false},
+	{"no linger", {{{2000, 0}, {3000, SIGKILL}}, 2, false}, SIGTERM, 0, false, false, JOB_NONE, false},
 	{"TSTP, 5 s, TERM, 20 s, QUIT, 2 s, KILL",
          {{{0, SIGTSTP}, {5000, SIGTERM}, {20000, SIGQUIT}, {2000, SIGKILL}}, 4, false},
          SIGTERM,
          5000,
          true,
          false,
-         JOB_NONE},
+         JOB_NONE,
+         false},
 	{"the stop signal rewritten to QUIT",
          {{{1000, 0}, {2000, 0}, {4000, SIGKILL}}, 3, false},
          SIGQUIT,
          5000,
          false,
          false,
-         JOB_PROMPT},
-	{"the stop signal dropped", {{{1500, 0}, {2000, SIGKILL}}, 2, false}, 0, 5000, false, false, JOB_NONE},
-	{"KILL alone", {{{3000, SIGKILL}}, 1, false}, SIGTERM, 5000, false, false, JOB_NONE},
-	{"all at once", {{{0, 0}, {0, SIGQUIT}, {0, SIGKILL}}, 3, false}, SIGTERM, 5000, false, false, JOB_INIT},
+         JOB_PROMPT,
+         false},
+	{"the stop signal dropped", {{{1500, 0}, {2000, SIGKILL}}, 2, false}, 0, 5000, false, false, JOB_NONE, false},
+	{"KILL alone", {{{3000, SIGKILL}}, 1, false}, SIGTERM, 5000, false, false, JOB_NONE, false},
+	{.name = "a pre-stop program, at once, then 90 s",
+         .plan = {{{0, 0}, {90000, SIGKILL}}, 2, false},
+         .stop_as = SIGTERM,
+         .linger_ms = 5000,
+         .pre_stop = true},
+	{.name = "a pre-stop program, 10 s in a grace of 30 s",
+         .plan = {{{10000, 0}, {19000, SIGKILL}}, 2, true},
+         .stop_as = SIGTERM,
+         .linger_ms = 100,
+         .pre_stop = true},
+	{.name = "a pre-stop program, and little time for it",
+         .plan = {{{300, 0}, {1200, SIGQUIT}, {200, SIGINT}, {2500, SIGKILL}}, 4, false},
+         .stop_as = SIGTERM,
+         .linger_ms = 5000,
+         .pre_stop = true},
+	{.name = "a pre-stop program, the stop signal dropped, never killed",
+         .plan = {{{2000, 0}, {1000, SIGUSR1}}, 2, false},
+         .stop_as = 0,
+         .linger_ms = 0,
+         .pre_stop = true},
+	{.name = "a pre-stop program, KILL alone",
+         .plan = {{{3000, SIGKILL}}, 1, false},
+         .stop_as = SIGTERM,
+         .linger_ms = 5000,
+         .pre_stop = true},
+	{"all at once", {{{0, 0}, {0, SIGQUIT}, {0, SIGKILL}}, 3, false}, SIGTERM, 5000, false, false, JOB_INIT, false},
 };
 
 static void make_policy(struct policy *policy, const struct kind *kind)
 {
-	*policy = (struct policy){
-		.plan = kind->plan, .linger_ms = kind->linger_ms, .group = kind->group, .job = kind->job};
+	*policy = (struct policy){.plan = kind->plan,
+	                          .linger_ms = kind->linger_ms,
+	                          .group = kind->group,
+	                          .job = kind->job,
+	                          .pre_stop = kind->pre_stop};
 	policy->stop_on = UINT64_C(1) << (SIGTERM - 1);
 	for (int signo = 0; signo < LIFECYCLE_SIGNALS; signo++)
 		policy->rewrite[signo] = (uint8_t)signo;
@@ -516,7 +635,8 @@ int main(int argc, char **argv)
 	for (int i = 0; i < count; i++) {
 		struct policy policy;
 		struct lifecycle lifecycle;
-		struct witness witness = {.now_ms = START_MS, .begun_ms = -1, .exited_ms = -1, .killed_ms = -1};
+		struct witness witness = {
+			.now_ms = START_MS, .begun_ms = -1, .exited_ms = -1, .killed_ms = -1, .undisturbed = true};
 		make_policy(&policy, &KINDS[i]);
 		lifecycle_init(&lifecycle, &policy);
 		policy_name = KINDS[i].name;

@@ -1,6 +1,6 @@
 /*
  * Runs a command under a seccomp profile: deny ERRNO CALL[,CALL]... COMMAND [ARG]...
- * ERRNO is EPERM or ENOSYS. "subreaper" is that use of prctl alone.
+ * ERRNO is EPERM or ENOSYS.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -26,7 +26,7 @@ static const struct {
 	const char *name;
 	long number;
 } CALLS[] = {
-	{"subreaper", SYS_prctl},     {"chdir", SYS_chdir},       {"fcntl", SYS_fcntl},
+	{"prctl", SYS_prctl},         {"chdir", SYS_chdir},       {"fcntl", SYS_fcntl},
 	{"fstat", SYS_fstat},         {"fstat", SYS_newfstatat},  {"getdents64", SYS_getdents64},
 	{"ioctl", SYS_ioctl},         {"pipe2", SYS_pipe2},       {"poll", SYS_ppoll},
 	{"prlimit64", SYS_prlimit64}, {"pwritev2", SYS_pwritev2}, {"rt_sigqueueinfo", SYS_rt_sigqueueinfo},
@@ -45,22 +45,13 @@ static int add_call(struct sock_fprog *program, const char *call, int error)
 		if (strcmp(CALLS[i].name, call) != 0)
 			continue;
 		found++;
-		int argued = CALLS[i].number == SYS_prctl;
 		const struct sock_filter part[] = {
-			LOAD(nr),
-			SKIP_UNLESS(CALLS[i].number, 3),
-			LOAD(args[0]),
-			SKIP_UNLESS(PR_SET_CHILD_SUBREAPER, 1),
-			RETURN(SECCOMP_RET_ERRNO | error),
-		};
-		const struct sock_filter plain[] = {
 			LOAD(nr),
 			SKIP_UNLESS(CALLS[i].number, 1),
 			RETURN(SECCOMP_RET_ERRNO | error),
 		};
-		size_t size = argued ? sizeof part : sizeof plain;
-		memcpy(program->filter + program->len, argued ? part : plain, size);
-		program->len += (unsigned short)(size / sizeof part[0]);
+		memcpy(program->filter + program->len, part, sizeof part);
+		program->len += sizeof part / sizeof part[0];
 	}
 	return found;
 }

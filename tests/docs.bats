@@ -94,7 +94,7 @@ each_known() {
 	local others='COPY|docker|podman|systemd|unshare|git|apt|make|bats|mandoc|uwsgi|redis|tini|dumb-init'
 	local reader
 	for reader in $(readers); do
-		grep -oE 'LULL_[A-Z_]*[A-Z]' "$reader" | grep -vx LULL_DELYA | sort -u | each_known variables
+		grep -oE 'LULL_[A-Z_]*[A-Z]' "$reader" | grep -vxE "LULL_DELYA|LULL_SIGNAL|LULL_PID" | sort -u | each_known variables
 		grep -vE "$others" "$reader" | grep -oE -- '(^|[^a-zA-Z0-9-])--[a-z][a-z-]+' | grep -oE -- '--.*' | sort -u |
 			each_known names
 	done

@@ -1,0 +1,65 @@
+/*
+ * Owns the drain file and the name of lull's process. Never decides when a container drains, never waits.
+ */
+#include "drain.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void drain_show(enum drain_state state, int port)
+{
+	static const char *const NAMES[] = {
+		[DRAIN_READY] = DRAIN_NAME_READY,
+		[DRAIN_DRAINING] = DRAIN_NAME_DRAINING,
+		[DRAIN_ENDED] = DRAIN_NAME_ENDED,
+	};
+	char name[16];
+	struct text text = TEXT_IN(name);
+	if (state == DRAIN_READY && port != 0)
+		text_add(&text, DRAIN_NAME_PORT "%d", port);
+	else
+		text_add(&text, "%s", NAMES[state]);
+	(void)prctl(PR_SET_NAME, name);
+}
+
+/* The directory that `path` is in, with the slash behind it. */
+static int see_directory(const char *path)
+{
+	char bytes[PATH_MAX];
+	struct text directory = TEXT_IN(bytes);
+	text_add(&directory, "%.*s", (int)(strrchr(path, '/') - path + 1), path);
+	return access(bytes, W_OK | X_OK);
+}
+
+int drain_file_prepare(const char *path, struct text *why)
+{
+	struct stat status;
+	if (lstat(path, &status) == 0) {
+		if (!S_ISREG(status.st_mode) || status.st_size != 0) {
+			text_add(why, "there is something else than an empty file; write a path that lull may use");
+			return -1;
+		}
+		if (unlink(path) == 0)
+			return 0;
+		text_add(why, "the file of an earlier run can not be removed: %s", strerror(errno));
+		return -1;
+	}
+	if (errno == ENOENT && see_directory(path) == 0)
+		return 0;
+	text_add(why, "no file can be made there: %s", strerror(errno));
+	return -1;
+}
+
+int drain_file_make(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return -1;
+	(void)close(fd);
+	return 0;
+}

@@ -1,0 +1,29 @@
+/*
+ * The pre-stop program: it runs alongside the delay, to deregister the container or to flush what must not be lost.
+ */
+#ifndef LULL_PRESTOP_H
+#define LULL_PRESTOP_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "signals.h"
+
+struct prestop {
+	const char *program; /* an absolute path; NULL: there is none */
+	char **envp;         /* the environment, with two entries before it that may be overwritten */
+	signal_mask mask;    /* that it is to start with */
+	bool killed;         /* by prestop_kill */
+	pid_t pid;           /* 0 when it does not run; it leads a session of its own */
+};
+
+/*
+ * Starts it with LULL_SIGNAL, the signal as `kill -s` takes it, and LULL_PID, the app's number or 0, in its
+ * environment. Its stdin is /dev/null, its stdout lull's stderr, its directory lull's. Returns 0, or -1 with errno.
+ */
+int prestop_start(struct prestop *prestop, int signo, pid_t app);
+
+/* SIGKILL to it and to those of its children that stay in its group. */
+void prestop_kill(struct prestop *prestop);
+
+#endif

@@ -1,0 +1,224 @@
+#!/usr/bin/env bats
+# Contract, sections 2, 4 and 7: how it is told that the container drains. The drain file, and lull --ready.
+
+# Inner shells expand their words themselves; that a test is a function is not seen.
+# shellcheck disable=SC2016,SC2030,SC2031
+
+load lib
+bats_require_minimum_version 1.5.0
+
+setup() {
+	MARKER=$BATS_TEST_TMPDIR/marker
+	HELD=
+}
+
+teardown() {
+	end_jobs
+}
+
+# --- The drain file
+
+@test "the drain file exists from the stop on, is empty, and stays" {
+	for start in start_plain start_init; do
+		rm -f "$MARKER"
+		$start "$LULL" -d 700ms --drain-file "$MARKER" "$PROBE" times exit=15:0
+		wait_for out '^ready'
+		[ ! -e "$MARKER" ] || fail "it exists before the stop"
+		begin_stop
+		until_true test -f "$MARKER"
+		has_not out '^got 15'
+		expect_status 0
+		[ -f "$MARKER" ] && [ ! -s "$MARKER" ] || fail "$(stat "$MARKER")"
+	done
+}
+
+@test "the drain file by its variable, which the app does not see" {
+	start_plain env LULL_DRAIN_FILE="$MARKER" "$LULL" "$PROBE" state exit=15:0
+	begin_stop
+	expect_status 0
+	has_not out '^env LULL_'
+	[ -f "$MARKER" ] || fail "it does not exist"
+}
+
+@test "no drain file when the app ends by itself" {
+	run -0 "$LULL" --drain-file "$MARKER" true
+	[ ! -e "$MARKER" ] || fail "it exists"
+}
+
+@test "a drain file of an earlier run is taken away before the app starts" {
+	: >"$MARKER"
+	run -0 "$LULL" --drain-file "$MARKER" test ! -e "$MARKER"
+}
+
+@test "a drain file that the app has made is let be" {
+	start_plain "$LULL" --drain-file "$MARKER" sh -c 'echo mine >"$0"; exec "$1" exit=15:0' "$MARKER" "$PROBE"
+	begin_stop
+	expect_status 0
+	[ "$(cat "$MARKER")" = mine ] || fail "it was changed"
+	has_not err warning
+}
+
+# refused_file PATH REASON: with the flag and with the variable, before the app is started.
+refused_file() {
+	run -125 "$LULL" --drain-file "$1" echo started
+	[[ $output == "lull: --drain-file \"$1\": "*"$2"* ]] || fail "said: $output"
+	LULL_DRAIN_FILE=$1 run -125 "$LULL" echo started
+	[[ $output == "lull: LULL_DRAIN_FILE \"$1\": "*"$2"* ]] || fail "said: $output"
+}
+
+@test "what is no place for a drain file is refused at start, by name" {
+	echo precious >"$MARKER"
+	refused_file "$MARKER" 'something else than an empty file'
+	[ "$(cat "$MARKER")" = precious ] || fail "it was changed"
+	refused_file "$BATS_TEST_TMPDIR" 'something else'
+	mkfifo "$BATS_TEST_TMPDIR/fifo"
+	refused_file "$BATS_TEST_TMPDIR/fifo" 'something else'
+	: >"$BATS_TEST_TMPDIR/empty"
+	ln -s empty "$BATS_TEST_TMPDIR/link"
+	refused_file "$BATS_TEST_TMPDIR/link" 'something else'
+	refused_file "$BATS_TEST_TMPDIR/none/marker" 'No such file or directory'
+	refused_file "$MARKER/marker" 'Not a directory'
+	refused_file relative 'not an absolute path'
+	refused_file "/$(printf 'x%.0s' {1..300})" ''
+}
+
+@test "a drain file in a directory that may not be written, or that is read-only, is refused" {
+	mkdir "$BATS_TEST_TMPDIR/others"
+	chmod 755 "$BATS_TEST_TMPDIR/others"
+	run -125 setpriv --reuid 65534 --regid 65534 --clear-groups "$LULL" --drain-file "$BATS_TEST_TMPDIR/others/marker" true
+	[[ $output == *"no file can be made there: Permission denied"* ]] || fail "said: $output"
+	run -125 unshare --mount sh -c 'mount -t tmpfs -o ro none "$0" && exec "$1" --drain-file "$0/marker" true' \
+		"$BATS_TEST_TMPDIR/others" "$LULL"
+	[[ $output == *"no file can be made there: Read-only file system"* ]] || fail "said: $output"
+}
+
+@test "a drain file that can not be made any more is a warning, and the stop goes on" {
+	mkdir "$BATS_TEST_TMPDIR/dir"
+	start_plain "$LULL" --drain-file "$BATS_TEST_TMPDIR/dir/marker" "$PROBE" exit=15:3
+	wait_for out '^ready'
+	rmdir "$BATS_TEST_TMPDIR/dir"
+	begin_stop
+	expect_status 3
+	has err 'warning: the drain file .*/dir/marker could not be made: No such file or directory$'
+}
+
+# --- lull --ready
+
+# ask_inside STATUS [WORD]...: what lull --ready says in the namespaces of the container at hand.
+ask_inside() {
+	local status=$1
+	shift
+	run "-$status" nsenter --target "$TARGET" --pid --mount "$LULL" --ready "$@"
+}
+
+@test "--ready: 0 while the app runs, 1 from the stop on, and the name shows it" {
+	start_init "$LULL" -d 60s "$PROBE" exit=1:0
+	wait_for out '^ready'
+	until_true grep -qx 'lull ready' "/proc/$TARGET/comm"
+	ask_inside 0
+	[ -z "$output" ] || fail "said: $output"
+	kill -TERM "$TARGET"
+	until_true grep -qx 'lull draining' "/proc/$TARGET/comm"
+	ask_inside 1
+	[ "$output" = 'lull: not ready: process 1 is "lull draining"' ] || fail "said: $output"
+	kill -HUP "$TARGET"
+	expect_status 0
+}
+
+@test "--ready: 1 once the app has ended, while what it left behind goes on" {
+	start_init "$LULL" --linger 60s sh -c '"$0" exit=1:0 & echo $$; exec "$0" exit=10:0' "$PROBE"
+	until_count 2 out '^ready'
+	ask_inside 0
+	kill -USR1 "$TARGET"
+	until_true grep -qx 'lull ended' "/proc/$TARGET/comm"
+	ask_inside 1
+	[ "$output" = 'lull: not ready: process 1 is "lull ended"' ] || fail "said: $output"
+	kill -HUP "$TARGET"
+	expect_status 0
+}
+
+@test "--ready: 2, and a line, where there is no lull" {
+	run -2 unshare --pid --fork --kill-child --mount-proc "$LULL" --ready
+	[[ $output == "lull: there is no lull to ask: "* ]] || fail "said: $output"
+	run -2 unshare --pid --fork --kill-child --mount sh -c 'mount -t tmpfs none /proc; exec "$0" --ready echo ran' "$LULL"
+	[[ $output == "lull: there is no lull to ask: "* ]] || fail "said: $output"
+}
+
+@test "--ready becomes the command when it would exit 0, with the mask as it was, and only then" {
+	start_init "$LULL" -d 60s "$PROBE" exit=1:0
+	wait_for out '^ready'
+	ask_inside 7 -- sh -c 'grep SigBlk /proc/self/status; echo "$0"; exit 7' word
+	[ "$output" = "SigBlk:	0000000000000000
+word" ] || fail "said: $output"
+	ask_inside 127 no-such-command
+	[[ $output == 'lull: can not execute "no-such-command": '* ]] || fail "said: $output"
+	kill -TERM "$TARGET"
+	until_true grep -qx 'lull draining' "/proc/$TARGET/comm"
+	ask_inside 1 -- echo ran
+	[[ $output != *ran* ]] || fail "said: $output"
+	kill -HUP "$TARGET"
+	expect_status 0
+}
+
+@test "--ready as another user, on a read-only root, of a lull by another name" {
+	cp "$LULL" "$BATS_TEST_TMPDIR/tini"
+	chmod 755 "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/tini"
+	LULL=$BATS_TEST_TMPDIR/tini start_init "$BATS_TEST_TMPDIR/tini" -d 60s "$PROBE" exit=1:0
+	wait_for out '^ready'
+	local as_nobody=(nsenter --target "$TARGET" --pid --mount unshare --mount sh -c
+		'mount -o remount,bind,ro / 2>/dev/null; exec "$@"' sh setpriv --reuid 65534 --regid 65534 --clear-groups
+		"$LULL" --ready)
+	run -0 "${as_nobody[@]}"
+	kill -TERM "$TARGET"
+	until_true grep -qx 'lull draining' "/proc/$TARGET/comm"
+	run -1 "${as_nobody[@]}"
+	kill -HUP "$TARGET"
+	expect_status 0
+}
+
+@test "--ready behind another PID 1: the lull in the same mount namespace" {
+	start unshare --pid --fork --kill-child --mount-proc sh -c '"$0" -d 60s "$1" exit=1:0; exit $?' "$LULL" "$PROBE"
+	wait_for out '^ready'
+	child_of "$JOB"
+	TARGET=$CHILD
+	ask_inside 0
+	child_of "$TARGET"
+	kill -TERM "$CHILD"
+	wait_for err 'stop: SIGTERM'
+	ask_inside 1
+	kill -HUP "$CHILD"
+	expect_status 0
+}
+
+@test "--ready in a shared PID namespace: each container asks its own lull" {
+	# Two "containers" with a mount namespace each, below a PID 1 that is no lull.
+	start unshare --pid --fork --kill-child --mount-proc sh -c '
+		unshare --mount "$0" -d 60s "$1" exit=1:0 & unshare --mount "$0" -d 60s "$1" exit=1:0 & wait' "$LULL" "$PROBE"
+	until_count 2 out '^ready'
+	child_of "$JOB"
+	local first second
+	read -r first second <"/proc/$CHILD/task/$CHILD/children" || true
+	TARGET=$first ask_inside 0
+	kill -TERM "$first"
+	until_true grep -qx 'lull draining' "/proc/$first/comm"
+	TARGET=$first ask_inside 1
+	TARGET=$second ask_inside 0
+	kill -TERM "$second"
+	until_true grep -qx 'lull draining' "/proc/$second/comm"
+	kill -HUP "$first" "$second"
+	finish
+}
+
+@test "--ready where PID 1 is the lull of another container: its own comes first" {
+	start_init "$LULL" -d 60s sh -c 'unshare --mount "$0" -d 60s "$1" exit=1:0 & exec "$1" exit=1:0' "$LULL" "$PROBE"
+	until_count 2 out '^ready'
+	child_of "$APP"
+	local inner=$CHILD
+	kill -TERM "$TARGET"
+	until_true grep -qx 'lull draining' "/proc/$TARGET/comm"
+	ask_inside 1
+	TARGET=$inner ask_inside 0
+	kill -HUP "$TARGET"
+	end_tree "$JOB"
+	finish
+}

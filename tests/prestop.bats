@@ -1,0 +1,252 @@
+#!/usr/bin/env bats
+# Contract, sections 2 and 4: the pre-stop program.
+
+# Inner shells expand their words themselves; that a test is a function is not seen.
+# shellcheck disable=SC2016,SC2030,SC2031
+
+load lib
+bats_require_minimum_version 1.5.0
+
+setup() {
+	HOOK=$BATS_TEST_TMPDIR/hook
+}
+
+teardown() {
+	end_jobs
+}
+
+# hook SCRIPT: the pre-stop program.
+hook() {
+	printf '#!/bin/bash\n%s\n' "$1" >"$HOOK"
+	chmod 755 "$HOOK"
+}
+
+# A program that says when it has begun, and goes on for ever with a child.
+ENDLESS='sleep 1000 & echo "hook $$ $!"; wait'
+
+# hook_pids: sets HOOK_PID and HOOK_CHILD, as ENDLESS told them; not as PID 1.
+hook_pids() {
+	wait_for err '^hook [0-9]+ [0-9]+$'
+	read -r _ HOOK_PID HOOK_CHILD < <(grep '^hook ' "$BATS_TEST_TMPDIR/err")
+}
+
+# --- What it gets
+
+@test "the pre-stop program gets the signal and the app's number; its output is lull's stderr" {
+	hook 'echo "signal $LULL_SIGNAL app $LULL_PID parent $PPID from $(readlink /proc/$$/fd/0)"
+		echo "words $# $0"; echo to-stderr >&2; ps -o pid=,pgid=,sid= -p $$'
+	for start in start_plain start_init; do
+		$start "$LULL" --pre-stop "$HOOK" "$PROBE" exit=15:0
+		wait_for out '^ready'
+		local app
+		app=$(sed -n 's/^ready //p' "$BATS_TEST_TMPDIR/out")
+		begin_stop
+		expect_status 0
+		has err "^signal TERM app $app parent [0-9]+ from /dev/null$"
+		has err "^words 0 $HOOK$"
+		has err '^to-stderr$'
+		has err '^ *([0-9]+) +\1 +\1$'
+		came out 15
+		has_not out signal
+	done
+}
+
+@test "its descriptors are 0, 1 and 2, its directory is /, and it has lull's signal mask" {
+	printf '#!%s state\n' "$PROBE" >"$HOOK"
+	chmod 755 "$HOOK"
+	start_plain "$LULL" --pre-stop "$HOOK" --drain-file "$HOOK.marker" "$PROBE" exit=15:0
+	begin_stop
+	wait_for err '^ready'
+	has err '^fds 0 1 2$'
+	has err '^cwd /$'
+	has err '^SigBlk:	0000000000000000$'
+	has err '^env LULL_SIGNAL=TERM$'
+	kill -KILL "$(sed -n 's/^ready //p' "$BATS_TEST_TMPDIR/err")"
+	expect_status 0
+	has err "warning: the pre-stop program $HOOK was ended by SIGKILL\$"
+}
+
+@test "the pre-stop program has the app's environment and two variables more" {
+	hook '/usr/bin/env | /usr/bin/sort | /usr/bin/sed "s/^/env: /"'
+	start_plain env -i A=1 LULL_PRE_STOP="$HOOK" LULL_DELAY=0 Z=last "$LULL" "$PROBE" exit=15:0
+	begin_stop
+	expect_status 0
+	[ "$(sed -n 's/^env: //p' "$BATS_TEST_TMPDIR/err" | grep -vE '^(PWD|SHLVL|_)=')" = "A=1
+LULL_PID=$APP
+LULL_SIGNAL=TERM
+Z=last" ] || fail "another environment"
+}
+
+@test "LULL_SIGNAL is the signal that began the stop, as kill takes it" {
+	hook 'echo "signal $LULL_SIGNAL"; kill -s "$LULL_SIGNAL" $$'
+	for pair in 12:USR2 36:RTMIN+2 33:33 64:RTMAX; do
+		start_plain "$LULL" --stop-on "${pair%:*}" --rewrite USR2:TERM --pre-stop "$HOOK" "$PROBE" exit=15:0 \
+			exit=36:0 exit=33:0 exit=64:0
+		wait_for out '^ready'
+		"$SEND" "$TARGET" "${pair%:*}" 0
+		expect_status 0
+		grep -qxF "signal ${pair#*:}" "$BATS_TEST_TMPDIR/err" || fail "another name"
+		has err 'warning: the pre-stop program .* was ended by '
+	done
+}
+
+@test "it starts without stdin, stdout and stderr too" {
+	hook 'ls /proc/$$/fd >"$0.fds"'
+	start_plain sh -c 'exec "$@" <&- >&- 2>&-' sh "$LULL" --pre-stop "$HOOK" sleep 1000
+	until_true grep -qx 'lull ready' "/proc/$TARGET/comm"
+	kill -TERM "$TARGET"
+	expect_status 143
+	grep -qx 0 "$HOOK.fds" || fail "it did not run, or had no stdin"
+}
+
+# --- When
+
+@test "the stop signal waits for it, and no longer; the drain file is there before it" {
+	hook 'sleep 1.2; test -e "$0.marker" && echo "marked"; echo done'
+	start_plain "$LULL" --pre-stop "$HOOK" --drain-file "$HOOK.marker" "$PROBE" times exit=15:7
+	begin_stop
+	expect_status 7
+	expect_ms "$(($(got_at 15) - T0))" 1200
+	has err '^marked$'
+	has err 'stop: SIGTERM .*; passing it on after the pre-stop program, at 5 s at the latest, SIGKILL at 90 s$'
+	has_not err warning
+}
+
+@test "it runs alongside the delay, and does not cut it short" {
+	hook 'echo done'
+	start_plain "$LULL" -d 900ms --pre-stop "$HOOK" "$PROBE" times exit=15:7
+	begin_stop
+	wait_for err '^done'
+	has_not out '^got 15'
+	expect_status 7
+	expect_ms "$(($(got_at 15) - T0))" 900
+	has err 'passing it on in 900 ms and after the pre-stop program, at 5 s at the latest,'
+}
+
+@test "with a delay of 5 s or more it has until that ends" {
+	hook "$ENDLESS"
+	start_plain "$LULL" -d 5500ms --pre-stop "$HOOK" "$PROBE" times exit=15:7
+	begin_stop
+	expect_status 7
+	expect_ms "$(($(got_at 15) - T0))" 5500
+	has err 'passing it on in 5.5 s, SIGKILL'
+	has err 'warning: the pre-stop program has not ended in [5-9][.0-9]* s: killing [0-9]+$'
+}
+
+@test "after 5 s it is killed with a warning, and its child; then the signal goes out" {
+	hook "$ENDLESS"
+	start_plain "$LULL" --pre-stop "$HOOK" "$PROBE" times exit=15:7
+	begin_stop
+	hook_pids
+	expect_status 7
+	expect_ms "$(($(got_at 15) - T0))" 5000
+	has err 'warning: the pre-stop program has not ended in [5-9][.0-9]* s: killing [0-9]+$'
+	until_true is_gone "$HOOK_PID"
+	until_true is_gone "$HOOK_CHILD"
+}
+
+@test "SIGKILL does not wait for it, and the app is asked a second before" {
+	hook "$ENDLESS"
+	for start in start_plain start_init; do
+		$start "$LULL" -t 1500ms --pre-stop "$HOOK" "$PROBE" times
+		begin_stop
+		expect_status 137
+		expect_ms "$(since "$T0")" 1500
+		expect_ms "$(($(got_at 15) - T0))" 500
+		has err 'warning: the pre-stop program has not ended in [0-9.]+ m?s: killing'
+		has err 'warning: SIGKILL .* after the signal was passed on'
+	done
+}
+
+@test "the stop signal again ends the wait for it; it goes on, and is ended with the app" {
+	hook "$ENDLESS"
+	start_plain "$LULL" --pre-stop "$HOOK" "$PROBE" exit=1:7
+	begin_stop
+	hook_pids
+	sleep 1.1
+	has_not out '^got 15'
+	kill -TERM "$TARGET"
+	wait_for out '^got 15'
+	[ -e "/proc/$HOOK_CHILD" ] || fail "it was killed"
+	kill -HUP "$TARGET"
+	expect_status 7
+	[ "$(since "$T0")" -lt 5000 ] || fail "it was waited for"
+	until_true is_gone "$HOOK_CHILD"
+}
+
+@test "an app that ends by itself does not end it: it has its time" {
+	hook 'trap "echo hook-got-it" TERM; sleep 1.2; echo "flushed"'
+	for start in start_plain start_init; do
+		$start "$LULL" -d 60s --pre-stop "$HOOK" "$PROBE" exit=1:7
+		begin_stop
+		wait_for err 'stop: SIGTERM'
+		kill -HUP "$TARGET"
+		expect_status 7
+		has err '^flushed$'
+		has_not err 'hook-got-it'
+		expect_ms "$(since "$T0")" 1200
+	done
+}
+
+@test "what it has started is no leftover either, as long as it runs" {
+	hook 'sh -c "trap \"echo child-got-it; exit\" TERM; echo child; while :; do sleep 0.1; done" & wait'
+	start_plain "$LULL" -d 1500ms --pre-stop "$HOOK" sh -c '"$0" exit=15:0 & exec "$0" exit=1:7' "$PROBE"
+	until_count 2 out '^ready'
+	T0=$(now_ms)
+	kill -TERM "$TARGET"
+	wait_for err '^child$'
+	kill -HUP "$TARGET"
+	wait_for out '^got 15'
+	expect_status 7
+	has_not err 'child-got-it'
+	has err 'the pre-stop program has not ended in [5-9]'
+}
+
+@test "a stop that begins while leftovers linger starts it" {
+	hook 'echo "app $LULL_PID"'
+	start_plain "$LULL" --linger 60s --pre-stop "$HOOK" sh -c '"$0" exit=12:0 & exec "$0" exit=1:3' "$PROBE"
+	until_count 2 out '^ready'
+	kill -HUP "$TARGET"
+	until_true grep -qx 'lull ended' "/proc/$TARGET/comm"
+	kill -TERM "$TARGET"
+	wait_for err '^app 0$'
+	has err 'stop: SIGTERM .*; the app has ended, SIGKILL to what it left behind'
+	kill -USR2 "$TARGET"
+	expect_status 3
+}
+
+@test "no stop, no pre-stop program" {
+	hook 'echo ran'
+	run -3 "$LULL" --pre-stop "$HOOK" sh -c 'exit 3'
+	[ -z "$output" ] || fail "said: $output"
+}
+
+# --- When it fails
+
+@test "its failure is a warning, and the stop goes on" {
+	hook 'exit 9'
+	start_plain "$LULL" --pre-stop "$HOOK" "$PROBE" exit=15:7
+	begin_stop
+	expect_status 7
+	has err "warning: the pre-stop program $HOOK exited 9\$"
+}
+
+@test "one that can not be started is a warning, and nothing is waited for" {
+	: >"$BATS_TEST_TMPDIR/plain"
+	local -A reasons=(["$BATS_TEST_TMPDIR/none"]='No such file or directory'
+		["$BATS_TEST_TMPDIR/plain"]='Permission denied' ["$BATS_TEST_TMPDIR"]='Permission denied')
+	for program in "${!reasons[@]}"; do
+		start_plain "$LULL" --pre-stop "$program" "$PROBE" times exit=15:7
+		begin_stop
+		expect_status 7
+		has err "warning: the pre-stop program $program could not be started: ${reasons[$program]}\$"
+		has err 'passing it on now, SIGKILL'
+	done
+}
+
+@test "a relative path is refused" {
+	run -125 "$LULL" --pre-stop hook true
+	[[ $output == 'lull: --pre-stop "hook": not an absolute path'* ]] || fail "said: $output"
+	LULL_PRE_STOP=./hook run -125 "$LULL" true
+	[[ $output == 'lull: LULL_PRE_STOP "./hook": not an absolute path'* ]] || fail "said: $output"
+}
