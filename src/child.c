@@ -262,9 +262,14 @@ int child_start(struct child *child, const struct start *start)
 
 /* --- After ------------------------------------------------------------------------------------------------------ */
 
-void child_release_inherited(void)
+void child_release_inherited(int keep[2])
 {
 	const unsigned first = STDERR_FILENO + 1;
+	for (int fd = STDIN_FILENO; fd <= STDOUT_FILENO; fd++) {
+		keep[fd] = keep[fd] >= 0 ? dup3(keep[fd], fd, O_CLOEXEC) : -1;
+		if (keep[fd] < 0)
+			(void)close(fd);
+	}
 	if (syscall(CALL_CLOSE_RANGE, first, ~0U, 0) < 0) {
 		struct rlimit limit = {.rlim_cur = 1024};
 		(void)getrlimit(RLIMIT_NOFILE, &limit);
@@ -273,8 +278,6 @@ void child_release_inherited(void)
 		for (int fd = (int)first; fd < end; fd++)
 			(void)close(fd);
 	}
-	(void)close(STDIN_FILENO);
-	(void)close(STDOUT_FILENO);
 	(void)chdir("/");
 }
 

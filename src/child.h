@@ -52,8 +52,11 @@ void child_become(const struct start *start);
  */
 int child_start(struct child *child, const struct start *start);
 
-/* Closes what lull was started with except stderr, and leaves the working directory. */
-void child_release_inherited(void);
+/*
+ * Closes what lull was started with except stderr, and leaves the working directory. The descriptors in `keep`, from 3
+ * up or -1, stay open and take the places of stdin and stdout: they are 0 and 1 afterwards, and close-on-exec.
+ */
+void child_release_inherited(int keep[2]);
 
 /* Sends the app, or with `group` its process group, a signal. 0, or -1 with errno. */
 int child_signal(const struct child *child, int signo, bool group);

@@ -41,7 +41,7 @@ int drain_file_prepare(const char *path, struct text *why)
 	struct stat status;
 	if (lstat(path, &status) == 0) {
 		if (!S_ISREG(status.st_mode) || status.st_size != 0) {
-			text_add(why, "there is something else than an empty file; write a path that lull may use");
+			text_add(why, "there is something else than an empty file");
 			return -1;
 		}
 		if (unlink(path) == 0)
@@ -51,7 +51,7 @@ int drain_file_prepare(const char *path, struct text *why)
 	}
 	if (errno == ENOENT && see_directory(path) == 0)
 		return 0;
-	text_add(why, "no file can be made there: %s", strerror(errno));
+	text_add(why, "%s", strerror(errno));
 	return -1;
 }
 

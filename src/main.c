@@ -13,6 +13,9 @@
  *   ready       whether the lull of this container serves, asked from outside
  *   leftovers   who is still running, as /proc shows it
  *   signals     the mask, the wait, the names
+ *   endpoint    the readiness endpoint: sockets
+ *   http        requests and answers, as bytes; pure
+ *   listens     does anybody listen on a port?
  *   narrate     the lines about a stop
  *   execfail    why a command could not be executed
  *   path        where a command is looked for
@@ -24,8 +27,10 @@
 
 #include "child.h"
 #include "drain.h"
+#include "endpoint.h"
 #include "execfail.h"
 #include "help.h"
+#include "listens.h"
 #include "log.h"
 #include "options.h"
 #include "ready.h"
@@ -57,22 +62,12 @@ static int fail_start(struct log *log, const struct start *start, enum start_fai
 	return execfail_status(error);
 }
 
-static int prepare_drain_file(const struct options *options, struct log *log)
-{
-	char reason[256];
-	struct text why = TEXT_IN(reason);
-	if (options->drain_file == NULL || drain_file_prepare(options->drain_file, &why) == 0)
-		return 0;
-	log_line(log, LOG_ERROR, "%s \"%s\": %s", options->drain_file_by, options->drain_file, reason);
-	return -1;
-}
-
 /* What becomes the command keeps the environment: it is a probe of the user's, not the app. */
 static int ask(const struct options *options, struct log *log, char **envp, signal_mask inherited)
 {
 	char reason[256];
 	struct text why = TEXT_IN(reason);
-	enum ready answer = ready_ask(&why);
+	enum ready answer = ready_ask(options->listens, &why);
 	if (answer != READY_YES) {
 		log_line(log, answer == READY_NO ? LOG_NOTICE : LOG_ERROR, "%s", reason);
 		return (int)answer;
@@ -84,23 +79,44 @@ static int ask(const struct options *options, struct log *log, char **envp, sign
 	return fail_start(log, &start, START_EXEC);
 }
 
+static int refuse_start(struct log *log, const struct given *given, const char *what, const char *why)
+{
+	log_line(log, LOG_ERROR, "%s \"%s\": %s: %s", given->name, given->value, what, why);
+	return -1;
+}
+
+/* What would fail later, unseen, fails now. */
+static int prepare(struct endpoint *endpoint, const struct options *options, struct log *log)
+{
+	char reason[256];
+	struct text why = TEXT_IN(reason);
+	if (options->listens != 0 && listens_look(options->listens) < 0)
+		return refuse_start(log, &options->listens_given, "the kernel's table of sockets can not be read",
+		                    strerror(errno));
+	if (endpoint_open(endpoint, &options->ready_on, options->listens) < 0)
+		return refuse_start(log, &options->ready_on_given, "can not listen there", strerror(errno));
+	if (options->drain_file != NULL && drain_file_prepare(options->drain_file, &why) < 0)
+		return refuse_start(log, &options->drain_file_given, "no drain file", reason);
+	return 0;
+}
+
 static int run(struct options *options, struct log *log, char **envp, signal_mask inherited)
 {
 	struct supervisor supervisor;
 	struct start start = {.command = options->command, .envp = envp, .mask = inherited};
 	start.group = options->policy.group;
 	warn_of_strays(log, envp);
-	if (prepare_drain_file(options, log) < 0)
-		return EXIT_LULL_FAILED;
 	options_scrub(envp);
 	if (child_prepare(&supervisor.child, options->parent_death) < 0)
 		log_line(log, LOG_WARNING, "the signal for the death of the parent could not be set: %s",
 		         strerror(errno));
+	if (prepare(&supervisor.endpoint, options, log) < 0)
+		return EXIT_LULL_FAILED;
 	int failure = child_start(&supervisor.child, &start);
 	if (failure != 0)
 		return fail_start(log, &start, (enum start_failure)failure);
 	log_app_runs(log);
-	child_release_inherited();
+	child_release_inherited(supervisor.endpoint.kept);
 	options->policy.job = supervisor.child.job;
 	options->policy.group = options->policy.group && supervisor.child.group != 0;
 	supervisor_init(&supervisor, options, &start, log);

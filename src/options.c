@@ -41,6 +41,7 @@ struct option {
 
 /* --- Setters: the value is checked and kept, or what would be right is added to `why` ---------------------------- */
 
+/* How a source calls an option. */
 static const char *name_of(enum source source, const char *flag, const char *variable)
 {
 	return source == SOURCE_FLAG ? flag : variable;
@@ -142,7 +143,8 @@ static int set_pre_stop(struct parser *parser, const char *value)
 
 static int set_drain_file(struct parser *parser, const char *value)
 {
-	parser->options->drain_file_by = name_of(parser->source, "--drain-file", "LULL_DRAIN_FILE");
+	parser->options->drain_file_given =
+		(struct given){name_of(parser->source, "--drain-file", "LULL_DRAIN_FILE"), value};
 	return set_path(parser, value, &parser->options->drain_file);
 }
 
@@ -173,6 +175,24 @@ static int set_parent_death(struct parser *parser, const char *value)
 	int signo = signal_parse(value, strlen(value));
 	parser->options->parent_death = signo;
 	return signo > 0 ? 0 : refuse(parser, "not a signal; write a name or a number like TERM");
+}
+
+static int set_ready_on(struct parser *parser, const char *value)
+{
+	struct options *options = parser->options;
+	options->ready_on_given = (struct given){name_of(parser->source, "--ready-on", "LULL_READY_ON"), value};
+	if (address_parse(value, &options->ready_on) == 0)
+		return 0;
+	return refuse(parser, "no place to listen; write a port, or an address and a port, like 8080, 127.0.0.1:8080 "
+	                      "or [::1]:8080");
+}
+
+static int set_listens(struct parser *parser, const char *value)
+{
+	struct options *options = parser->options;
+	options->listens_given = (struct given){name_of(parser->source, "--listens", "LULL_LISTENS"), value};
+	options->listens = port_parse(value);
+	return options->listens > 0 ? 0 : refuse(parser, "not a port; write a number from 1 to 65535");
 }
 
 static int set_success_exit(struct parser *parser, const char *value)
@@ -270,6 +290,9 @@ static const struct option OPTIONS[] = {
          set_pre_stop},
 	{{0, "drain-file", "LULL_DRAIN_FILE", "PATH", "an empty file that exists from when the stop begins"},
          set_drain_file},
+	{{0, "ready-on", "LULL_READY_ON", "[ADDR:]PORT", "tell load balancers: HTTP 200 ready or 503 draining"},
+         set_ready_on},
+	{{0, "listens", "LULL_LISTENS", "PORT", "not ready while nothing listens on this TCP port"}, set_listens},
 	{{'r', "rewrite", "LULL_REWRITE", "FROM:TO[,...]", "pass TO on instead of FROM; 0 drops it"}, set_rewrite},
 	{{'g', "group", "LULL_GROUP", NULL, "pass signals to the app's process group"}, set_group},
 	{{'p', "parent-death", "LULL_PARENT_DEATH", "SIG", "the signal lull gets when its parent dies"},
@@ -584,6 +607,16 @@ static int resolve_plan(struct parser *parser)
 	return 0;
 }
 
+/* Who looks whether the app listens must not find lull. */
+static int refuse_own_port(struct parser *parser)
+{
+	const struct options *options = parser->options;
+	if (options->listens == 0 || options->listens != options->ready_on.port)
+		return 0;
+	text_add(parser->why, "%s \"%s\": ", options->listens_given.name, options->listens_given.value);
+	return refuse(parser, "that is the port of lull's own endpoint; write the app's");
+}
+
 static void set_defaults(struct options *options)
 {
 	enum { DEFAULT_LINGER_MS = 5000 };
@@ -606,7 +639,7 @@ int options_parse(struct options *options, char **argv, char **envp, struct text
 	int flags = apply_flags(&parser, argv[0] != NULL ? argv + 1 : argv);
 	if (options->request == REQUEST_HELP || options->request == REQUEST_VERSION)
 		return 0;
-	if (variables < 0 || flags < 0 || resolve_plan(&parser) < 0)
+	if (variables < 0 || flags < 0 || resolve_plan(&parser) < 0 || refuse_own_port(&parser) < 0)
 		return -1;
 	if (options->request == REQUEST_RUN && *options->command == NULL)
 		return refuse(&parser,

@@ -10,6 +10,7 @@
 #include "lifecycle.h"
 #include "log.h"
 #include "text.h"
+#include "values.h"
 
 enum request {
 	REQUEST_RUN,     /* start the command */
@@ -19,17 +20,27 @@ enum request {
 	REQUEST_VERSION,
 };
 
+/* A value that shows only at start whether it can be used: as it was given, for the line that refuses it. */
+struct given {
+	const char *name; /* of the flag or the variable */
+	const char *value;
+};
+
 struct options {
 	enum request request;
 	struct policy policy;
 	enum log_level log_level;
-	bool warn_reap;            /* a warning for each orphan reaped */
-	int parent_death;          /* the signal lull gets when its parent dies; 0: none */
-	int64_t grace_ms;          /* what the plan was made from, for --explain; -1: not from a grace period */
-	const char *pre_stop;      /* an absolute path; NULL: none */
-	const char *drain_file;    /* the same */
-	const char *drain_file_by; /* the flag or the variable that named it */
-	char **command;            /* with its arguments; part of argv */
+	bool warn_reap;          /* a warning for each orphan reaped */
+	int parent_death;        /* the signal lull gets when its parent dies; 0: none */
+	int64_t grace_ms;        /* what the plan was made from, for --explain; -1: not from a grace period */
+	struct address ready_on; /* where the readiness endpoint listens */
+	struct given ready_on_given;
+	int listens; /* the TCP port that the app serves; 0: not known */
+	struct given listens_given;
+	const char *pre_stop;   /* an absolute path; NULL: none */
+	const char *drain_file; /* the same */
+	struct given drain_file_given;
+	char **command; /* with its arguments; part of argv */
 };
 
 /*

@@ -10,6 +10,7 @@
 
 #include "drain.h"
 #include "leftovers.h"
+#include "listens.h"
 
 /* The lulls that were found. */
 struct found {
@@ -38,9 +39,15 @@ static int64_t first_mount(pid_t pid)
 	return blank != NULL ? text_number(line, (size_t)(blank - line), INT32_MAX) : -1;
 }
 
-static bool is_serving(const struct process *process)
+/* The app's port in the name of a lull that serves; 0: it was told of none. Or -1: it does not serve. */
+static int serving_port(const char *name)
 {
-	return strcmp(process->name, DRAIN_NAME_READY) == 0;
+	const size_t prefix = sizeof DRAIN_NAME_PORT - 1;
+	if (strcmp(name, DRAIN_NAME_READY) == 0)
+		return 0;
+	if (strncmp(name, DRAIN_NAME_PORT, prefix) != 0)
+		return -1;
+	return (int)text_number(name + prefix, strlen(name + prefix), UINT16_MAX);
 }
 
 static void see(const struct process *process, void *whom)
@@ -49,11 +56,11 @@ static void see(const struct process *process, void *whom)
 	bool near = found->mount >= 0 && first_mount(process->pid) == found->mount;
 	if (process->pid == 1)
 		found->init = *process;
-	if (near && found->neighbor.pid != 1 && (found->neighbor.pid == 0 || is_serving(&found->neighbor)))
+	if (near && found->neighbor.pid != 1 && (found->neighbor.pid == 0 || serving_port(found->neighbor.name) >= 0))
 		found->neighbor = *process;
 }
 
-enum ready ready_ask(struct text *why)
+enum ready ready_ask(int port, struct text *why)
 {
 	struct found found = {.mount = first_mount(0)};
 	processes_named(DRAIN_NAME, see, &found);
@@ -63,8 +70,14 @@ enum ready ready_ask(struct text *why)
 		              "is one");
 		return READY_NONE;
 	}
-	if (is_serving(asked))
+	int told = serving_port(asked->name);
+	if (told < 0) {
+		text_add(why, "not ready: process %d is \"%s\"", (int)asked->pid, asked->name);
+		return READY_NO;
+	}
+	port = port != 0 ? port : told;
+	if (port == 0 || listens_look(port) > 0)
 		return READY_YES;
-	text_add(why, "not ready: process %d is \"%s\"", (int)asked->pid, asked->name);
+	text_add(why, "not ready: nothing listens on port %d", port);
 	return READY_NO;
 }

@@ -15,8 +15,9 @@ enum ready {
 
 /*
  * Asks the lull of this container: PID 1, or any other in the mount namespace of the caller; where there is none, PID 1
- * of another mount namespace. Adds the reason to `why` unless it is READY_YES.
+ * of another mount namespace. Something has to listen on `port`; 0: on the one that this lull was told of, if it was.
+ * Adds the reason to `why` unless it is READY_YES.
  */
-enum ready ready_ask(struct text *why);
+enum ready ready_ask(int port, struct text *why);
 
 #endif

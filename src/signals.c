@@ -4,6 +4,7 @@
 #include "signals.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <strings.h>
@@ -72,6 +73,12 @@ signal_mask signals_block(void)
 void signals_restore(signal_mask mask)
 {
 	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
+}
+
+int signals_descriptor(void)
+{
+	const signal_mask all = ~(signal_mask)0;
+	return (int)syscall(SYS_signalfd4, -1L, &all, sizeof all, (long)(O_CLOEXEC | O_NONBLOCK));
 }
 
 int64_t signals_now_ms(void)

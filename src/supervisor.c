@@ -29,7 +29,7 @@ void supervisor_init(struct supervisor *supervisor, const struct options *option
 	supervisor->reap_again = false;
 	supervisor->exit_status = 0;
 	lifecycle_init(&supervisor->lifecycle, &options->policy);
-	drain_show(DRAIN_READY, 0);
+	drain_show(DRAIN_READY, options->listens);
 }
 
 /* --- What is to be done ------------------------------------------------------------------------------------------ */
@@ -350,20 +350,22 @@ static void take(struct supervisor *supervisor, int64_t now_ms)
 
 /*
  * Children first, so that nobody is signalled who has ended and the app is known to be stopped before it is signalled;
- * then the signal, then the clock, whatever woke us.
+ * then the signal, then the clock, whatever woke us; then whoever asks whether the app is ready.
  */
 bool supervisor_turn(struct supervisor *supervisor)
 {
 	const struct event time = {.kind = EVENT_TIME};
 	int64_t deadline_ms = supervisor->reap_again ? 0 : lifecycle_deadline_ms(&supervisor->lifecycle);
-	int signo = signals_wait(&supervisor->signal, deadline_ms);
+	int signo = signals_wait(&supervisor->signal, endpoint_wait(&supervisor->endpoint, deadline_ms));
 	reap(supervisor, signals_now_ms());
 	int64_t now_ms = signals_now_ms(); /* reaping may have stopped us, with the app, at a prompt */
 	if (signo != 0)
 		take(supervisor, now_ms);
 	step(supervisor, &time, now_ms);
-	if (supervisor->lifecycle.phase != PHASE_ENDED)
+	if (supervisor->lifecycle.phase != PHASE_ENDED) {
+		endpoint_serve(&supervisor->endpoint, supervisor->lifecycle.phase != PHASE_RUNNING, now_ms);
 		return true;
+	}
 	if (supervisor->lifecycle.stop_begun_ms != TIME_NEVER)
 		narrate_stopped(supervisor->log, &supervisor->lifecycle, &supervisor->app, supervisor->killed, now_ms);
 	child_hand_back(&supervisor->child);

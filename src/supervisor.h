@@ -5,6 +5,7 @@
 #define LULL_SUPERVISOR_H
 
 #include "child.h"
+#include "endpoint.h"
 #include "lifecycle.h"
 #include "log.h"
 #include "options.h"
@@ -13,7 +14,8 @@
 struct supervisor {
 	const struct options *options;
 	struct log *log;
-	struct child child; /* started by the caller */
+	struct child child;       /* started by the caller */
+	struct endpoint endpoint; /* opened by the caller */
 	struct prestop prestop;
 	struct lifecycle lifecycle;
 	struct reaped app; /* how the app ended; REAPED_NOTHING while it runs */

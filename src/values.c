@@ -3,9 +3,11 @@
  */
 #include "values.h"
 
+#include <arpa/inet.h>
 #include <signal.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "signals.h"
 #include "text.h"
@@ -158,4 +160,30 @@ int codes_parse(const char *list, uint64_t codes[4], const char **bad)
 		codes[code / 64] |= UINT64_C(1) << (code % 64);
 	}
 	return 0;
+}
+
+int port_parse(const char *word)
+{
+	const int highest = 65535;
+	int64_t port = text_number(word, strlen(word), highest);
+	return port > 0 ? (int)port : -1;
+}
+
+int address_parse(const char *word, struct address *address)
+{
+	const char *colon = strrchr(word, ':');
+	*address = (struct address){.family = AF_UNSPEC, .port = port_parse(colon != NULL ? colon + 1 : word)};
+	if (colon == NULL || address->port < 0)
+		return address->port < 0 ? -1 : 0;
+	char host[INET6_ADDRSTRLEN];
+	size_t length = (size_t)(colon - word);
+	bool brackets = length > 2 && word[0] == '[' && word[length - 1] == ']';
+	size_t skipped = brackets ? 1 : 0;
+	length -= 2 * skipped;
+	if (length >= sizeof host)
+		return -1;
+	memcpy(host, word + skipped, length);
+	host[length] = '\0';
+	address->family = brackets ? AF_INET6 : AF_INET;
+	return inet_pton(address->family, host, address->bytes) == 1 ? 0 : -1;
 }

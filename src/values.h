@@ -27,6 +27,19 @@ int rewrite_parse(const char *list, uint8_t table[65], const char **bad);
 /* "0,143": sets bit n % 64 of codes[n / 64]. Returns 0, or -1 with *bad at the code that is not 0 to 255. */
 int codes_parse(const char *list, uint64_t codes[4], const char **bad);
 
+/* A TCP port, "8080": 1 to 65535, or -1. */
+int port_parse(const char *word);
+
+/* Where to listen. */
+struct address {
+	int family;        /* AF_INET, AF_INET6; AF_UNSPEC: every address of both */
+	uint8_t bytes[16]; /* in network order: 4 or 16 of them; 0 where every address is meant */
+	int port;          /* 0: nowhere */
+};
+
+/* "8080", "127.0.0.1:8080", "[::1]:8080". Returns 0, or -1. */
+int address_parse(const char *word, struct address *address);
+
 /* May lull be told to do something on this signal: not KILL or STOP, which nobody can catch, and not CHLD. */
 bool signal_is_passed_on(int signo);
 

@@ -86,10 +86,10 @@ refused_file() {
 	mkdir "$BATS_TEST_TMPDIR/others"
 	chmod 755 "$BATS_TEST_TMPDIR/others"
 	run -125 setpriv --reuid 65534 --regid 65534 --clear-groups "$LULL" --drain-file "$BATS_TEST_TMPDIR/others/marker" true
-	[[ $output == *"no file can be made there: Permission denied"* ]] || fail "said: $output"
+	[[ $output == *": no drain file: Permission denied" ]] || fail "said: $output"
 	run -125 unshare --mount sh -c 'mount -t tmpfs -o ro none "$0" && exec "$1" --drain-file "$0/marker" true' \
 		"$BATS_TEST_TMPDIR/others" "$LULL"
-	[[ $output == *"no file can be made there: Read-only file system"* ]] || fail "said: $output"
+	[[ $output == *": no drain file: Read-only file system" ]] || fail "said: $output"
 }
 
 @test "a drain file that can not be made any more is a warning, and the stop goes on" {
@@ -220,5 +220,36 @@ word" ] || fail "said: $output"
 	TARGET=$inner ask_inside 0
 	kill -HUP "$TARGET"
 	end_tree "$JOB"
+	finish
+}
+
+# listener PORT: something that listens there, in the network namespace of the container at hand. Sets LISTENER.
+listener() {
+	nsenter --target "$TARGET" --net python3 -c '
+import socket, sys, time
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+time.sleep(1000)' "$1" 3>&- &
+	LISTENER=$!
+}
+
+listens_inside() {
+	nsenter --target "$TARGET" --net --pid --mount "$LULL" --ready "$@"
+}
+
+@test "--ready with --listens: 1 while nothing listens there, by lull's flag or by its own" {
+	start_init unshare --net sh -c 'ip link set lo up; exec "$@"' sh "$LULL" --listens 8080 "$PROBE" exit=1:0
+	wait_for out '^ready'
+	until_true grep -qx 'lull on 8080' "/proc/$TARGET/comm"
+	run -1 listens_inside
+	[ "$output" = 'lull: not ready: nothing listens on port 8080' ] || fail "said: $output"
+	listener 8080
+	until_true eval "listens_inside 2>/dev/null"
+	run -1 listens_inside --listens 8081
+	LULL_LISTENS=8081 run -1 listens_inside
+	[ "$output" = 'lull: not ready: nothing listens on port 8081' ] || fail "said: $output"
+	run -0 listens_inside --listens 8080
+	end_tree "$LISTENER"
+	until_true eval '! listens_inside 2>/dev/null'
+	kill -HUP "$TARGET"
 	finish
 }

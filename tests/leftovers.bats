@@ -130,7 +130,7 @@ SHELL_FORM='"$0" "$@"; exit'
 	kill -HUP "$TARGET"
 	expect_status 3
 	expect_ms "$(since "$T0")" 5000
-	has err 'SIGKILL 5 s after the app had ended'
+	has err 'SIGKILL 5(\.[0-9])? s after the app had ended'
 }
 
 @test "--linger 0 waits neither then nor during a stop" {

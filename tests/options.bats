@@ -186,6 +186,27 @@ refused() {
 	done
 }
 
+@test "ready-on and listens: ports and addresses, and what is none" {
+	local word
+	for word in 1 65535 08080 127.0.0.1:8080 0.0.0.0:1 '[::]:8080' '[::1]:8080' '[2001:db8::1]:80' '[::ffff:1.2.3.4]:80'; do
+		explained LULL_READY_ON="$word" --
+		explained -- --ready-on "$word"
+	done
+	for word in '' 0 65536 -1 x 80x ' 80' 8080: :8080 localhost:80 127.0.0.1 127.1:80 1.2.3.4.5:80 1.2.3:80 256.0.0.1:80 ::1 \
+		::1:80 '[::1]' '[::1]:' '[]:80' '[:80' ']:80' '[127.0.0.1]:80' '[::1]80' '[::1%lo]:80' '[::g]:80' 127.0.0.1:0 \
+		"$(printf '1%.0s' {1..200}):80" "[$(printf '1%.0s' {1..200})]:80"; do
+		refused '^lull: --ready-on ".*": no place to listen; write a port, or an address and a port, like' -- --ready-on "$word"
+		[ -z "$word" ] || refused '^lull: LULL_READY_ON ".*": no place to listen' LULL_READY_ON="$word" --
+	done
+	explained -- --listens 1 --ready-on 2
+	explained LULL_LISTENS=65535 --
+	for word in '' 0 65536 -1 x 127.0.0.1:80 http 99999999999999999999; do
+		refused '^lull: --listens ".*": not a port; write a number from 1 to 65535$' -- --listens "$word"
+	done
+	refused '^lull: LULL_LISTENS "80": that is the port of lull.s own endpoint' LULL_LISTENS=80 -- --ready-on 80
+	explained LULL_LISTENS=80 -- --ready-on 80 --listens 81
+}
+
 @test "success-exit: codes, and it adds up within a source" {
 	run "$LULL" -e 3 -e 4,5 sh -c 'exit 5'
 	[ "$status" -eq 0 ]

@@ -1,0 +1,151 @@
+/*
+ * Owns the look into the kernel's table of sockets. Never connects, never waits.
+ */
+#include "listens.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* --- By sock_diag(7) -------------------------------------------------------------------------------------------- */
+
+/* The kernel's own numbers and structs (linux/netlink.h, linux/inet_diag.h), which not every C library comes with. */
+enum {
+	PROTOCOL_SOCK_DIAG = 4,
+	MESSAGE_ERROR = 2,
+	MESSAGE_DONE = 3,
+	MESSAGE_BY_FAMILY = 20,
+	FLAGS_DUMP_REQUEST = 0x301,
+	STATE_LISTEN = 10,
+};
+
+struct message {
+	uint32_t length;
+	uint16_t type;
+	uint16_t flags;
+	uint32_t sequence;
+	uint32_t port;
+};
+
+struct question {
+	struct message message;
+	uint8_t family;
+	uint8_t protocol;
+	uint8_t extensions;
+	uint8_t unused;
+	uint32_t states;
+	uint16_t source_port; /* in network order; the kernel leaves out all others: inet_diag_dump_icsk() */
+	uint16_t target_port;
+	uint32_t addresses[8];
+	uint32_t interface;
+	uint32_t cookie[2];
+};
+
+/* The rest of an answer is not looked at: that there is a socket is enough. */
+struct answer {
+	struct message message;
+	int32_t error;
+};
+
+_Static_assert(sizeof(struct question) == 72, "as the kernel has it");
+
+/* The kernel does the first part of the work, here all of it, in send(2): the answer is there after it. */
+static int ask(int fd, int family, int port)
+{
+	const struct question question = {
+		.message = {.length = sizeof question, .type = MESSAGE_BY_FAMILY, .flags = FLAGS_DUMP_REQUEST},
+		.family = (uint8_t)family,
+		.protocol = IPPROTO_TCP,
+		.states = 1U << STATE_LISTEN,
+		.source_port = htons((uint16_t)port),
+	};
+	struct answer answer = {.message = {.type = MESSAGE_ERROR}, .error = -EPROTO};
+	if (send(fd, &question, sizeof question, 0) < 0 || recv(fd, &answer, sizeof answer, MSG_DONTWAIT) < 0)
+		return -1;
+	if (answer.message.type == MESSAGE_BY_FAMILY)
+		return 1;
+	if (answer.message.type == MESSAGE_DONE && answer.error >= 0)
+		return 0;
+	errno = answer.error < 0 ? -answer.error : EPROTO;
+	return -1;
+}
+
+static int look_by_diag(int port)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, PROTOCOL_SOCK_DIAG);
+	if (fd < 0)
+		return -1;
+	int found = ask(fd, AF_INET, port);
+	if (found == 0)
+		found = ask(fd, AF_INET6, port);
+	(void)close(fd);
+	return found;
+}
+
+/* --- By /proc/net ------------------------------------------------------------------------------------------------ */
+
+enum { PORT_DIGITS = 4 };
+
+/* "0: ADDRESS:PORT ADDRESS:PORT STATE ...", in hexadecimal: proc(5). One that listens has no port on the other side. */
+static bool is_listener(const char *line, const char *end, const char port[PORT_DIGITS])
+{
+	static const char LISTENS[] = "0000 0A";
+	const char *field[3];
+	for (size_t i = 0; i < sizeof field / sizeof field[0]; i++) {
+		const char *colon = memchr(line, ':', (size_t)(end - line));
+		if (colon == NULL)
+			return false;
+		field[i] = line = colon + 1;
+	}
+	return field[2] - field[1] > PORT_DIGITS && end - field[2] >= (ptrdiff_t)sizeof LISTENS - 1 &&
+	       memcmp(field[1], port, PORT_DIGITS) == 0 && memcmp(field[2], LISTENS, sizeof LISTENS - 1) == 0;
+}
+
+/*
+ * To the end: Linux lists those that listen first, but gVisor, which has no sock_diag, by age. A line that does not fit
+ * is not one of the kernel's.
+ */
+static int look_in(const char *path, const char port[PORT_DIGITS])
+{
+	char bytes[4096];
+	size_t kept = 0;
+	int found = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	for (ssize_t got = 1; found == 0 && got > 0 && kept < sizeof bytes;) {
+		got = read(fd, bytes + kept, sizeof bytes - kept);
+		const char *end = bytes + kept + (got > 0 ? got : 0);
+		const char *line = bytes;
+		for (const char *stop; (stop = memchr(line, '\n', (size_t)(end - line))) != NULL; line = stop + 1)
+			found |= is_listener(line, stop, port);
+		kept = (size_t)(end - line);
+		memmove(bytes, line, kept);
+	}
+	(void)close(fd);
+	return found;
+}
+
+/* Without IPv6 there is no tcp6. */
+static int look_in_proc(int port)
+{
+	static const char DIGITS[] = "0123456789ABCDEF";
+	char digits[PORT_DIGITS];
+	for (int i = 0; i < PORT_DIGITS; i++)
+		digits[i] = DIGITS[port >> (4 * (PORT_DIGITS - 1 - i)) & 0xf];
+	int found = look_in("/proc/net/tcp", digits);
+	return found != 0 || look_in("/proc/net/tcp6", digits) != 1 ? found : 1;
+}
+
+int listens_look(int port)
+{
+	int found = look_by_diag(port);
+	return found >= 0 ? found : look_in_proc(port);
+}

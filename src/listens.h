@@ -1,0 +1,13 @@
+/*
+ * Does anybody listen on a TCP port? The kernel is asked, nobody is connected to.
+ */
+#ifndef LULL_LISTENS_H
+#define LULL_LISTENS_H
+
+/*
+ * Looks for a listening TCP socket, IPv4 or IPv6, on this port in lull's network namespace. Never waits. Returns 1 or
+ * 0; or -1 with errno where the kernel's table can not be read, neither by sock_diag(7) nor in /proc/net.
+ */
+int listens_look(int port);
+
+#endif
