@@ -45,7 +45,7 @@ $(BUILD):
 TEST_CC = cc
 TEST_CFLAGS = -std=gnu11 -O1 -g -Wall -Wextra -Wshadow
 HELPERS = $(BUILD)/tests/probe $(BUILD)/tests/send $(BUILD)/tests/early $(BUILD)/tests/deny $(BUILD)/tests/pty \
-	$(BUILD)/tests/deaf
+	$(BUILD)/tests/deaf $(BUILD)/tests/client
 
 # Static: it has to start where almost nothing is allowed.
 $(BUILD)/tests/probe: TEST_CFLAGS += -static -pthread

@@ -17,6 +17,8 @@
 #include "signals.h"
 
 enum {
+	NOBODY = -1, /* poll(2) takes no notice of it */
+	POLLED = ENDPOINT_KEPT + ENDPOINT_CONNECTIONS,
 	BACKLOG = 128,
 	ACCEPTS_A_TURN = 4,
 	BYTES_A_TURN = 1024,   /* read from one connection */
@@ -77,9 +79,9 @@ static int open_listener(const struct address *address)
 
 int endpoint_open(struct endpoint *endpoint, const struct address *address, int listens)
 {
-	*endpoint = (struct endpoint){.kept = {-1, -1}, .listens = listens};
+	*endpoint = (struct endpoint){.kept = {NOBODY, NOBODY}, .listens = listens};
 	for (int i = 0; i < ENDPOINT_CONNECTIONS; i++) {
-		endpoint->polled[ENDPOINT_KEPT + i].fd = -1;
+		endpoint->polled[ENDPOINT_KEPT + i].fd = NOBODY;
 		endpoint->connections[i].deadline_ms = TIME_NEVER;
 	}
 	if (address->port == 0)
@@ -93,53 +95,48 @@ int endpoint_open(struct endpoint *endpoint, const struct address *address, int 
 
 /* --- The wait ---------------------------------------------------------------------------------------------------- */
 
-static bool is_paused(const struct endpoint *endpoint, int64_t now_ms)
-{
-	return now_ms < endpoint->accept_again_ms;
-}
-
-/* What asks to be waited for. poll(2) takes no notice of a descriptor of -1. */
+/* What is waited for: descriptors, none of which has anything yet, and the first of all deadlines. */
 static int64_t prepare(struct endpoint *endpoint, int64_t deadline_ms, int64_t now_ms)
 {
-	bool paused = is_paused(endpoint, now_ms);
+	bool paused = now_ms < endpoint->accept_again_ms;
 	endpoint->polled[ENDPOINT_SIGNALS].fd = endpoint->kept[ENDPOINT_SIGNALS];
-	endpoint->polled[ENDPOINT_LISTENER].fd = paused ? -1 : endpoint->kept[ENDPOINT_LISTENER];
+	endpoint->polled[ENDPOINT_LISTENER].fd = paused ? NOBODY : endpoint->kept[ENDPOINT_LISTENER];
 	if (paused && endpoint->accept_again_ms < deadline_ms)
 		deadline_ms = endpoint->accept_again_ms;
 	for (int i = 0; i < ENDPOINT_CONNECTIONS; i++)
 		if (endpoint->connections[i].deadline_ms < deadline_ms)
 			deadline_ms = endpoint->connections[i].deadline_ms;
-	for (int i = 0; i < ENDPOINT_KEPT + ENDPOINT_CONNECTIONS; i++)
-		endpoint->polled[i].events = POLLIN;
+	for (int i = 0; i < POLLED; i++)
+		endpoint->polled[i] = (struct pollfd){.fd = endpoint->polled[i].fd, .events = POLLIN};
 	return deadline_ms;
 }
 
-static void set_found(struct endpoint *endpoint, short found)
+/* Up to the last connection that there is: poll(2) takes no more entries than there may be descriptors. */
+static nfds_t count_polled(const struct endpoint *endpoint)
 {
-	for (int i = 0; i < ENDPOINT_KEPT + ENDPOINT_CONNECTIONS; i++)
-		endpoint->polled[i].revents = found;
+	int count = POLLED;
+	while (count > ENDPOINT_KEPT && endpoint->polled[count - 1].fd == NOBODY)
+		count--;
+	return (nfds_t)count;
 }
 
 int64_t endpoint_wait(struct endpoint *endpoint, int64_t deadline_ms)
 {
-	if (endpoint->kept[ENDPOINT_LISTENER] < 0)
+	if (endpoint->kept[ENDPOINT_LISTENER] == NOBODY)
 		return deadline_ms;
+	const int64_t not_at_all = 0;
 	int64_t now_ms = signals_now_ms();
 	int64_t until_ms = prepare(endpoint, deadline_ms, now_ms);
 	int64_t left_ms = until_ms > now_ms ? until_ms - now_ms : 0;
 	int wait_ms = left_ms < INT_MAX ? (int)left_ms : INT_MAX;
-	const int64_t not_at_all = 0;
-	if (endpoint->kept[ENDPOINT_SIGNALS] >= 0) {
-		if (poll(endpoint->polled, ENDPOINT_KEPT + ENDPOINT_CONNECTIONS,
-		         until_ms == TIME_NEVER ? -1 : wait_ms) >= 0)
-			return not_at_all;
-		if (errno == EINTR) {
-			set_found(endpoint, 0);
-			return not_at_all;
-		}
-	}
-	set_found(endpoint, POLLIN);
-	return now_ms + (wait_ms < WITHOUT_POLL_MS ? wait_ms : WITHOUT_POLL_MS);
+	if (until_ms == TIME_NEVER)
+		wait_ms = -1;
+	if (endpoint->kept[ENDPOINT_SIGNALS] != NOBODY &&
+	    (poll(endpoint->polled, count_polled(endpoint), wait_ms) >= 0 || errno == EINTR))
+		return not_at_all;
+	for (int i = 0; i < POLLED; i++)
+		endpoint->polled[i].revents = endpoint->polled[i].fd != NOBODY ? POLLIN : 0;
+	return now_ms + (left_ms < WITHOUT_POLL_MS ? left_ms : WITHOUT_POLL_MS);
 }
 
 /* --- Connections ------------------------------------------------------------------------------------------------- */
@@ -147,7 +144,7 @@ int64_t endpoint_wait(struct endpoint *endpoint, int64_t deadline_ms)
 static void let_go(struct endpoint *endpoint, int slot)
 {
 	(void)close(endpoint->polled[ENDPOINT_KEPT + slot].fd);
-	endpoint->polled[ENDPOINT_KEPT + slot].fd = -1;
+	endpoint->polled[ENDPOINT_KEPT + slot].fd = NOBODY;
 	endpoint->connections[slot].deadline_ms = TIME_NEVER;
 }
 
@@ -208,7 +205,7 @@ static int make_room(struct endpoint *endpoint)
 {
 	int oldest = 0;
 	for (int i = 0; i < ENDPOINT_CONNECTIONS; i++) {
-		if (endpoint->polled[ENDPOINT_KEPT + i].fd < 0)
+		if (endpoint->polled[ENDPOINT_KEPT + i].fd == NOBODY)
 			return i;
 		if (endpoint->connections[i].deadline_ms < endpoint->connections[oldest].deadline_ms)
 			oldest = i;
@@ -240,15 +237,14 @@ static void accept_some(struct endpoint *endpoint, bool draining, int64_t now_ms
 
 void endpoint_serve(struct endpoint *endpoint, bool draining, int64_t now_ms)
 {
-	if (endpoint->kept[ENDPOINT_LISTENER] < 0)
+	if (endpoint->kept[ENDPOINT_LISTENER] == NOBODY)
 		return;
 	for (int i = 0; i < ENDPOINT_CONNECTIONS; i++) {
-		const struct pollfd *polled = &endpoint->polled[ENDPOINT_KEPT + i];
 		if (now_ms >= endpoint->connections[i].deadline_ms)
 			let_go(endpoint, i);
-		else if (polled->fd >= 0 && polled->revents != 0)
+		else if (endpoint->polled[ENDPOINT_KEPT + i].revents != 0)
 			converse(endpoint, i, draining);
 	}
-	if (endpoint->polled[ENDPOINT_LISTENER].fd >= 0 && endpoint->polled[ENDPOINT_LISTENER].revents != 0)
+	if (endpoint->polled[ENDPOINT_LISTENER].revents != 0)
 		accept_some(endpoint, draining, now_ms);
 }

@@ -1,6 +1,6 @@
 /*
  * Runs a command under a seccomp profile: deny ERRNO CALL[,CALL]... COMMAND [ARG]...
- * ERRNO is EPERM or ENOSYS.
+ * ERRNO is EPERM or ENOSYS. "netlink" and "inet6" are those uses of socket alone.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -21,19 +22,41 @@
 
 enum { PROGRAM_MOST = 128 };
 
-/* One name may stand for several calls: which of them a C library makes depends on the architecture. */
+/*
+ * One name may stand for several calls: which of them a C library makes depends on the architecture. Or for a call with
+ * one first argument.
+ */
 static const struct {
 	const char *name;
 	long number;
+	int argument; /* 0: any */
 } CALLS[] = {
-	{"prctl", SYS_prctl},         {"chdir", SYS_chdir},       {"fcntl", SYS_fcntl},
-	{"fstat", SYS_fstat},         {"fstat", SYS_newfstatat},  {"getdents64", SYS_getdents64},
-	{"ioctl", SYS_ioctl},         {"pipe2", SYS_pipe2},       {"poll", SYS_ppoll},
-	{"prlimit64", SYS_prlimit64}, {"pwritev2", SYS_pwritev2}, {"rt_sigqueueinfo", SYS_rt_sigqueueinfo},
-	{"setpgid", SYS_setpgid},     {"splice", SYS_splice},     {"waitid", SYS_waitid},
-	{"pidfd_send_signal", 424},   {"pidfd_open", 434},        {"close_range", 436},
+	{"prctl", SYS_prctl, 0},
+	{"netlink", SYS_socket, AF_NETLINK},
+	{"inet6", SYS_socket, AF_INET6},
+	{"accept4", SYS_accept4, 0},
+	{"chdir", SYS_chdir, 0},
+	{"fcntl", SYS_fcntl, 0},
+	{"fstat", SYS_fstat, 0},
+	{"fstat", SYS_newfstatat, 0},
+	{"getdents64", SYS_getdents64, 0},
+	{"ioctl", SYS_ioctl, 0},
+	{"pipe2", SYS_pipe2, 0},
+	{"poll", SYS_ppoll, 0},
+	{"prlimit64", SYS_prlimit64, 0},
+	{"pwritev2", SYS_pwritev2, 0},
+	{"rt_sigqueueinfo", SYS_rt_sigqueueinfo, 0},
+	{"setpgid", SYS_setpgid, 0},
+	{"setsockopt", SYS_setsockopt, 0},
+	{"shutdown", SYS_shutdown, 0},
+	{"signalfd4", SYS_signalfd4, 0},
+	{"splice", SYS_splice, 0},
+	{"waitid", SYS_waitid, 0},
+	{"pidfd_send_signal", 424, 0},
+	{"pidfd_open", 434, 0},
+	{"close_range", 436, 0},
 #ifdef SYS_poll
-	{"poll", SYS_poll},
+	{"poll", SYS_poll, 0},
 #endif
 };
 
@@ -47,11 +70,20 @@ static int add_call(struct sock_fprog *program, const char *call, int error)
 		found++;
 		const struct sock_filter part[] = {
 			LOAD(nr),
+			SKIP_UNLESS(CALLS[i].number, 3),
+			LOAD(args[0]),
+			SKIP_UNLESS(CALLS[i].argument, 1),
+			RETURN(SECCOMP_RET_ERRNO | error),
+		};
+		const struct sock_filter plain[] = {
+			LOAD(nr),
 			SKIP_UNLESS(CALLS[i].number, 1),
 			RETURN(SECCOMP_RET_ERRNO | error),
 		};
-		memcpy(program->filter + program->len, part, sizeof part);
-		program->len += sizeof part / sizeof part[0];
+		int argued = CALLS[i].argument != 0;
+		size_t size = argued ? sizeof part : sizeof plain;
+		memcpy(program->filter + program->len, argued ? part : plain, size);
+		program->len += (unsigned short)(size / sizeof part[0]);
 	}
 	return found;
 }

@@ -7,6 +7,7 @@ PROBE=${PROBE:-$ROOT/build/tests/probe}
 SEND=${SEND:-$ROOT/build/tests/send}
 EARLY=${EARLY:-$ROOT/build/tests/early}
 DENY=${DENY:-$ROOT/build/tests/deny}
+CLIENT=${CLIENT:-$ROOT/build/tests/client}
 
 # How long a wait may take before the test has failed: far more than any machine needs.
 PATIENCE_MS=20000

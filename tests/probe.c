@@ -7,9 +7,10 @@
  *     die=SIG           lets SIG end it
  *     raise=SIG         sends itself SIG, with its default action
  *     late=SIG:MS       says "saved" MS after SIG first came, and exits with 0; takes signals meanwhile
- *     times             tells when: " at MS" of the clock in /proc/uptime, at the end of each line
- *     fork              first starts a child that does the same words but this, in the same process group
- *     orphan            the same, with a parent of its own that ends at once: an orphan
+ *     ping=SIG:COUNT    on SIG sends its parent COUNT times signal 40, waits until each has come back, and says how
+ * many us that took at the most and in the middle: "pinged most US middle US" times             tells when: " at MS" of
+ * the clock in /proc/uptime, at the end of each line fork              first starts a child that does the same words
+ * but this, in the same process group orphan            the same, with a parent of its own that ends at once: an orphan
  *     chain=US          the same, and each of a chain of such orphans starts the next US later and ends; for 10 s
  *     tower=N           the same, N processes each of which is the child of the one before; the last says "tower"
  *     thread            ends its first thread: another goes on
@@ -36,6 +37,8 @@ static uint64_t dies;
 static int late_signo;
 static int late_ms;
 static int tells_times;
+static int ping_signo;
+static int ping_count;
 static int goes_on_in_thread;
 
 static void tell_line(const char *key)
@@ -138,6 +141,9 @@ static void parse(char **words)
 		} else if (sscanf(*words, "late=%d:%d", &signo, &status) == 2) {
 			late_signo = signo;
 			late_ms = status;
+		} else if (sscanf(*words, "ping=%d:%d", &signo, &status) == 2) {
+			ping_signo = signo;
+			ping_count = status;
 		} else if (sscanf(*words, "raise=%d", &signo) == 1)
 			raise_default(signo);
 		else if (strcmp(*words, "times") == 0)
@@ -158,6 +164,36 @@ static void parse(char **words)
 		} else if (strcmp(*words, "orphan") == 0)
 			(void)wait(NULL);
 	}
+}
+
+static int64_t now_us(void)
+{
+	struct timespec now;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const int *first = a;
+	const int *second = b;
+	return (*first > *second) - (*first < *second);
+}
+
+static void ping(void)
+{
+	static int took_us[10000];
+	const uint64_t back = UINT64_C(1) << 39;
+	int count = ping_count < 10000 ? ping_count : 10000;
+	for (int i = 0; i < count; i++) {
+		int64_t start_us = now_us();
+		(void)kill(getppid(), 40);
+		(void)syscall(SYS_rt_sigtimedwait, &back, NULL, NULL, 8L);
+		took_us[i] = (int)(now_us() - start_us);
+		usleep(1000);
+	}
+	qsort(took_us, (size_t)count, sizeof took_us[0], compare);
+	dprintf(1, "pinged most %d middle %d\n", took_us[count - 1], took_us[count / 2]);
 }
 
 /* Waits for a signal, until saves_at_ms if that is not 0. Returns its number, or 0 or less. */
@@ -190,6 +226,8 @@ static void *live(void *unused)
 		        info.si_value.sival_int, when);
 		if (statuses[signo] >= 0)
 			exit(statuses[signo]);
+		if (signo == ping_signo)
+			ping();
 		if (signo == late_signo && saves_at_ms == 0)
 			saves_at_ms = now_ms() + late_ms;
 	}
