@@ -60,17 +60,30 @@ $(BUILD)/tests/core: tests/core.c $(PURE:%=src/%.c) $(wildcard src/*.h) Makefile
 	$(SAY) "  CC  $@"
 	@$(TEST_CC) $(TEST_CFLAGS) -O2 -D_GNU_SOURCE -o $@ $< $(PURE:%=src/%.c)
 
+$(BUILD)/tests/http: tests/http.c src/http.c src/text.c $(wildcard src/*.h) Makefile | $(BUILD)/tests
+	$(SAY) "  CC  $@"
+	@$(TEST_CC) $(TEST_CFLAGS) -D_GNU_SOURCE -o $@ $< src/http.c src/text.c
+
+$(BUILD)/tests/look: tests/look.c src/listens.c src/listens.h Makefile | $(BUILD)/tests
+	$(SAY) "  CC  $@"
+	@$(TEST_CC) $(TEST_CFLAGS) -O2 -D_GNU_SOURCE -o $@ $< src/listens.c
+
 $(BUILD)/tests: | $(BUILD)
 	@mkdir -p $@
 
 # A person's run: under two minutes. TESTS= runs some of the files, like TESTS=tests/options.bats.
 TESTS = $(wildcard tests/*.bats)
-test: all $(HELPERS) $(BUILD)/tests/core
-	@tests/run $(BUILD)/tests/core $(TESTS)
+PROGRAMS = core http
+test: all $(HELPERS) $(PROGRAMS:%=$(BUILD)/tests/%)
+	@tests/run $(PROGRAMS:%=$(BUILD)/tests/%) $(TESTS)
+
+# The figures in docs/design.md, as root.
+measure-listens: $(BUILD)/tests/look $(HELPERS)
+	@tests/measure-listens
 
 # --- Checks ---------------------------------------------------------------------------------------------------------
 
-SCRIPTS = tests/run tests/demo tests/check-install $(wildcard tests/*.bash tests/*.bats .ci/run) tests/apps/apps tests/apps/cases.bash
+SCRIPTS = tests/run tests/demo tests/check-install tests/measure-listens $(wildcard tests/*.bash tests/*.bats .ci/run) tests/apps/apps tests/apps/cases.bash
 LINT_DEFINES = -D_GNU_SOURCE -DLULL_VERSION='""'
 
 lint:
@@ -101,9 +114,10 @@ test-sanitized: $(HELPERS)
 	$(MAKE) BUILD=$(BUILD)/asan TEST_CFLAGS='$(TEST_CFLAGS) -c' $(BUILD)/asan/tests/asan
 	$(MAKE) BUILD=$(BUILD)/asan CC=gcc CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all' \
 		LULL_LDFLAGS='-Wl,--wrap=clone $(BUILD)/asan/tests/asan'
-	$(MAKE) BUILD=$(BUILD)/asan TEST_CFLAGS='$(TEST_CFLAGS) -fsanitize=address,undefined' $(BUILD)/asan/tests/core
+	$(MAKE) BUILD=$(BUILD)/asan TEST_CFLAGS='$(TEST_CFLAGS) -fsanitize=address,undefined' \
+		$(PROGRAMS:%=$(BUILD)/asan/tests/%)
 	LULL=$(CURDIR)/$(BUILD)/ubsan/lull tests/run $(TESTS)
-	LULL=$(CURDIR)/$(BUILD)/asan/lull tests/run $(BUILD)/asan/tests/core $(filter-out tests/citizen.bats,$(TESTS))
+	LULL=$(CURDIR)/$(BUILD)/asan/lull tests/run $(PROGRAMS:%=$(BUILD)/asan/tests/%) $(filter-out tests/citizen.bats,$(TESTS))
 
 # Three acts with real programs, for people; it also fails when one of them does not show what it says.
 demo: all
@@ -137,4 +151,4 @@ clean:
 
 -include $(OBJECTS:.o=.d)
 
-.PHONY: all test lint check-pure check-builds test-sanitized check-install demo install uninstall test-apps clean
+.PHONY: all test measure-listens lint check-pure check-builds test-sanitized check-install demo install uninstall test-apps clean

@@ -148,15 +148,20 @@ static void let_go(struct endpoint *endpoint, int slot)
 	endpoint->connections[slot].deadline_ms = TIME_NEVER;
 }
 
-/* However many ask, the kernel is asked a few times a second. While it can not tell, the last answer stands. */
+/*
+ * However many ask, the kernel is asked a few times a second, and still less where that takes long. While it can not
+ * tell, the last answer stands.
+ */
 static bool app_listens(struct endpoint *endpoint)
 {
-	if (signals_now_ms() < endpoint->look_again_ms)
+	int64_t start_ms = signals_now_ms();
+	if (start_ms < endpoint->look_again_ms)
 		return endpoint->app_listens;
 	int found = listens_look(endpoint->listens);
 	if (found >= 0)
 		endpoint->app_listens = found > 0;
-	endpoint->look_again_ms = signals_now_ms() + ENDPOINT_LOOK_MS;
+	int64_t end_ms = signals_now_ms();
+	endpoint->look_again_ms = end_ms + ENDPOINT_LOOK_MS + 10 * (end_ms - start_ms);
 	return endpoint->app_listens;
 }
 

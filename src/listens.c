@@ -91,41 +91,54 @@ static int look_by_diag(int port)
 
 /* --- By /proc/net ------------------------------------------------------------------------------------------------ */
 
-enum { PORT_DIGITS = 4 };
+enum {
+	PORT_DIGITS = 4,
+	OTHERS_MOST = 1000, /* entries that do not listen, before a look is given up */
+};
 
-/* "0: ADDRESS:PORT ADDRESS:PORT STATE ...", in hexadecimal: proc(5). One that listens has no port on the other side. */
-static bool is_listener(const char *line, const char *end, const char port[PORT_DIGITS])
+/*
+ * "0: ADDRESS:PORT ADDRESS:PORT STATE ...", in hexadecimal: proc(5). Returns the digits of the port if this is a socket
+ * that listens, which has no port on the other side.
+ */
+static const char *listening_port(const char *line, const char *end)
 {
 	static const char LISTENS[] = "0000 0A";
 	const char *field[3];
 	for (size_t i = 0; i < sizeof field / sizeof field[0]; i++) {
 		const char *colon = memchr(line, ':', (size_t)(end - line));
 		if (colon == NULL)
-			return false;
+			return NULL;
 		field[i] = line = colon + 1;
 	}
-	return field[2] - field[1] > PORT_DIGITS && end - field[2] >= (ptrdiff_t)sizeof LISTENS - 1 &&
-	       memcmp(field[1], port, PORT_DIGITS) == 0 && memcmp(field[2], LISTENS, sizeof LISTENS - 1) == 0;
+	bool listens =
+		end - field[2] >= (ptrdiff_t)sizeof LISTENS - 1 && memcmp(field[2], LISTENS, sizeof LISTENS - 1) == 0;
+	return listens && field[2] - field[1] > PORT_DIGITS ? field[1] : NULL;
 }
 
 /*
- * To the end: Linux lists those that listen first, but gVisor, which has no sock_diag, by age. A line that does not fit
- * is not one of the kernel's.
+ * Linux lists those that listen first. gVisor, which has no sock_diag, lists by age, and there some connections may be
+ * older. A line that does not fit is not one of the kernel's.
  */
-static int look_in(const char *path, const char port[PORT_DIGITS])
+static int look_in(const char *path, const char wanted[PORT_DIGITS])
 {
 	char bytes[4096];
 	size_t kept = 0;
+	int others = 0;
 	int found = 0;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
-	for (ssize_t got = 1; found == 0 && got > 0 && kept < sizeof bytes;) {
+	for (ssize_t got = 1; found == 0 && others < OTHERS_MOST && got > 0 && kept < sizeof bytes;) {
 		got = read(fd, bytes + kept, sizeof bytes - kept);
 		const char *end = bytes + kept + (got > 0 ? got : 0);
 		const char *line = bytes;
-		for (const char *stop; (stop = memchr(line, '\n', (size_t)(end - line))) != NULL; line = stop + 1)
-			found |= is_listener(line, stop, port);
+		for (const char *stop; (stop = memchr(line, '\n', (size_t)(end - line))) != NULL; line = stop + 1) {
+			const char *port = listening_port(line, stop);
+			if (port == NULL)
+				others++;
+			else if (memcmp(port, wanted, PORT_DIGITS) == 0)
+				found = 1;
+		}
 		kept = (size_t)(end - line);
 		memmove(bytes, line, kept);
 	}

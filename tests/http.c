@@ -1,0 +1,151 @@
+/*
+ * Holds the reader of requests to one verdict, however a request is cut into pieces. Prints TAP.
+ */
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../src/http.h"
+
+static const struct {
+	const char *bytes;
+	enum http_verdict verdict;
+} CASES[] = {
+	{"GET / HTTP/1.1\r\n\r\n", HTTP_ASKED},
+	{"GET / HTTP/1.0\n\n", HTTP_ASKED},
+	{"GET / HTTP/1.1\r\n\n", HTTP_ASKED},
+	{"GET / HTTP/1.1\n\r\n", HTTP_ASKED},
+	{"OPTIONS * HTTP/1.0\r\n\r\n", HTTP_ASKED},
+	{"OPTIONS / HTTP/1.1\r\nHost: a\r\nUser-Agent: b\tc\r\n\r\n", HTTP_ASKED},
+	{"HEAD /\xc3\xa4?x=%20 HTTP/1.1\r\nX: \xff\r\n folded\r\n\r\n", HTTP_ASKED_NO_BODY},
+	{"GET / HTTP/1.1\r\nX\n\nGET / HTTP/9", HTTP_ASKED},
+	{"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", HTTP_NOT_ALLOWED},
+	{"GETS / HTTP/1.1\r\n\r\n", HTTP_NOT_ALLOWED},
+	{"GE / HTTP/1.1\r\n\r\n", HTTP_NOT_ALLOWED},
+	{"OPTIONSX / HTTP/1.1\r\n\r\n", HTTP_NOT_ALLOWED},
+	{"AVERYVERYVERYLONGMETHOD / HTTP/1.1\r\n\r\n", HTTP_NOT_ALLOWED},
+	{"get / HTTP/1.1\r\n\r\n", HTTP_NOT_ALLOWED},
+	{"GET / HTTP/1.1\r\nX: y\r\n", HTTP_MORE},
+	{"GET / HTTP/1.1\r\n\r", HTTP_MORE},
+	{"GET / HTTP/1.1", HTTP_MORE},
+	{"GET", HTTP_MORE},
+	{"", HTTP_MORE},
+	{"\r\n", HTTP_MALFORMED},
+	{" / HTTP/1.1\r\n\r\n", HTTP_MALFORMED},
+	{"GET\r\n", HTTP_MALFORMED},
+	{"GET /\r\n", HTTP_MALFORMED},
+	{"GET  / HTTP/1.1\r\n", HTTP_MALFORMED},
+	{"GET /  HTTP/1.1\r\n", HTTP_MALFORMED},
+	{"GET /a b HTTP/1.1\r\n", HTTP_MALFORMED},
+	{"GET / HTTP/2.0\r\n", HTTP_MALFORMED},
+	{"GET / HTTP/1.x\r\n", HTTP_MALFORMED},
+	{"GET / HTTP/1.11\r\n", HTTP_MALFORMED},
+	{"GET / http/1.1\r\n", HTTP_MALFORMED},
+	{"GET / HTTP/1.1 \r\n", HTTP_MALFORMED},
+	{"GET / HTTP/1.1\r\r\n", HTTP_MALFORMED},
+	{"GET / HTTP/1.1\r\n\rX", HTTP_MALFORMED},
+	{"GET / HTTP/1.1\r\nX: \x01", HTTP_MALFORMED},
+	{"GET / HTTP/1.1\r\nX: \x7f", HTTP_MALFORMED},
+	{"\x16\x03\x01\x02", HTTP_MALFORMED},
+	{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", HTTP_MALFORMED},
+};
+
+enum { CASES_COUNT = sizeof CASES / sizeof CASES[0], RANDOM_ROUNDS = 200000 };
+
+/* Cuts at each bit of `cuts`, over and over. */
+static enum http_verdict read_in_pieces(const char *bytes, size_t length, unsigned cuts)
+{
+	struct http_request request = {0};
+	enum http_verdict verdict = HTTP_MORE;
+	size_t from = 0;
+	for (size_t i = 1; i <= length && verdict == HTTP_MORE; i++) {
+		if (i < length && !(cuts >> (i % 32) & 1))
+			continue;
+		verdict = http_read(&request, bytes + from, i - from);
+		from = i;
+	}
+	return verdict;
+}
+
+static bool holds_known_cases(void)
+{
+	for (size_t i = 0; i < CASES_COUNT; i++)
+		for (unsigned cuts = 0; cuts <= 32; cuts++) {
+			size_t length = strlen(CASES[i].bytes);
+			unsigned mask = cuts < 32 ? 1U << cuts : ~0U;
+			if (read_in_pieces(CASES[i].bytes, length, mask) == CASES[i].verdict)
+				continue;
+			printf("# case %zu, cut %u: %s\n", i, cuts, CASES[i].bytes);
+			return false;
+		}
+	return true;
+}
+
+static bool holds_the_limit(void)
+{
+	static const char BEGIN[] = "GET / HTTP/1.1\r\nX: ";
+	static char head[HTTP_HEAD_MOST + 100];
+	for (size_t length = HTTP_HEAD_MOST - 10; length < HTTP_HEAD_MOST + 10; length++) {
+		memset(head, 'x', sizeof head);
+		memcpy(head, BEGIN, sizeof BEGIN - 1);
+		memcpy(head + length - 4, "\r\n\r\n", 4);
+		enum http_verdict wanted = length <= HTTP_HEAD_MOST ? HTTP_ASKED : HTTP_MALFORMED;
+		if (read_in_pieces(head, length, 0) != wanted || read_in_pieces(head, length, ~0U) != wanted)
+			return false;
+	}
+	return true;
+}
+
+/* Requests with some bytes changed: nothing to know but that the pieces do not matter. */
+static bool holds_random_ones(void)
+{
+	static const char BYTES[] = "\r\n\r\n :/.1HTPGET\t\x7f";
+	char bytes[256];
+	for (int round = 0; round < RANDOM_ROUNDS; round++) {
+		const char *origin = CASES[rand() % CASES_COUNT].bytes;
+		size_t length = strlen(origin);
+		memcpy(bytes, origin, length);
+		for (int changes = rand() % 4; changes > 0 && length > 0; changes--)
+			bytes[(size_t)rand() % length] = BYTES[rand() % (int)sizeof BYTES];
+		unsigned cuts = (unsigned)rand() * 2U + (unsigned)(rand() & 1);
+		if (read_in_pieces(bytes, length, 0) != read_in_pieces(bytes, length, cuts))
+			return false;
+	}
+	return true;
+}
+
+static bool holds_answers(void)
+{
+	for (int verdict = HTTP_ASKED; verdict <= HTTP_MALFORMED; verdict++)
+		for (int readiness = HTTP_READY; readiness <= HTTP_DRAINING; readiness++) {
+			char bytes[HTTP_ANSWER_SIZE];
+			struct text text = TEXT_IN(bytes);
+			http_answer(&text, (enum http_verdict)verdict, (enum http_readiness)readiness);
+			const char *body = strstr(bytes, "\r\n\r\n");
+			const char *field = strstr(bytes, "Content-Length: ");
+			if (text.length >= sizeof bytes - 1 || body == NULL || field == NULL)
+				return false;
+			size_t length = (size_t)atoi(field + strlen("Content-Length: "));
+			if (length == 0 || strlen(body + 4) != (verdict == HTTP_ASKED_NO_BODY ? 0 : length))
+				return false;
+		}
+	return true;
+}
+
+static int say(int number, bool held, const char *what)
+{
+	printf("%sok %d - http: %s\n", held ? "" : "not ", number, what);
+	return held ? 0 : 1;
+}
+
+int main(void)
+{
+	int failed = 0;
+	printf("1..4\n");
+	failed += say(1, holds_known_cases(), "known requests, cut anywhere");
+	failed += say(2, holds_the_limit(), "a head of 8 kB and no more");
+	failed += say(3, holds_random_ones(), "damaged requests, whole and in pieces");
+	failed += say(4, holds_answers(), "each answer fits, and says how long it is");
+	return failed != 0;
+}

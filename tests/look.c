@@ -1,0 +1,44 @@
+/*
+ * What it costs to look whether somebody listens: look PORT TIMES. Prints what was found, and the time of one look in
+ * us: the shortest, and the one in the middle.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "../src/listens.h"
+
+enum { TIMES_MOST = 10000 };
+
+static int64_t now_ns(void)
+{
+	struct timespec now;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const int64_t *first = a;
+	const int64_t *second = b;
+	return (*first > *second) - (*first < *second);
+}
+
+int main(int argc, char **argv)
+{
+	static int64_t took_ns[TIMES_MOST];
+	int found = 0;
+	if (argc != 3 || atoi(argv[2]) < 1 || atoi(argv[2]) > TIMES_MOST)
+		return 2;
+	int times = atoi(argv[2]);
+	for (int i = 0; i < times; i++) {
+		int64_t start_ns = now_ns();
+		found = listens_look(atoi(argv[1]));
+		took_ns[i] = now_ns() - start_ns;
+	}
+	qsort(took_ns, (size_t)times, sizeof took_ns[0], compare);
+	printf("found %d least %.1f middle %.1f\n", found, (double)took_ns[0] / 1000,
+	       (double)took_ns[times / 2] / 1000);
+	return 0;
+}
