@@ -18,8 +18,9 @@ is_up() {
 	[ "$(readlink "/proc/$NET/exe")" = "$(readlink -f "$(command -v sleep)")" ]
 }
 
+# The shell says whom it killed, once it has waited for them.
 teardown() {
-	end_jobs
+	{ end_jobs && wait; } 2>/dev/null || true
 }
 
 # To be put before a command: nsenter becomes it, with the same number. The name is right in a PID namespace as well.
