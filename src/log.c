@@ -13,14 +13,16 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "json.h"
+#include "signals.h"
 #include "text.h"
 
 /* pwritev2(2) by its number, and its flag by its value: musl has them from 1.2.5 on. */
 enum { WRITE_NOWAIT = 0x8 };
 
-void log_init(struct log *log, enum log_level level)
+void log_init(struct log *log, enum log_level level, enum log_format format)
 {
-	*log = (struct log){.fd = STDERR_FILENO, .level = level, .may_wait = true};
+	*log = (struct log){.fd = STDERR_FILENO, .level = level, .format = format, .may_wait = true};
 }
 
 void log_app_runs(struct log *log)
@@ -103,18 +105,63 @@ static bool write_line(const struct log *log, const struct text *line)
 	return write(fd, line->bytes, line->length) >= 0;
 }
 
-static void write_counted(struct log *log, const struct text *line)
+static const char *level_name(enum log_level level)
 {
-	if (!write_line(log, line))
-		log->dropped++;
+	switch (level) {
+	case LOG_ERROR:
+		return "error";
+	case LOG_WARNING:
+		return "warning";
+	case LOG_NOTICE:
+		return "info";
+	case LOG_VERBOSE:
+		break;
+	}
+	return "debug";
 }
 
-/* A name or a value may hold anything; the line stays one line, and moves no cursor. */
-static void make_printable(struct text *line)
+/* The message loses what does not fit, and the line is a whole object all the same. */
+static bool write_json(const struct log *log, enum log_level level, const struct text *message)
 {
-	for (size_t i = 0; i < line->length; i++)
-		if ((unsigned char)line->bytes[i] < ' ' || line->bytes[i] == 0x7f)
-			line->bytes[i] = '?';
+	char bytes[LOG_LINE_SIZE];
+	char date[TEXT_TIME_SIZE];
+	struct text line = text_in(bytes, sizeof bytes - 2);
+	text_add(&line, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":", text_date(signals_wall_ms(), date),
+	         level_name(level));
+	json_add(&line, message->bytes, message->length);
+	line.size = sizeof bytes;
+	text_add(&line, "}\n");
+	return write_line(log, &line);
+}
+
+/* Empties the line but for what comes before the message, with room for a newline at the end. */
+static void begin(const struct log *log, enum log_level level, struct text *line)
+{
+	line->length = 0;
+	line->size = LOG_LINE_SIZE - 1;
+	if (log->format == LOG_TEXT)
+		text_add(line, level == LOG_WARNING ? "lull: warning: " : "lull: ");
+}
+
+static bool finish(const struct log *log, enum log_level level, struct text *line)
+{
+	if (log->format == LOG_JSON)
+		return write_json(log, level, line);
+	text_make_printable(line);
+	line->size = LOG_LINE_SIZE;
+	text_add(line, "\n");
+	return write_line(log, line);
+}
+
+/* Says how many lines were lost. False when that was lost too. */
+static bool say_dropped(struct log *log, struct text *line)
+{
+	begin(log, LOG_WARNING, line);
+	text_add(line, "lines lost, since writing them would have waited: %u", log->dropped);
+	if (!finish(log, LOG_WARNING, line))
+		return false;
+	log->dropped = 0;
+	return true;
 }
 
 void log_line(struct log *log, enum log_level level, const char *format, ...)
@@ -123,23 +170,15 @@ void log_line(struct log *log, enum log_level level, const char *format, ...)
 		return;
 	char bytes[LOG_LINE_SIZE];
 	struct text line = TEXT_IN(bytes);
-	if (log->dropped > 0) {
-		text_add(&line, "lull: warning: lines lost, since writing them would have waited: %u\n", log->dropped);
-		if (!write_line(log, &line)) {
-			log->dropped++;
-			return;
-		}
-		log->dropped = 0;
-		line.length = 0;
+	bool sent = log->dropped == 0 || say_dropped(log, &line);
+	if (sent) {
+		va_list arguments;
+		va_start(arguments, format);
+		begin(log, level, &line);
+		text_vadd(&line, format, arguments);
+		va_end(arguments);
+		sent = finish(log, level, &line);
 	}
-	text_add(&line, level == LOG_WARNING ? "lull: warning: " : "lull: ");
-	va_list arguments;
-	va_start(arguments, format);
-	line.size--; /* for the newline */
-	text_vadd(&line, format, arguments);
-	line.size++;
-	va_end(arguments);
-	make_printable(&line);
-	text_add(&line, "\n");
-	write_counted(log, &line);
+	if (!sent)
+		log->dropped++;
 }

@@ -13,17 +13,23 @@ enum log_level {
 	LOG_VERBOSE, /* every signal, every process reaped */
 };
 
+enum log_format {
+	LOG_TEXT, /* "lull: warning: the message" */
+	LOG_JSON, /* {"time":"2026-11-22T20:11:14.123Z","level":"warning","message":"the message"} */
+};
+
 enum { LOG_LINE_SIZE = 4096 }; /* PIPE_BUF: a line is written whole or not at all, pipe(7) */
 
 struct log {
 	int fd;               /* -1: there is no stderr */
 	enum log_level level; /* what is said, up to this */
-	unsigned dropped;     /* lines that would have blocked, since the last one that did not */
-	bool may_wait;        /* the app does not run yet: there is nothing to be late for */
+	enum log_format format;
+	unsigned dropped; /* lines that would have blocked, since the last one that did not */
+	bool may_wait;    /* the app does not run yet: there is nothing to be late for */
 };
 
 /* A log to standard error. */
-void log_init(struct log *log, enum log_level level);
+void log_init(struct log *log, enum log_level level, enum log_format format);
 
 /*
  * To be called once the app runs, before other descriptors are opened or closed: from now on nothing waits, and without
@@ -31,7 +37,7 @@ void log_init(struct log *log, enum log_level level);
  */
 void log_app_runs(struct log *log);
 
-/* Says one line, "lull: " and the text; see text_add for the format. */
+/* Says one line; see text_add for the format. */
 void log_line(struct log *log, enum log_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -20,7 +20,8 @@
  *   execfail    why a command could not be executed
  *   path        where a command is looked for
  *   help        --help, --version, --explain
- *   log, text   one line a message, put together without heap or stdio
+ *   log         one line a message, on stderr
+ *   text, json  lines put together without heap or stdio
  */
 #include <errno.h>
 #include <string.h>
@@ -134,7 +135,7 @@ int main(int argc, char **argv, char **envp)
 	char reason[1024];
 	struct text why = TEXT_IN(reason);
 	int parsed = options_parse(&options, argv, envp, &why);
-	log_init(&log, options.log_level);
+	log_init(&log, options.log_level, options.log_format);
 	if (parsed < 0) {
 		log_line(&log, LOG_ERROR, "%s", reason);
 		return EXIT_LULL_FAILED;

@@ -25,7 +25,8 @@ struct timing {
 
 struct parser {
 	struct options *options;
-	struct text *why;
+	struct text *why;    /* the first reason to refuse */
+	struct text *unsaid; /* where the others go */
 	enum source source;
 	struct timing timing[SOURCES];
 	/* Lists that this source has begun; the first word of a source replaces what was there before. */
@@ -237,6 +238,13 @@ static int set_quiet(struct parser *parser, const char *value)
 	return set_level(parser, value, LOG_ERROR);
 }
 
+static int set_log_format(struct parser *parser, const char *value)
+{
+	bool json = strcmp(value, "json") == 0;
+	parser->options->log_format = json ? LOG_JSON : LOG_TEXT;
+	return json || strcmp(value, "text") == 0 ? 0 : refuse(parser, "no form of log lines; write text or json");
+}
+
 static int set_warn_reap(struct parser *parser, const char *value)
 {
 	return set_switch(parser, value, &parser->options->warn_reap);
@@ -299,6 +307,7 @@ static const struct option OPTIONS[] = {
          set_parent_death},
 	{{'e', "success-exit", "LULL_SUCCESS_EXIT", "CODE[,...]", "exit 0 when the app exits CODE"}, set_success_exit},
 	{{0, "stopped-ok", "LULL_STOPPED_OK", NULL, "exit 0 when the app ended by the plan's signal"}, set_stopped_ok},
+	{{0, "log-format", "LULL_LOG_FORMAT", "text|json", "the form of log lines [text]"}, set_log_format},
 	{{'v', "verbose", "LULL_VERBOSE", NULL, "say every signal and every process reaped"}, set_verbose},
 	{{'q', "quiet", "LULL_QUIET", NULL, "say errors only"}, set_quiet},
 	{{'w', "warn-reap", "LULL_WARN_REAP", NULL, "a warning for each orphan reaped"}, set_warn_reap},
@@ -360,10 +369,14 @@ static bool is_ours(const char *entry)
 	return strncmp(entry, PREFIX, sizeof PREFIX - 1) == 0;
 }
 
-/* In the order of the table, whatever that of the environment; of a name that is there twice the first counts. */
+/*
+ * In the order of the table, whatever that of the environment; of a name that is there twice the first counts. Goes on
+ * behind a bad one, of which the first is told: how that is to be told may be in a later one.
+ */
 static int apply_variables(struct parser *parser, char **envp)
 {
 	const char *values[OPTIONS_COUNT] = {NULL};
+	int result = 0;
 	parser->source = SOURCE_VARIABLE;
 	for (; *envp != NULL; envp++) {
 		const struct option *option = is_ours(*envp) ? find_variable(*envp) : NULL;
@@ -374,10 +387,12 @@ static int apply_variables(struct parser *parser, char **envp)
 		if (values[i] == NULL || values[i][0] == '\0')
 			continue;
 		begin_refusal(parser, "", OPTIONS[i].line.variable, values[i]);
-		if (apply(parser, &OPTIONS[i], values[i]) < 0)
-			return -1;
+		if (apply(parser, &OPTIONS[i], values[i]) < 0) {
+			result = -1;
+			parser->why = parser->unsaid;
+		}
 	}
-	return 0;
+	return result;
 }
 
 void options_scrub(char **envp)
@@ -629,13 +644,11 @@ static void set_defaults(struct options *options)
 /* Flags are read even when a variable was bad: --help must work then, of all times. */
 int options_parse(struct options *options, char **argv, char **envp, struct text *why)
 {
-	struct parser parser = {.options = options, .why = why};
-	set_defaults(options);
-	int variables = apply_variables(&parser, envp);
 	char bytes[256];
 	struct text unsaid = TEXT_IN(bytes);
-	if (variables < 0)
-		parser.why = &unsaid;
+	struct parser parser = {.options = options, .why = why, .unsaid = &unsaid};
+	set_defaults(options);
+	int variables = apply_variables(&parser, envp);
 	int flags = apply_flags(&parser, argv[0] != NULL ? argv + 1 : argv);
 	if (options->request == REQUEST_HELP || options->request == REQUEST_VERSION)
 		return 0;

@@ -81,14 +81,24 @@ int signals_descriptor(void)
 	return (int)syscall(SYS_signalfd4, -1L, &all, sizeof all, (long)(O_CLOEXEC | O_NONBLOCK));
 }
 
-int64_t signals_now_ms(void)
+static int64_t read_clock_ms(long clock)
 {
 	struct kernel_time now = {0};
 	struct old_kernel_time old = {0};
-	if (syscall(CALL_CLOCK_GETTIME, CLOCK_MONOTONIC, &now) == 0)
+	if (syscall(CALL_CLOCK_GETTIME, clock, &now) == 0)
 		return now.seconds * 1000 + now.nanoseconds / 1000000;
-	(void)syscall(CALL_CLOCK_GETTIME_OLD, CLOCK_MONOTONIC, &old);
+	(void)syscall(CALL_CLOCK_GETTIME_OLD, clock, &old);
 	return (int64_t)old.seconds * 1000 + old.nanoseconds / 1000000;
+}
+
+int64_t signals_now_ms(void)
+{
+	return read_clock_ms(CLOCK_MONOTONIC);
+}
+
+int64_t signals_wall_ms(void)
+{
+	return read_clock_ms(CLOCK_REALTIME);
 }
 
 /* `limit` is NULL for ever. */

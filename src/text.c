@@ -68,6 +68,63 @@ void text_add(struct text *text, const char *format, ...)
 	va_end(arguments);
 }
 
+void text_make_printable(struct text *text)
+{
+	for (size_t i = 0; i < text->length; i++)
+		if ((unsigned char)text->bytes[i] < ' ' || text->bytes[i] == 0x7f)
+			text->bytes[i] = '?';
+}
+
+static void add_padded(struct text *text, int64_t number, size_t width)
+{
+	char digits[8];
+	for (size_t at = width; at > 0; number /= 10)
+		digits[--at] = (char)('0' + number % 10);
+	add_bytes(text, digits, width);
+}
+
+static int days_of_year(int64_t year)
+{
+	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 366 : 365;
+}
+
+static int days_of_month(int month, int64_t year)
+{
+	static const signed char DAYS[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	return month == 1 ? days_of_year(year) - 337 : DAYS[month];
+}
+
+const char *text_date(int64_t wall_ms, char buffer[TEXT_TIME_SIZE])
+{
+	enum { DAY_MS = 86400000 };
+	struct text text = text_in(buffer, TEXT_TIME_SIZE);
+	int64_t ms = wall_ms % DAY_MS;
+	if (ms < 0)
+		ms += DAY_MS;
+	int64_t day = (wall_ms - ms) / DAY_MS;
+	int64_t year = 1970;
+	int month = 0;
+	while (day < 0)
+		day += days_of_year(--year);
+	while (day >= days_of_year(year))
+		day -= days_of_year(year++);
+	while (day >= days_of_month(month, year))
+		day -= days_of_month(month++, year);
+
+	const struct {
+		int64_t number;
+		size_t width;
+		const char *behind;
+	} parts[] = {{year, 4, "-"},         {month + 1, 2, "-"},       {day + 1, 2, "T"},
+	             {ms / 3600000, 2, ":"}, {ms / 60000 % 60, 2, ":"}, {ms / 1000 % 60, 2, "."},
+	             {ms % 1000, 3, "Z"}};
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+		add_padded(&text, parts[i].number, parts[i].width);
+		text_add(&text, "%s", parts[i].behind);
+	}
+	return buffer;
+}
+
 const char *text_time(int64_t ms, char buffer[TEXT_TIME_SIZE])
 {
 	struct text text = text_in(buffer, TEXT_TIME_SIZE);

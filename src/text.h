@@ -36,6 +36,15 @@ enum { TEXT_TIME_SIZE = 32 };
 void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_vadd(struct text *text, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
 
+/* Replaces what would break a line or move a cursor: a name or a value may hold anything. */
+void text_make_printable(struct text *text);
+
+/*
+ * A moment, in ms since 1970 or before it, as "2026-11-22T20:11:14.123Z", written to and returned in `buffer`. For the
+ * years 0 to 9999; it counts year by year.
+ */
+const char *text_date(int64_t wall_ms, char buffer[TEXT_TIME_SIZE]);
+
 /* A duration for people, "250 ms", "12.3 s", "10 s", "never", written to and returned in `buffer`. */
 const char *text_time(int64_t ms, char buffer[TEXT_TIME_SIZE]);
 
