@@ -45,7 +45,7 @@ $(BUILD):
 TEST_CC = cc
 TEST_CFLAGS = -std=gnu11 -O1 -g -Wall -Wextra -Wshadow
 HELPERS = $(BUILD)/tests/probe $(BUILD)/tests/send $(BUILD)/tests/early $(BUILD)/tests/deny $(BUILD)/tests/pty \
-	$(BUILD)/tests/deaf $(BUILD)/tests/client
+	$(BUILD)/tests/deaf $(BUILD)/tests/client $(BUILD)/tests/form
 
 # Static: it has to start where almost nothing is allowed.
 $(BUILD)/tests/probe: TEST_CFLAGS += -static -pthread
@@ -67,6 +67,12 @@ $(BUILD)/tests/http: tests/http.c src/http.c src/text.c $(wildcard src/*.h) Make
 $(BUILD)/tests/look: tests/look.c src/listens.c src/listens.h Makefile | $(BUILD)/tests
 	$(SAY) "  CC  $@"
 	@$(TEST_CC) $(TEST_CFLAGS) -O2 -D_GNU_SOURCE -o $@ $< src/listens.c
+
+# So has the one that asks for words.
+FORM = text json
+$(BUILD)/tests/form: tests/form.c $(FORM:%=src/%.c) $(wildcard src/*.h) Makefile | $(BUILD)/tests
+	$(SAY) "  CC  $@"
+	@$(TEST_CC) $(TEST_CFLAGS) -D_GNU_SOURCE -o $@ $< $(FORM:%=src/%.c)
 
 $(BUILD)/tests: | $(BUILD)
 	@mkdir -p $@
@@ -115,9 +121,10 @@ test-sanitized: $(HELPERS)
 	$(MAKE) BUILD=$(BUILD)/asan CC=gcc CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all' \
 		LULL_LDFLAGS='-Wl,--wrap=clone $(BUILD)/asan/tests/asan'
 	$(MAKE) BUILD=$(BUILD)/asan TEST_CFLAGS='$(TEST_CFLAGS) -fsanitize=address,undefined' \
-		$(PROGRAMS:%=$(BUILD)/asan/tests/%)
+		$(PROGRAMS:%=$(BUILD)/asan/tests/%) $(BUILD)/asan/tests/form
 	LULL=$(CURDIR)/$(BUILD)/ubsan/lull tests/run $(TESTS)
-	LULL=$(CURDIR)/$(BUILD)/asan/lull tests/run $(PROGRAMS:%=$(BUILD)/asan/tests/%) $(filter-out tests/citizen.bats,$(TESTS))
+	LULL=$(CURDIR)/$(BUILD)/asan/lull FORM=$(CURDIR)/$(BUILD)/asan/tests/form \
+		tests/run $(PROGRAMS:%=$(BUILD)/asan/tests/%) $(filter-out tests/citizen.bats,$(TESTS))
 
 # Three acts with real programs, for people; it also fails when one of them does not show what it says.
 demo: all

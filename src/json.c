@@ -3,25 +3,34 @@
  */
 #include "json.h"
 
-#include <stdint.h>
-#include <string.h>
+#include <stdbool.h>
+
+/* How many bytes a character has that begins with this one, or 0 when none does. */
+static size_t promised_length(unsigned char first)
+{
+	if (first < 0x80)
+		return 1;
+	if (first < 0xc2 || first > 0xf4)
+		return 0;
+	return first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+}
 
 /*
- * How many bytes the character at `at` has, or 0 when it is none. The second byte of some is bounded further, so that
- * each character has one form only and none is a surrogate: The Unicode Standard, table 3-7.
+ * The second byte of some is bounded further, so that each character has one form only and none is a surrogate: The
+ * Unicode Standard, table 3-7.
  */
-static size_t character_length(const unsigned char *at, size_t left)
+static bool may_follow(unsigned char first, unsigned char second)
 {
-	unsigned char first = at[0];
 	unsigned char lowest = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
 	unsigned char highest = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-	size_t length = first < 0x80   ? 1
-	                : first < 0xc2 ? 0
-	                : first < 0xe0 ? 2
-	                : first < 0xf0 ? 3
-	                : first < 0xf5 ? 4
-	                               : 0;
-	if (length > left || (length > 1 && (at[1] < lowest || at[1] > highest)))
+	return second >= lowest && second <= highest;
+}
+
+/* How many bytes the character at `at` has, or 0 when it is none. */
+static size_t character_length(const unsigned char *at, size_t left)
+{
+	size_t length = promised_length(at[0]);
+	if (length > left || (length > 1 && !may_follow(at[0], at[1])))
 		return 0;
 	for (size_t i = 2; i < length; i++)
 		if ((at[i] & 0xc0) != 0x80)

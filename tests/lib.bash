@@ -6,6 +6,7 @@ LULL=${LULL:-$ROOT/build/lull}
 PROBE=${PROBE:-$ROOT/build/tests/probe}
 SEND=${SEND:-$ROOT/build/tests/send}
 EARLY=${EARLY:-$ROOT/build/tests/early}
+FORM=${FORM:-$ROOT/build/tests/form}
 DENY=${DENY:-$ROOT/build/tests/deny}
 CLIENT=${CLIENT:-$ROOT/build/tests/client}
 

@@ -1,0 +1,232 @@
+#!/usr/bin/env bats
+# Contract, section 2: --log-format, and what lines of JSON may hold.
+
+# Inner shells expand their words themselves; that a test is a function is not seen.
+# shellcheck disable=SC2016,SC2030,SC2031
+
+load lib
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+}
+
+teardown() {
+	end_jobs
+}
+
+# objects FILE: fails unless each line is one object of the log, whole and of now; prints level and message of each.
+objects() {
+	python3 - "$1" <<'PYTHON'
+import datetime, json, sys
+lines = open(sys.argv[1], "rb").read().split(b"\n")
+assert lines.pop() == b"", "the last line has no end"
+for line in lines:
+    assert len(line) < 4096, len(line)
+    one = json.loads(line.decode("utf-8"))
+    assert list(one) == ["time", "level", "message"], one
+    time = datetime.datetime.strptime(one["time"], "%Y-%m-%dT%H:%M:%S.%fZ")
+    assert abs((datetime.datetime.utcnow() - time).total_seconds()) < 300, one["time"]
+    assert len(one["time"]) == 24, one["time"]
+    print(one["level"], one["message"].encode("unicode_escape").decode())
+PYTHON
+}
+
+# named NAME_IN_PYTHON COMMAND...: under a name that may hold anything but NUL.
+named() {
+	python3 -c 'import ctypes, os, sys
+ctypes.CDLL(None).prctl(15, eval(sys.argv[1]))
+print("ready", flush=True)
+import signal
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+while True: signal.pause()' "$1"
+}
+
+@test "json: the lines of a stop, with their levels" {
+	for start in start_plain start_init; do
+		$start "$LULL" --log-format json -v "$PROBE" exit=15:3
+		begin_stop
+		expect_status 3
+		objects err >said
+		has said '^debug SIGTERM from '
+		has said '^info stop: SIGTERM from .*; passing it on now, SIGKILL at 90 s$'
+		has said '^debug sending SIGTERM to '
+		has said '^debug reaped app [0-9]+, exited 3$'
+		has said '^info stopped in .*: app exited 3, nothing killed$'
+		expect_count 5 said .
+	done
+}
+
+@test "json from the variable; the flag beats it" {
+	LULL_LOG_FORMAT=json start "$LULL" no-such-command
+	expect_status 127
+	[[ $(objects err) = 'error can not execute "no-such-command": '* ]]
+	LULL_LOG_FORMAT=json start "$LULL" --log-format text no-such-command
+	expect_status 127
+	has err '^lull: can not execute'
+	LULL_LOG_FORMAT=text start "$LULL" --log-format=json no-such-command
+	expect_status 127
+	objects err
+}
+
+@test "what is no form is refused, as text" {
+	start "$LULL" --log-format xml true
+	expect_status 125
+	has err '^lull: --log-format "xml": no form of log lines; write text or json$'
+	LULL_LOG_FORMAT=JSON start "$LULL" true
+	expect_status 125
+	has err '^lull: LULL_LOG_FORMAT "JSON": no form of log lines; write text or json$'
+}
+
+@test "json: refusals, of a flag behind it and of any variable" {
+	start "$LULL" --log-format json --delay soon true
+	expect_status 125
+	[[ $(objects err) = 'error --delay "soon": not a time'* ]]
+	for format in flag variable; do
+		if [ $format = flag ]; then
+			LULL_DELAY='so"on' LULL_WARN_REAP=maybe start "$LULL" --log-format json true
+		else
+			LULL_LOG_FORMAT=json LULL_DELAY='so"on' LULL_WARN_REAP=maybe start "$LULL" true
+		fi
+		expect_status 125
+		[[ $(objects err) = 'error LULL_DELAY "so"on": not a time'* ]]
+		expect_count 1 err .
+	done
+	LULL_LOG_FORMAT=json LULL_DELYA=1 start "$LULL" true
+	expect_status 0
+	[[ $(objects err) = 'warning LULL_DELYA is no variable'* ]]
+}
+
+@test "json: help, version and explain are none of it" {
+	"$LULL" --log-format json --help | grep -q '^Usage: lull'
+	"$LULL" --log-format json --version | grep -q '^lull version '
+	"$LULL" --log-format json --explain | grep -q '^A stop begins with SIGTERM'
+}
+
+@test "json: what is refused may be long, and of any bytes" {
+	local long
+	long=$(printf '"\\\t%.0s' {1..3000})
+	start "$LULL" --log-format json "$long"
+	expect_status 127
+	objects err >said
+	expect_count 1 said '^error can not execute '
+	[ "$(wc -c <err)" -ge 4000 ]
+	start "$LULL" --log-format json $'\xff\xfe"\x01\n\xc3'
+	expect_status 127
+	grep -qF 'error can not execute "\ufffd\ufffd"\x01\n\ufffd": ' <(objects err)
+	start "$LULL" --log-format json --delay $'\xe2\x82' true
+	expect_status 125
+	grep -qF 'error --delay "\ufffd\ufffd": ' <(objects err)
+}
+
+# A name has 15 bytes. What is expected is as python's unicode_escape writes it.
+@test "json: a process has any bytes in its name" {
+	local names=(
+		'b"\"quotes\" \\back" ' '"quotes" \\back'
+		'b"a\nb\tc\rd\x1b[2J"' 'a\nb\tc\rd\x1b[2J'
+		'b"\xff\xc0\x80\xed\xa0\x80\xe2\x82"' '\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd'
+		'b"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"' '\xe9\u20ac\U0001f600'
+		'b"1234567890123\xe2\x82\xac"' '1234567890123\ufffd\ufffd'
+		'b"\x7f) R 1 (\x01"' '\x7f) R 1 (\x01'
+	)
+	for ((i = 0; i < ${#names[@]}; i += 2)); do
+		start_plain "$LULL" --log-format json -t 100ms bash -c "$(declare -f named); named \"\$1\"" - "${names[i]}"
+		begin_stop
+		finish
+		objects err >said
+		grep -F "${names[i + 1]} (" said || fail "$(cat said)" "${names[i + 1]}"
+	done
+}
+
+@test "json: lines that would block are dropped and counted" {
+	make_full_pipe
+	start_plain bash -c 'with_stderr "$@"' - "$PIPE" "$LULL" --log-format json -v "$PROBE" exit=15:0
+	wait_for out '^ready'
+	for signo in 1 2 10 12; do
+		kill -$signo "$TARGET"
+		wait_for out "^got $signo "
+	done
+	dd if="$PIPE" of=/dev/null bs=65536 count=1 iflag=nonblock status=none
+	kill -WINCH "$TARGET"
+	wait_for out '^got 28'
+	dd if="$PIPE" of=said bs=65536 count=1 iflag=nonblock status=none
+	objects said >err
+	has err '^warning lines lost, since writing them would have waited: 4$'
+	has err '^debug SIGWINCH from'
+	expect_count 2 err .
+	kill -TERM "$TARGET"
+	expect_status 0
+}
+
+# --- The pieces
+
+@test "dates: the ends of days, months and years, leap years, and before 1970" {
+	python3 - "$FORM" <<'PYTHON'
+import datetime, random, subprocess, sys
+epoch = datetime.datetime(1970, 1, 1)
+edges = [datetime.datetime(year, month, day) for year in
+         (1, 4, 100, 400, 1600, 1899, 1900, 1901, 1904, 1968, 1969, 1970, 1971, 1972, 1999, 2000, 2001, 2004, 2024, 2026,
+          2038, 2099, 2100, 2101, 2104, 2200, 2262, 2300, 2399, 2400, 9999)
+         for month in range(1, 13) for day in (1, 28)]
+edges += [datetime.datetime(year, 2, 29) for year in (4, 400, 1904, 1968, 1972, 2000, 2024, 2096, 2104, 2400)]
+edges += [datetime.datetime(year, 12, 31) for year in (4, 1968, 1969, 1970, 2000, 2024, 2099, 2100, 2400)]
+times = [(edge - epoch) // datetime.timedelta(milliseconds=1) for edge in edges]
+first, last = times[0], (datetime.datetime(9999, 12, 31, 23, 59, 59, 999000) - epoch) // datetime.timedelta(milliseconds=1)
+times = [time + by for time in times for by in (-86400000, -1, 0, 1, 999, 1000, 59999, 3599999, 86399999)]
+random.seed(7)
+times += [random.randrange(first, last) for _ in range(5000)] + [0, -1, first, last, 1795378274123]
+times = [time for time in times if first <= time <= last]
+said = subprocess.run([sys.argv[1], "date"], input=" ".join(map(str, times)), capture_output=True, text=True, check=True)
+said = said.stdout.split()
+assert len(said) == len(times) > 8000
+for time, date in zip(times, said):
+    right = (epoch + datetime.timedelta(milliseconds=time)).isoformat(timespec="milliseconds") + "Z"
+    assert date == right, (time, date, right)
+PYTHON
+}
+
+# Python's own decoder replaces more than one byte by one U+FFFD; so the witness here goes byte by byte.
+@test "strings: any bytes make valid JSON, nothing else is lost, and a bound cuts whole characters" {
+	python3 - "$FORM" <<'PYTHON'
+import json, random, struct, subprocess, sys
+def decode(record):
+    text, at = "", 0
+    while at < len(record):
+        for length in (1, 2, 3, 4):
+            try:
+                text += record[at:at + length].decode("utf-8")
+                break
+            except UnicodeDecodeError:
+                pass
+        else:
+            text, length = text + "\ufffd", 1
+        at += length
+    return text
+controls = [chr(code) for code in range(32)] + ["\x7f"]
+random.seed(7)
+pieces = [b'"', b"\\", b"\n", b"\0", b"\x1f", b"\x7f", b"a", b" ", b"\x80", b"\xbf", b"\xc0", b"\xc1", b"\xc2", b"\xdf", b"\xe0",
+          b"\xe0\xa0", b"\xe0\x9f", b"\xed", b"\xed\x9f", b"\xed\xa0", b"\xef", b"\xf0", b"\xf0\x8f", b"\xf0\x90", b"\xf4\x8f",
+          b"\xf4\x90", b"\xf5", b"\xff", "\u00e9".encode(), "\u20ac".encode(), "\U0001f600".encode(), b"\xef\xbf\xbf"]
+records = [bytes([a, b]) for a in range(256) for b in range(256)] + [bytes([a]) for a in range(256)] + [b""]
+records += [bytes([a, b, c]) for a in (0xe0, 0xed, 0xef, 0xf0, 0xf4) for b in range(128, 192) for c in (0x41, 0x80, 0xbf, 0xc0)]
+records += [bytes([a, b, 0x80, d]) for a in (0xf0, 0xf3, 0xf4) for b in range(128, 192) for d in (0x41, 0x80, 0xbf)]
+records += [b"".join(random.choices(pieces, k=random.randrange(40))) for _ in range(20000)]
+records += [random.randbytes(random.randrange(60)) for _ in range(20000)]
+for size in (4096, 2, 3, 4, 9, 20, 33):
+    sent = b"".join(struct.pack("<H", len(record)) + record for record in records)
+    said = subprocess.run([sys.argv[1], "json", str(size)], input=sent, capture_output=True, check=True).stdout.split(b"\n")
+    assert said.pop() == b"" and len(said) == len(records)
+    cut = 0
+    for record, line in zip(records, said):
+        assert len(line) < size, (size, record, line)
+        if size < 3:
+            continue
+        text, right = json.loads(line.decode("utf-8")), decode(record)
+        assert right.startswith(text), (size, record, line, right)
+        assert not any(byte < 32 or byte == 127 for byte in line), line
+        cut += text != right
+        if text != right:
+            spent = len(json.dumps(right[len(text)], ensure_ascii=False).encode()) - 2
+            assert len(line) + max(spent, 6 if right[len(text)] in controls else 0) >= size - 1, (size, record, line)
+    assert size < 3 or (cut > 0) == (size < 4096), (size, cut)
+PYTHON
+}
