@@ -11,12 +11,14 @@
  *   prestop     the pre-stop program
  *   drain       how it is told that the container drains: a file, and the name of lull's process
  *   ready       whether the lull of this container serves, asked from outside
- *   leftovers   who is still running, as /proc shows it
- *   signals     the mask, the wait, the names
  *   endpoint    the readiness endpoint: sockets
  *   http        requests and answers, as bytes; pure
  *   listens     does anybody listen on a port?
+ *   leftovers   who is still running, as /proc shows it
+ *   signals     the mask, the wait, the names
  *   narrate     the lines about a stop
+ *   report      the one line at the end, for a file
+ *   cgroup      what the kernel killed for want of memory
  *   execfail    why a command could not be executed
  *   path        where a command is looked for
  *   help        --help, --version, --explain
@@ -31,14 +33,21 @@
 #include "endpoint.h"
 #include "execfail.h"
 #include "help.h"
-#include "listens.h"
 #include "log.h"
+#include "narrate.h"
+#include "listens.h"
 #include "options.h"
 #include "ready.h"
+#include "report.h"
 #include "signals.h"
 #include "supervisor.h"
 
-enum { EXIT_LULL_FAILED = 125 }; /* as env(1), nohup(1) and timeout(1) */
+enum {
+	EXIT_LULL_FAILED = 125, /* as env(1), nohup(1) and timeout(1) */
+	COMMAND_SHOWN = 1024,   /* bytes of its name, at most */
+	/* One room for why nothing was started, or for who was killed: what is not touched costs no memory. */
+	WORDS_SIZE = NARRATE_NAMES_SIZE,
+};
 
 static void warn_of_strays(struct log *log, char **envp)
 {
@@ -49,78 +58,91 @@ static void warn_of_strays(struct log *log, char **envp)
 		         stray, nearest);
 }
 
-static int fail_start(struct log *log, const struct start *start, enum start_failure failure)
+/* Returns what lull exits with when the command does not run; why is in `words`. */
+static int explain_start(const struct start *start, enum start_failure failure, char words[WORDS_SIZE])
 {
+	const char *name = start->command[0];
 	int error = errno;
-	char reason[1024];
-	struct text why = TEXT_IN(reason);
+	struct text why = text_in(words, WORDS_SIZE);
 	if (failure == START_FORK) {
-		log_line(log, LOG_ERROR, "can not start a process: %s", strerror(error));
+		text_add(&why, "can not start a process: %s", strerror(error));
 		return EXIT_LULL_FAILED;
 	}
-	execfail_explain(start->command[0], start->envp, error, &why);
-	log_line(log, LOG_ERROR, "can not execute \"%s\": %s", start->command[0], reason);
+	text_add(&why, "can not execute \"%.*s\": ", (int)strnlen(name, COMMAND_SHOWN), name);
+	execfail_explain(name, start->envp, error, &why);
 	return execfail_status(error);
 }
 
-/* What becomes the command keeps the environment: it is a probe of the user's, not the app. */
-static int ask(const struct options *options, struct log *log, char **envp, signal_mask inherited)
+/* Says why lull can not do its work. Returns `status`. */
+static int fail(const struct options *options, struct log *log, const char *reason, int status)
 {
-	char reason[256];
-	struct text why = TEXT_IN(reason);
+	log_line(log, LOG_ERROR, "%s", reason);
+	if (options->request == REQUEST_RUN)
+		report_failure(options->report, log, reason, status);
+	return status;
+}
+
+/* What becomes the command keeps the environment: it is a probe of the user's, not the app. */
+static int ask(const struct options *options, struct log *log, char **envp, signal_mask inherited,
+               char words[WORDS_SIZE])
+{
+	struct text why = text_in(words, WORDS_SIZE);
 	enum ready answer = ready_ask(options->listens, &why);
 	if (answer != READY_YES) {
-		log_line(log, answer == READY_NO ? LOG_NOTICE : LOG_ERROR, "%s", reason);
+		log_line(log, answer == READY_NO ? LOG_NOTICE : LOG_ERROR, "%s", words);
 		return (int)answer;
 	}
 	if (*options->command == NULL)
 		return READY_YES;
 	struct start start = {.command = options->command, .envp = envp, .mask = inherited};
 	child_become(&start);
-	return fail_start(log, &start, START_EXEC);
+	return fail(options, log, words, explain_start(&start, START_EXEC, words));
 }
 
-static int refuse_start(struct log *log, const struct given *given, const char *what, const char *why)
+static int refuse(struct text *why, const struct given *given, const char *what, const char *reason)
 {
-	log_line(log, LOG_ERROR, "%s \"%s\": %s: %s", given->name, given->value, what, why);
+	text_add(why, "%s \"%.*s\": %s%s", given->name, (int)strnlen(given->value, COMMAND_SHOWN), given->value, what, reason);
 	return -1;
 }
 
 /* What would fail later, unseen, fails now. */
-static int prepare(struct endpoint *endpoint, const struct options *options, struct log *log)
+static int prepare(struct endpoint *endpoint, const struct options *options, char words[WORDS_SIZE])
 {
-	char reason[256];
-	struct text why = TEXT_IN(reason);
+	char reason[128];
+	struct text marker = TEXT_IN(reason);
+	struct text why = text_in(words, WORDS_SIZE);
 	if (options->listens != 0 && listens_look(options->listens) < 0)
-		return refuse_start(log, &options->listens_given, "the kernel's table of sockets can not be read",
-		                    strerror(errno));
+		return refuse(&why, &options->listens_given, "the kernel's table of sockets can not be read: ",
+		              strerror(errno));
 	if (endpoint_open(endpoint, &options->ready_on, options->listens) < 0)
-		return refuse_start(log, &options->ready_on_given, "can not listen there", strerror(errno));
-	if (options->drain_file != NULL && drain_file_prepare(options->drain_file, &why) < 0)
-		return refuse_start(log, &options->drain_file_given, "no drain file", reason);
+		return refuse(&why, &options->ready_on_given, "can not listen there: ", strerror(errno));
+	if (options->drain_file != NULL && drain_file_prepare(options->drain_file, &marker) < 0)
+		return refuse(&why, &options->drain_file_given, "no drain file: ", reason);
 	return 0;
 }
 
-static int run(struct options *options, struct log *log, char **envp, signal_mask inherited)
+static int run(struct options *options, struct log *log, char **envp, signal_mask inherited, char words[WORDS_SIZE])
 {
 	struct supervisor supervisor;
 	struct start start = {.command = options->command, .envp = envp, .mask = inherited};
 	start.group = options->policy.group;
 	warn_of_strays(log, envp);
 	options_scrub(envp);
+	if (options->report != NULL)
+		report_try(options->report, log);
 	if (child_prepare(&supervisor.child, options->parent_death) < 0)
 		log_line(log, LOG_WARNING, "the signal for the death of the parent could not be set: %s",
 		         strerror(errno));
-	if (prepare(&supervisor.endpoint, options, log) < 0)
-		return EXIT_LULL_FAILED;
+	if (prepare(&supervisor.endpoint, options, words) < 0)
+		return fail(options, log, words, EXIT_LULL_FAILED);
 	int failure = child_start(&supervisor.child, &start);
 	if (failure != 0)
-		return fail_start(log, &start, (enum start_failure)failure);
+		return fail(options, log, words, explain_start(&start, (enum start_failure)failure, words));
 	log_app_runs(log);
 	child_release_inherited(supervisor.endpoint.kept);
 	options->policy.job = supervisor.child.job;
 	options->policy.group = options->policy.group && supervisor.child.group != 0;
-	supervisor_init(&supervisor, options, &start, log);
+	supervisor_init(&supervisor, options, &start, log, words);
 	while (supervisor_turn(&supervisor))
 		continue;
 	return supervisor.exit_status;
@@ -132,19 +154,17 @@ int main(int argc, char **argv, char **envp)
 	signal_mask inherited = signals_block();
 	struct options options;
 	struct log log;
-	char reason[1024];
-	struct text why = TEXT_IN(reason);
+	char words[WORDS_SIZE];
+	struct text why = TEXT_IN(words);
 	int parsed = options_parse(&options, argv, envp, &why);
 	log_init(&log, options.log_level, options.log_format);
-	if (parsed < 0) {
-		log_line(&log, LOG_ERROR, "%s", reason);
-		return EXIT_LULL_FAILED;
-	}
+	if (parsed < 0)
+		return fail(&options, &log, words, EXIT_LULL_FAILED);
 	switch (options.request) {
 	case REQUEST_RUN:
-		return run(&options, &log, envp, inherited);
+		return run(&options, &log, envp, inherited, words);
 	case REQUEST_READY:
-		return ask(&options, &log, envp, inherited);
+		return ask(&options, &log, envp, inherited, words);
 	case REQUEST_EXPLAIN:
 		warn_of_strays(&log, envp);
 		return help_explain(&options) < 0 ? EXIT_LULL_FAILED : 0;

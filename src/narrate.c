@@ -3,6 +3,7 @@
  */
 #include "narrate.h"
 
+#include "cgroup.h"
 #include "leftovers.h"
 #include "text.h"
 
@@ -110,12 +111,13 @@ void narrate_running(struct log *log, const struct lifecycle *lifecycle, pid_t h
 		         text_time(now_ms - lifecycle->passed_on_ms, time), bytes);
 }
 
-int narrate_killing(struct log *log, const struct lifecycle *lifecycle, bool init, int64_t now_ms)
+int narrate_killing(struct log *log, const struct lifecycle *lifecycle, bool init, int64_t now_ms, char *kept)
 {
-	char bytes[2048];
+	char own[NARRATE_NAMES_SIZE];
 	char time[TEXT_TIME_SIZE];
-	struct text text = TEXT_IN(bytes);
-	if (log->level < LOG_WARNING)
+	char *bytes = kept != NULL ? kept : own;
+	struct text text = text_in(bytes, NARRATE_NAMES_SIZE);
+	if (log->level < LOG_WARNING && kept == NULL)
 		return 0;
 	int count = leftovers_describe(init ? LEFTOVERS_EVERYBODY : LEFTOVERS_DESCENDANTS, 0, &text);
 	if (count == 0)
@@ -129,6 +131,17 @@ int narrate_killing(struct log *log, const struct lifecycle *lifecycle, bool ini
 	else
 		log_line(log, LOG_WARNING, "SIGKILL, with no signal before it, to: %s", bytes);
 	return count;
+}
+
+void narrate_killed_by_others(struct log *log)
+{
+	char bytes[128];
+	struct text why = TEXT_IN(bytes);
+	int64_t kills = cgroup_oom_kills();
+	if (kills > 0)
+		text_add(&why, ": by the kernel's out-of-memory killer, says the cgroup: oom_kill %lld",
+		         (long long)kills);
+	log_line(log, LOG_WARNING, "the app was killed by SIGKILL, and not by lull%s", bytes);
 }
 
 static void add_end(struct text *text, const struct reaped *app)

@@ -8,6 +8,8 @@
 #include "lifecycle.h"
 #include "log.h"
 
+enum { NARRATE_NAMES_SIZE = 2048 };
+
 /* A stop has begun with the signal in `info`, which the app has already if had_it. */
 void narrate_stop(struct log *log, const struct lifecycle *lifecycle, const siginfo_t *info, bool had_it,
                   int64_t now_ms);
@@ -18,8 +20,14 @@ void narrate_skipped(struct log *log, int signo);
 /* What still runs a while after the stop signal was passed on, but for the pre-stop program `hidden`. */
 void narrate_running(struct log *log, const struct lifecycle *lifecycle, pid_t hidden, int64_t now_ms);
 
-/* What is about to be killed. Returns how many processes that is. */
-int narrate_killing(struct log *log, const struct lifecycle *lifecycle, bool init, int64_t now_ms);
+/*
+ * What is about to be killed. Returns how many processes that is. They are named in `kept` as well, of
+ * NARRATE_NAMES_SIZE bytes; NULL: only in the log.
+ */
+int narrate_killing(struct log *log, const struct lifecycle *lifecycle, bool init, int64_t now_ms, char *kept);
+
+/* The app was ended by a SIGKILL that lull did not send. */
+void narrate_killed_by_others(struct log *log);
 
 /* The stop is over; `app` is how the app ended, kind REAPED_NOTHING when it has not. */
 void narrate_stopped(struct log *log, const struct lifecycle *lifecycle, const struct reaped *app, int killed,

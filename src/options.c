@@ -238,6 +238,20 @@ static int set_quiet(struct parser *parser, const char *value)
 	return set_level(parser, value, LOG_ERROR);
 }
 
+/* Absolute: lull leaves its directory. */
+static int set_path(struct parser *parser, const char *value, const char **path)
+{
+	if (value[0] != '/')
+		return refuse(parser, "not an absolute path; write it from / on");
+	*path = value;
+	return 0;
+}
+
+static int set_report(struct parser *parser, const char *value)
+{
+	return set_path(parser, value, &parser->options->report);
+}
+
 static int set_log_format(struct parser *parser, const char *value)
 {
 	bool json = strcmp(value, "json") == 0;
@@ -307,6 +321,7 @@ static const struct option OPTIONS[] = {
          set_parent_death},
 	{{'e', "success-exit", "LULL_SUCCESS_EXIT", "CODE[,...]", "exit 0 when the app exits CODE"}, set_success_exit},
 	{{0, "stopped-ok", "LULL_STOPPED_OK", NULL, "exit 0 when the app ended by the plan's signal"}, set_stopped_ok},
+	{{0, "report", "LULL_REPORT", "PATH", "append one line on how it ended to this file"}, set_report},
 	{{0, "log-format", "LULL_LOG_FORMAT", "text|json", "the form of log lines [text]"}, set_log_format},
 	{{'v', "verbose", "LULL_VERBOSE", NULL, "say every signal and every process reaped"}, set_verbose},
 	{{'q', "quiet", "LULL_QUIET", NULL, "say errors only"}, set_quiet},

@@ -30,6 +30,7 @@ struct options {
 	enum request request;
 	struct policy policy;
 	enum log_level log_level;
+	const char *report; /* where a line on the end goes; NULL: nowhere */
 	enum log_format log_format;
 	bool warn_reap;          /* a warning for each orphan reaped */
 	int parent_death;        /* the signal lull gets when its parent dies; 0: none */

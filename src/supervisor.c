@@ -28,6 +28,10 @@ void supervisor_init(struct supervisor *supervisor, const struct options *option
 	supervisor->killed = 0;
 	supervisor->reap_again = false;
 	supervisor->exit_status = 0;
+	supervisor->app_ended_in = PHASE_RUNNING;
+	supervisor->kill_passed_on = false;
+	supervisor->killed_by_others = false;
+	report_init(&supervisor->report, options->report, options->report != NULL ? signals_now_ms() : 0);
 	lifecycle_init(&supervisor->lifecycle, &options->policy);
 	drain_show(DRAIN_READY, options->listens);
 }
@@ -49,6 +53,7 @@ static void forward(struct supervisor *supervisor, const siginfo_t *info, int si
 	siginfo_t queued = *info;
 	queued.si_signo = signo;
 	int sent;
+	supervisor->kill_passed_on |= signo == SIGKILL;
 	if (queued.si_code != SI_QUEUE)
 		sent = child_signal(child, signo, group);
 	else if (group && leftovers_queue_group(child->group, &queued) < 0)
@@ -178,6 +183,7 @@ static void act(struct supervisor *supervisor, const struct action *action, int6
 		break;
 	case ACTION_SAY_STOP:
 		supervisor->stop = supervisor->signal;
+		report_stop(&supervisor->report, &supervisor->stop);
 		narrate_stop(supervisor->log, lifecycle, &supervisor->stop, action->had_it, now_ms);
 		break;
 	case ACTION_SAY_SKIPPED:
@@ -187,7 +193,9 @@ static void act(struct supervisor *supervisor, const struct action *action, int6
 		narrate_running(supervisor->log, lifecycle, supervisor->prestop.pid, now_ms);
 		break;
 	case ACTION_SAY_KILLING:
-		supervisor->killed = narrate_killing(supervisor->log, lifecycle, child->init, now_ms);
+		supervisor->killed =
+			narrate_killing(supervisor->log, lifecycle, child->init, now_ms,
+		                        supervisor->report.path != NULL ? supervisor->report.killed : NULL);
 		break;
 	case ACTION_EXIT:
 		supervisor->exit_status = action->status;
@@ -198,7 +206,10 @@ static void act(struct supervisor *supervisor, const struct action *action, int6
 static void step(struct supervisor *supervisor, const struct event *event, int64_t now_ms)
 {
 	struct actions actions;
+	enum phase before = supervisor->lifecycle.phase;
 	lifecycle_step(&supervisor->lifecycle, event, now_ms, &actions);
+	if (supervisor->lifecycle.phase != before)
+		report_phase(&supervisor->report, supervisor->lifecycle.phase, now_ms);
 	for (int i = 0; i < actions.count; i++)
 		act(supervisor, &actions.list[i], now_ms);
 }
@@ -278,6 +289,18 @@ static void gather(struct supervisor *supervisor, struct harvest *harvest, const
 	}
 }
 
+/* The phase is still the one that the app ended in. */
+static void look_at_the_end(struct supervisor *supervisor)
+{
+	const struct reaped *app = &supervisor->app;
+	enum phase phase = supervisor->lifecycle.phase;
+	bool killed = app->by_signal && app->status == 128 + SIGKILL;
+	supervisor->app_ended_in = phase;
+	supervisor->killed_by_others = killed && phase != PHASE_KILLED && !supervisor->kill_passed_on;
+	if (supervisor->killed_by_others)
+		narrate_killed_by_others(supervisor->log);
+}
+
 /*
  * Reaps all that can be reaped; after every signal, since a flood of lower numbers starves SIGCHLD. The end of the app
  * is told first: each event also does what is due, and nobody is signalled who has ended.
@@ -297,10 +320,12 @@ static void reap(struct supervisor *supervisor, int64_t now_ms)
 	const struct event pre_stop_ended = {.kind = EVENT_PRE_STOP_ENDED};
 	const struct event childless = {.kind = EVENT_CHILDLESS};
 	const struct event orphans = {.kind = EVENT_ORPHAN_EXITED};
-	if (harvest.app_exited)
+	if (harvest.app_exited) {
+		look_at_the_end(supervisor);
 		step(supervisor, &exited, now_ms);
-	else if (harvest.change.kind != EVENT_TIME)
+	} else if (harvest.change.kind != EVENT_TIME) {
 		step(supervisor, &harvest.change, now_ms);
+	}
 	if (harvest.pre_stop_ended)
 		step(supervisor, &pre_stop_ended, now_ms);
 	if (harvest.childless)
@@ -368,6 +393,7 @@ bool supervisor_turn(struct supervisor *supervisor)
 	}
 	if (supervisor->lifecycle.stop_begun_ms != TIME_NEVER)
 		narrate_stopped(supervisor->log, &supervisor->lifecycle, &supervisor->app, supervisor->killed, now_ms);
+	report_end(supervisor, now_ms);
 	child_hand_back(&supervisor->child);
 	return false;
 }

@@ -10,6 +10,7 @@
 #include "log.h"
 #include "options.h"
 #include "prestop.h"
+#include "report.h"
 
 struct supervisor {
 	const struct options *options;
@@ -26,6 +27,10 @@ struct supervisor {
 	int killed;        /* processes that were named when SIGKILL went out */
 	bool reap_again;   /* the last turn left children unreaped, to look at the clock */
 	int exit_status;   /* valid when the lifecycle has ended */
+	enum phase app_ended_in;
+	bool kill_passed_on;   /* a rewrite made SIGKILL of some signal */
+	bool killed_by_others; /* the app was ended by a SIGKILL that was not lull's */
+	struct report report;
 };
 
 /*
