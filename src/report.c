@@ -131,12 +131,13 @@ void report_failure(const char *path, struct log *log, const char *reason, int s
 /* --- What is kept for the end ---------------------------------------------------------------------------------------
  */
 
-void report_init(struct report *report, const char *path, int64_t started_ms)
+void report_init(struct report *report, const char *path, char killed[NARRATE_NAMES_SIZE])
 {
 	report->path = path;
 	if (path == NULL)
 		return;
-	report->started_ms = started_ms;
+	report->started_ms = signals_now_ms();
+	report->killed = killed;
 	for (int phase = PHASE_RUNNING; phase <= PHASE_ENDED; phase++)
 		report->entered_ms[phase] = TIME_NEVER;
 }

@@ -19,7 +19,7 @@ struct report {
 	int64_t started_ms;
 	int64_t entered_ms[PHASE_ENDED + 1]; /* when each phase began; TIME_NEVER: it did not */
 	char sender[64];                     /* the name of who began the stop, "" where it is not known */
-	char killed[NARRATE_NAMES_SIZE];     /* who was left at SIGKILL; valid when somebody was */
+	char *killed;                        /* who was left at SIGKILL; the caller's, of NARRATE_NAMES_SIZE bytes */
 };
 
 struct supervisor;
@@ -30,8 +30,8 @@ void report_try(const char *path, struct log *log);
 /* The report of an app that did not start: why, and what lull exits with. NULL as the path: none was asked for. */
 void report_failure(const char *path, struct log *log, const char *reason, int status);
 
-/* To be called once the app runs; the others below keep what has happened, or do nothing when none was asked for. */
-void report_init(struct report *report, const char *path, int64_t started_ms);
+/* To be called once the app runs. The others below keep what has happened, or do nothing when none was asked for. */
+void report_init(struct report *report, const char *path, char killed[NARRATE_NAMES_SIZE]);
 
 /* This phase has begun. */
 void report_phase(struct report *report, enum phase phase, int64_t now_ms);

@@ -16,7 +16,7 @@
 enum { REAP_BATCH = 64 };
 
 void supervisor_init(struct supervisor *supervisor, const struct options *options, const struct start *start,
-                     struct log *log)
+                     struct log *log, char *names)
 {
 	supervisor->options = options;
 	supervisor->log = log;
@@ -31,7 +31,7 @@ void supervisor_init(struct supervisor *supervisor, const struct options *option
 	supervisor->app_ended_in = PHASE_RUNNING;
 	supervisor->kill_passed_on = false;
 	supervisor->killed_by_others = false;
-	report_init(&supervisor->report, options->report, options->report != NULL ? signals_now_ms() : 0);
+	report_init(&supervisor->report, options->report, names);
 	lifecycle_init(&supervisor->lifecycle, &options->policy);
 	drain_show(DRAIN_READY, options->listens);
 }

@@ -35,10 +35,11 @@ struct supervisor {
 
 /*
  * To be called once the app runs, with the environment and the mask that the pre-stop program gets. The two words of
- * memory before envp must be the caller's to give.
+ * memory before envp must be the caller's to give. `names` has NARRATE_NAMES_SIZE bytes, for the report: whom SIGKILL
+ * met.
  */
 void supervisor_init(struct supervisor *supervisor, const struct options *options, const struct start *start,
-                     struct log *log);
+                     struct log *log, char *names);
 
 /* Waits for whatever comes next and deals with it. Returns false when lull is to exit. */
 bool supervisor_turn(struct supervisor *supervisor);
