@@ -104,8 +104,7 @@ while True: signal.pause()' "$1"
 
 @test "json: what is refused may be long, and of any bytes" {
 	local long
-	# shellcheck disable=SC2183
-	long=$(printf '%1024s')
+	long=$(printf '%1024s' '')
 	long=${long// /$'\x01'}
 	start "$LULL" --log-format json "$long"
 	expect_status 126

@@ -1,0 +1,584 @@
+#!/usr/bin/env bats
+# Contract, section 2: --report, and the SIGKILL that was not lull's.
+
+# Inner shells expand their words themselves; that a test is a function is not seen.
+# shellcheck disable=SC2016,SC2030,SC2031
+
+load lib
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+	ulimit -c 0
+	REPORT=$BATS_TEST_TMPDIR/report
+	TEXT=("$LULL" --report "$REPORT")
+	JSON=("$LULL" --log-format json --report "$REPORT")
+}
+
+teardown() {
+	end_jobs
+	remove_cgroup
+}
+
+DATE='20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z'
+TIME='[0-9.]+ m?s'
+
+# reads PATTERN: the report is one line, and all of it is that.
+reads() {
+	[ "$(wc -l <report)" -eq 1 ] || fail "$(wc -l <report) lines"
+	grep -qxE -- "$1" report || fail "$(cat report)" "is not: $1"
+	rm report
+}
+
+# holds KEYS EXPRESSION: the report is one line, an object with exactly these keys in this order, and the expression, in
+# Python, is true of it, r; at() reads a date.
+holds() {
+	python3 - "$1" "$2" <<'PYTHON' || fail "$(cat report)"
+import json, sys
+from datetime import datetime, timedelta
+def at(word):
+    return datetime.strptime(word, "%Y-%m-%dT%H:%M:%S.%fZ")
+lines = open("report", "rb").read().split(b"\n")
+assert len(lines) == 2 and lines[1] == b"" and len(lines[0]) < 4096
+r = json.loads(lines[0].decode("utf-8"))
+assert list(r) == sys.argv[1].split(), list(r)
+assert eval("(" + sys.argv[2] + ")"), (sys.argv[2], r)
+PYTHON
+	rm report
+}
+
+# --- What ended it
+
+@test "an app that ends by itself" {
+	start "${TEXT[@]}" sh -c 'exit 3'
+	expect_status 3
+	reads "lull: $DATE; exit 3; ran $TIME; ended by itself; app exited 3; killed nobody"
+	start "${JSON[@]}" sh -c 'exit 0'
+	expect_status 0
+	holds "time exit ran_ms ended_by app_exit killed" \
+		'r["exit"] == 0 and r["app_exit"] == 0 and r["ended_by"] == "itself" and r["killed"] == "nobody"'
+	[ ! -s err ]
+}
+
+@test "an app that ends by a signal" {
+	start "${TEXT[@]}" "$PROBE" raise=6
+	expect_status 134
+	reads "lull: $DATE; exit 134; ran $TIME; ended by a signal; app ended by SIGABRT; killed nobody"
+	start "${JSON[@]}" "$PROBE" raise=40
+	expect_status 168
+	holds "time exit ran_ms ended_by app_signal killed" \
+		'r["exit"] == 168 and r["app_signal"] == "SIGRTMIN+6" and r["ended_by"] == "a signal"'
+}
+
+@test "what lull exits with is told apart from the app's" {
+	start "${TEXT[@]}" -e 143 "$PROBE" exit=15:143
+	begin_stop
+	expect_status 0
+	reads ".*; exit 0; ran $TIME; ended by a stop; app exited 143; stop SIGTERM; .*"
+	start "${TEXT[@]}" --stopped-ok sleep 1000
+	until_true is_lull "$JOB"
+	kill -TERM "$JOB"
+	expect_status 0
+	reads ".*; exit 0; .*; app ended by SIGTERM; .*"
+}
+
+@test "times: how long it ran, the delay, the stop, what was left behind" {
+	start_plain "${JSON[@]}" -d 400ms "$PROBE" late=15:300 fork
+	until_count 2 out '^ready'
+	child_of "$APP"
+	local orphan=$CHILD
+	sleep 0.2
+	T0=$(now_ms)
+	kill -TERM "$TARGET"
+	wait_for out '^got 15'
+	until_true is_gone "$APP"
+	until_true is_gone "$orphan"
+	expect_status 0
+	local all=$(($(now_ms) - T0 + 20))
+	holds "time exit ran_ms ended_by app_exit stop sender pid uid begun delay_ms stopping_ms leftovers_ms killed" \
+		"r['delay_ms'] >= 400 and r['stopping_ms'] >= 290 and r['leftovers_ms'] >= 290 and r['killed'] == 'nobody' and
+		 r['ran_ms'] >= 1100 and r['delay_ms'] + r['stopping_ms'] + r['leftovers_ms'] <= $all"
+	start_plain "${TEXT[@]}" -d 400ms "$PROBE" late=15:300
+	begin_stop
+	expect_status 0
+	reads ".*; begun $DATE; delay 4[0-9]+ ms; stopping [3-9][0-9]+ ms; killed nobody"
+}
+
+@test "the dates are of now, and the stop began as long ago as its phases took" {
+	start_plain "${JSON[@]}" -d 300ms "$PROBE" exit=15:0
+	begin_stop
+	expect_status 0
+	holds "time exit ran_ms ended_by app_exit stop sender pid uid begun delay_ms stopping_ms killed" '
+		abs(datetime.utcnow() - at(r["time"])) < timedelta(minutes=5) and
+		(at(r["time"]) - at(r["begun"])) / timedelta(milliseconds=1) == r["delay_ms"] + r["stopping_ms"]'
+}
+
+@test "an app that ends in the delay ended by itself" {
+	start_plain "${TEXT[@]}" -d 60s "$PROBE" exit=1:4
+	begin_stop
+	wait_for err 'stop: SIGTERM'
+	kill -HUP "$TARGET"
+	expect_status 4
+	reads ".*; ended by itself; app exited 4; stop SIGTERM; from .*; begun $DATE; delay $TIME; killed nobody"
+}
+
+# --- Who asked for it
+
+@test "a stop from within the namespace: pid, uid and name" {
+	touch report
+	chmod 666 report
+	chmod 755 . "$BATS_RUN_TMPDIR"
+	for as in 0 4242; do
+		start_plain setpriv --reuid 4242 --regid 4242 --clear-groups "${TEXT[@]}" "$PROBE" exit=15:0
+		wait_for out '^ready'
+		cp "$(readlink -f /bin/bash)" sender
+		setpriv --reuid $as --regid $as --clear-groups ./sender -c 'echo $$ >&2; kill -TERM "$0"' "$TARGET" 2>pid
+		expect_status 0
+		grep -qE "; stop SIGTERM; (from sender; )?pid $(cat pid); uid $as; begun $DATE; " report || fail "$(cat report)"
+		: >report
+	done
+}
+
+@test "the name of who sent it, when it is still there" {
+	start unshare --pid --fork --kill-child --mount-proc "${JSON[@]}" \
+		sh -c 'trap "exit 0" TERM; kill -TERM 1; while :; do sleep 0.01; done'
+	expect_status 0
+	holds "time exit ran_ms ended_by app_exit stop sender pid uid begun stopping_ms killed" \
+		'r["stop"] == "SIGTERM" and r["pid"] == 2 and r["uid"] == 0 and r["sender"] == "sh"'
+}
+
+@test "a stop from outside the namespace" {
+	start_init "${TEXT[@]}" "$PROBE" exit=15:7
+	begin_stop
+	expect_status 7
+	reads ".*; exit 7; ran $TIME; ended by a stop; app exited 7; stop SIGTERM; from outside; pid 0; uid 0; .*; killed nobody"
+	start_init "${JSON[@]}" --stop-on QUIT -r QUIT:TERM "$PROBE" exit=15:7
+	wait_for out '^ready'
+	kill -QUIT "$TARGET"
+	expect_status 7
+	holds "time exit ran_ms ended_by app_exit stop sender pid uid begun stopping_ms killed" \
+		'r["stop"] == "SIGQUIT" and r["sender"] == "outside" and r["pid"] == 0 and r["uid"] == 0'
+}
+
+@test "a stop from the kernel: Ctrl-C" {
+	python3 - "${JSON[@]}" --stop-on INT "$PROBE" exit=2:5 3>&- <<'PYTHON'
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+said = b""
+while b"ready" not in said:
+    said += os.read(terminal, 4096)
+os.write(terminal, b"\x03")
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 5
+PYTHON
+	holds "time exit ran_ms ended_by app_exit stop sender begun stopping_ms killed" \
+		'r["stop"] == "SIGINT" and r["sender"] == "the kernel"'
+}
+
+# --- Who had to be killed
+
+@test "who was killed at the end is named as in the warning" {
+	for start in start_plain start_init; do
+		$start "${TEXT[@]}" -t 200ms "$PROBE"
+		begin_stop
+		expect_status 137
+		local named
+		named=$(sed -n 's/.*warning: SIGKILL .* to: //p' err)
+		grep -qE '^[0-9]+ probe \(sleeping\)$' <<<"$named"
+		named=${named//(/\\(} named=${named//)/\\)}
+		reads ".*; exit 137; .*; ended by a stop; app ended by SIGKILL; .*; stopping $TIME; killing $TIME; killed $named"
+		has_not err 'not by lull'
+	done
+}
+
+@test "who was killed is told with --quiet too" {
+	start_plain "${TEXT[@]}" -q -t 200ms "$PROBE"
+	begin_stop
+	expect_status 137
+	reads ".*; killed $APP probe \(sleeping\)"
+	[ ! -s err ]
+}
+
+@test "of many that were killed 16 are named" {
+	start_plain "${JSON[@]}" -t 200ms "$PROBE" tower=20
+	wait_for out '^tower'
+	begin_stop
+	expect_status 137
+	holds "time exit ran_ms ended_by app_signal stop sender pid uid begun stopping_ms killing_ms killed" \
+		'r["killed"].count("probe (sleeping)") == 16 and r["killed"].endswith(" and 5 more")'
+}
+
+@test "a name may hold anything: the report stays one line, and valid" {
+	local names=(
+		'b"a\"b\\c\nd\x1b\x7f"' '"a\"b\\c\nd\x1b\x7f"'
+		'b"\xff\xfe; exit 0\xc3"' '"\ufffd\ufffd; exit 0\ufffd"'
+		'b"\xf0\x9f\x98\x80\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac"' '"\U0001f600\u20ac\u20ac\u20ac\ufffd\ufffd"'
+	)
+	for ((i = 0; i < ${#names[@]}; i += 2)); do
+		local app=(python3 -c 'import ctypes, signal, sys
+ctypes.CDLL(None).prctl(15, eval(sys.argv[1]))
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("ready", flush=True)
+while True: signal.pause()' "${names[i]}")
+		start_plain "${JSON[@]}" -t 100ms "${app[@]}"
+		begin_stop
+		expect_status 137
+		holds "time exit ran_ms ended_by app_signal stop sender pid uid begun stopping_ms killing_ms killed" \
+			"r['killed'] == '$APP ' + ${names[i + 1]} + ' (sleeping)'"
+		start_plain "${TEXT[@]}" -t 100ms "${app[@]}"
+		begin_stop
+		expect_status 137
+		if LC_ALL=C grep -q $'[\x01-\x1f\x7f]' report; then fail "$(od -c report)"; fi
+		LC_ALL=C reads ".*; killed $APP .* [(]sleeping[)]"
+	done
+}
+
+@test "what the app left behind: its time, and who of it was killed" {
+	start_plain "${TEXT[@]}" -l 60s "$PROBE" exit=1:3 orphan late=15:300
+	until_count 2 out '^ready'
+	kill -HUP "$TARGET"
+	expect_status 3
+	reads ".*; exit 3; .*; ended by itself; app exited 3; leftovers [3-9][0-9]* ms; killed nobody"
+	start_plain "${TEXT[@]}" -l 200ms "$PROBE" exit=1:3 orphan
+	until_count 2 out '^ready'
+	kill -HUP "$TARGET"
+	expect_status 3
+	reads ".*; ended by itself; app exited 3; leftovers [2-9][0-9]* ms; killing $TIME; killed [0-9]+ probe \(sleeping\)"
+	start_plain "${TEXT[@]}" -l 0 "$PROBE" exit=1:3 orphan
+	until_count 2 out '^ready'
+	kill -HUP "$TARGET"
+	expect_status 3
+	reads ".*; ended by itself; app exited 3; killed [0-9]+ probe \(sleeping\)"
+}
+
+@test "a stop that begins while leftovers are waited for" {
+	start_plain "${TEXT[@]}" -l 60s "$PROBE" exit=1:3 orphan exit=10:0
+	until_count 2 out '^ready'
+	kill -HUP "$TARGET"
+	wait_for out '^got 15'
+	kill -TERM "$TARGET"
+	wait_for err 'stop: SIGTERM'
+	kill -USR1 "$TARGET"
+	expect_status 3
+	reads ".*; ended by itself; app exited 3; stop SIGTERM; .*; begun $DATE; leftovers $TIME; killed nobody"
+}
+
+@test "an app that not even SIGKILL ends" {
+	chmod 755 . "$BATS_RUN_TMPDIR"
+	out_of_reach start_plain "${JSON[@]}" -t 200ms
+	begin_stop
+	expect_status 137
+	kill -KILL "$APP"
+	holds "time exit ran_ms ended_by app stop sender pid uid begun stopping_ms killing_ms killed" \
+		'r["exit"] == 137 and r["app"] == "has not ended" and r["ended_by"] == "a stop" and r["killing_ms"] >= 2000'
+}
+
+# --- SIGKILL that was not lull's
+
+@test "a SIGKILL from elsewhere is told apart, also in the log" {
+	for start in start_plain start_init; do
+		$start "${TEXT[@]}" "$PROBE"
+		wait_for out '^ready'
+		kill -KILL "$APP"
+		expect_status 137
+		reads ".*; exit 137; .*; ended by a SIGKILL that was not lull's; app ended by SIGKILL; killed nobody"
+		has err "^lull: warning: the app was killed by SIGKILL, and not by lull$"
+		expect_count 1 err .
+	done
+	start_plain "$LULL" "$PROBE"
+	wait_for out '^ready'
+	kill -KILL "$APP"
+	expect_status 137
+	expect_count 1 err .
+	has err "^lull: warning: the app was killed by SIGKILL, and not by lull$"
+}
+
+@test "a SIGKILL from elsewhere during a stop" {
+	start_plain "${JSON[@]}" "$PROBE"
+	begin_stop
+	wait_for out '^got 15'
+	kill -KILL "$APP"
+	expect_status 137
+	holds "time exit ran_ms ended_by app_signal stop sender pid uid begun stopping_ms killed" \
+		'r["ended_by"] == "a SIGKILL that was not lull'"'"'s" and r["stop"] == "SIGTERM"'
+}
+
+@test "a SIGKILL that a rewrite asked for is lull's" {
+	start_plain "${TEXT[@]}" -r USR1:KILL "$PROBE"
+	wait_for out '^ready'
+	kill -USR1 "$TARGET"
+	expect_status 137
+	reads ".*; ended by a signal; app ended by SIGKILL; killed nobody"
+	start_plain "${TEXT[@]}" -r TERM:KILL "$PROBE"
+	begin_stop
+	expect_status 137
+	reads ".*; ended by a stop; app ended by SIGKILL; stop SIGTERM; .*"
+	has_not err 'not by lull'
+}
+
+# make_cgroup: CGROUP, a memory cgroup below our own or the nearest above that can have one, of either version. LIMIT is
+# the file that its limit goes to.
+make_cgroup() {
+	local place
+	if [ -e /sys/fs/cgroup/memory/memory.limit_in_bytes ]; then
+		place=/sys/fs/cgroup/memory$(sed -n 's/^[0-9]*:\([^:]*,\)*memory\(,[^:]*\)*://p' /proc/self/cgroup)
+		[ -d "$place" ] || place=/sys/fs/cgroup/memory
+		LIMIT=memory.limit_in_bytes
+	else
+		place=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)
+		[ -d "$place" ] || place=/sys/fs/cgroup
+		until has_memory "$place" || [ "$place" = /sys/fs/cgroup ]; do place=${place%/*}; done
+		LIMIT=memory.max
+	fi
+	CGROUP=$place/lull-test-$$-$BATS_TEST_NUMBER
+	mkdir "$CGROUP" || fail "no cgroup can be made in $place"
+	[ -e "$CGROUP/$LIMIT" ] || fail "a cgroup made in $place has no $LIMIT"
+}
+
+# has_memory DIRECTORY: can a cgroup below it have a limit?
+has_memory() {
+	grep -qw memory "$1/cgroup.subtree_control" || echo +memory >"$1/cgroup.subtree_control"
+} 2>/dev/null
+
+limit_memory() {
+	echo "$1" >"$CGROUP/$LIMIT"
+	for swap in memory.memsw.limit_in_bytes memory.swap.max; do
+		[ ! -e "$CGROUP/$swap" ] || echo "$1" >"$CGROUP/$swap" || true
+	done
+}
+
+remove_cgroup() {
+	[ -z "${CGROUP-}" ] || [ ! -d "$CGROUP" ] || until_true rmdir "$CGROUP"
+}
+
+# in_cgroup COMMAND...
+in_cgroup() {
+	echo $BASHPID >"$CGROUP/cgroup.procs"
+	exec "$@"
+}
+
+EATER='x = []
+while True: x.append(bytearray(1 << 20))'
+
+@test "an out-of-memory kill is named, in the log and in the report" {
+	make_cgroup
+	limit_memory $((48 << 20))
+	export -f in_cgroup
+	export CGROUP
+	start bash -c 'in_cgroup "$@"' - "${TEXT[@]}" python3 -c "$EATER"
+	expect_status 137
+	reads ".*; exit 137; .*; ended by the kernel's out-of-memory killer; oom_kill 1; app ended by SIGKILL; killed nobody"
+	has err "^lull: warning: the app was killed by SIGKILL, and not by lull: by the kernel's out-of-memory killer, says the cgroup: oom_kill 1$"
+	expect_count 1 err .
+	# A shell that stays: it is the shell's child that is killed, and the shell says so by its status.
+	start bash -c 'in_cgroup "$@"' - "${JSON[@]}" sh -c 'python3 -c "$0"; exit' "$EATER"
+	expect_status 137
+	holds "time exit ran_ms ended_by oom_kill app_exit killed" \
+		'r["ended_by"] == "itself" and r["app_exit"] == 137 and r["oom_kill"] == 2'
+}
+
+@test "an out-of-memory kill in a container, whose mount begins at its own cgroup" {
+	make_cgroup
+	limit_memory $((48 << 20))
+	local mount=/sys/fs/cgroup
+	[ ! -d /sys/fs/cgroup/memory ] || mount=/sys/fs/cgroup/memory
+	export -f in_cgroup
+	export CGROUP
+	start bash -c 'in_cgroup unshare -m "$@"' - bash -c 'mount --bind "$CGROUP" "$0" && exec "$@"' $mount \
+		"${TEXT[@]}" python3 -c "$EATER"
+	expect_status 137
+	reads ".*; ended by the kernel's out-of-memory killer; oom_kill 1; app ended by SIGKILL; killed nobody"
+}
+
+# with_cgroup VERSION EVENTS LIST LULL ARG...: where the files say this; PLACE is our place in the hierarchy.
+with_cgroup() {
+	mkdir -p "tree$PLACE"
+	cat >"tree$PLACE/$1" <<<"$2"
+	cat >list <<<"$3"
+	mount --bind tree "$MOUNT" && mount --bind list "/proc/$$/cgroup" && exec "${@:4}"
+}
+
+KILL_SELF='kill -KILL $$'
+
+@test "cgroup v2 and v1: where the number stands" {
+	export -f with_cgroup
+	export MOUNT=/sys/fs/cgroup PLACE
+	local v2=$'low 0\nhigh 4\nmax 9\noom 3\noom_kill 12\noom_group_kill 7' v1=$'oom_kill_disable 5\nunder_oom 0\noom_kill 12'
+	local PLACE
+	say_kills() {
+		rm -rf tree list
+		start unshare -m bash -c 'with_cgroup "$@"' - "$@" "${TEXT[@]}" sh -c "$KILL_SELF"
+		expect_status 137
+	}
+	for PLACE in /a/b /docker-7.scope /; do
+		say_kills memory.events "$v2" "0::$PLACE"
+		reads ".*; ended by the kernel's out-of-memory killer; oom_kill 12; .*"
+		say_kills memory.events "$v2" "0::/../../elsewhere"
+		[ $PLACE = / ] || reads ".*; ended by a SIGKILL that was not lull's; app ended .*"
+		[ $PLACE != / ] || reads ".*; oom_kill 12; .*"
+		say_kills memory.events "${v2/oom_kill 12/oom_kill 0}" "0::$PLACE"
+		reads ".*; ended by a SIGKILL that was not lull's; app ended .*"
+	done
+	for PLACE in /memory/a/b /memory; do
+		say_kills memory.oom_control "$v1" $'5:cpu:/x\n4:memory:'"${PLACE#/memory}"$'\n1:name=systemd:/x\n0::/x'
+		reads ".*; ended by the kernel's out-of-memory killer; oom_kill 12; .*"
+	done
+	PLACE=/nothing
+	say_kills memory.events "$v2" "0::/x"
+	reads ".*; ended by a SIGKILL that was not lull's; app ended .*"
+}
+
+# --- Why it did not start
+
+@test "a command that can not be executed is reported, with why" {
+	start "${TEXT[@]}" no-such-command
+	expect_status 127
+	reads "lull: $DATE; exit 127; error can not execute \"no-such-command\": not found in PATH, .*"
+	start "${JSON[@]}" /
+	expect_status 126
+	holds "time exit error" 'r["exit"] == 126 and r["error"] == "can not execute \"/\": it is a directory"'
+	echo '#!/no/such/interpreter' >script
+	chmod +x script
+	start "${TEXT[@]}" ./script
+	expect_status 127
+	reads "lull: $DATE; exit 127; error can not execute \"./script\": .*/no/such/interpreter.*"
+}
+
+@test "a process that can not be started is reported" {
+	touch report
+	chmod 666 report
+	chmod 755 . "$BATS_RUN_TMPDIR"
+	start setpriv --reuid 4243 --regid 4243 --clear-groups bash -c 'ulimit -u 1; exec "$@"' - "${TEXT[@]}" true
+	expect_status 125
+	reads "lull: $DATE; exit 125; error can not start a process: .*"
+}
+
+@test "options that are refused are reported, once the report is known" {
+	LULL_DELAY=soon start "${TEXT[@]}" true
+	expect_status 125
+	reads "lull: $DATE; exit 125; error LULL_DELAY \"soon\": not a time .*"
+	LULL_DELAY=soon LULL_REPORT=$REPORT LULL_LOG_FORMAT=json start "$LULL" true
+	expect_status 125
+	holds "time exit error" 'r["exit"] == 125 and r["error"].startswith("LULL_DELAY \"soon\": not a time")'
+	LULL_REPORT=$REPORT start "$LULL" --explain --delay soon
+	expect_status 125
+	"${TEXT[@]}" --explain >/dev/null
+	"${TEXT[@]}" --help >/dev/null
+	"${TEXT[@]}" --version >/dev/null
+	[ ! -e report ]
+}
+
+@test "an error of any length and any bytes makes a whole line" {
+	local name
+	name=$(printf '%1000s' '')
+	start "${JSON[@]}" "./${name// /$'\x01'}"
+	finish
+	[ "$(wc -c <report)" -ge 4090 ]
+	holds "time exit error" 'r["error"].startswith("can not execute \"./\x01\x01") and r["error"].endswith("\x01")'
+	name=$(printf '%5000s' '')
+	start "${TEXT[@]}" "${name// /a}"
+	finish
+	reads "lull: $DATE; exit 127; error can not execute \"a{1024}\": .*"
+}
+
+# --- Where it goes
+
+@test "reports are appended" {
+	echo before >report
+	chmod 640 report
+	local i
+	for i in 3 4; do
+		start "${TEXT[@]}" sh -c "exit $i"
+		expect_status $i
+	done
+	[ "$(sed 's/.*; exit \([0-9]\);.*/\1/' report | xargs)" = "before 3 4" ]
+	[ "$(stat -c %a report)" = 640 ]
+}
+
+@test "a file that is not there is made, when lull starts" {
+	start_plain bash -c 'umask 027; exec "$@"' - "${TEXT[@]}" "$PROBE" exit=15:0
+	wait_for out '^ready'
+	[ -e report ] && [ ! -s report ] && [ "$(stat -c %a report)" = 640 ]
+	begin_stop
+	expect_status 0
+	reads '.*; ended by a stop; .*'
+}
+
+@test "from the variable, which the app does not see" {
+	LULL_REPORT=$REPORT start "$LULL" sh -c 'exit ${LULL_REPORT+1}3'
+	expect_status 3
+	reads '.*; exit 3; .*'
+}
+
+@test "a path that is not absolute is refused" {
+	start "$LULL" --report report true
+	expect_status 125
+	has err '^lull: --report "report": not an absolute path; write it from / on$'
+	LULL_REPORT=./report start "$LULL" true
+	expect_status 125
+	has err '^lull: LULL_REPORT "./report": not an absolute path; write it from / on$'
+	[ ! -e report ]
+}
+
+# no_report STATUS PATH REASON [LULL...]: the app runs as ever, and each of two warnings says why there is no report.
+no_report() {
+	start "${@:4}" "$LULL" --report "$2" sh -c 'echo ran; exit 7'
+	expect_status 7
+	has out '^ran$'
+	expect_count "$1" err "^lull: warning: the report can not be written to \"$2\": $3\$"
+	expect_count "$1" err .
+}
+
+@test "a report that can not be written stops nothing: directory, read-only, missing, full, FIFO, socket" {
+	mkdir directory
+	no_report 2 "$PWD/directory" 'Is a directory'
+	no_report 2 "$PWD/missing/report" 'No such file or directory'
+	no_report 2 /proc/version/report 'Not a directory'
+	no_report 1 /dev/full 'No space left on device'
+	mkfifo unread
+	no_report 2 "$PWD/unread" 'No such device or address'
+	mkdir read-only
+	no_report 2 "$PWD/read-only/report" 'Read-only file system' \
+		unshare -m sh -c 'mount -t tmpfs -o ro none "$0" && exec "$@"' "$PWD/read-only"
+	chmod 755 . "$BATS_RUN_TMPDIR"
+	touch mine
+	chmod 600 mine
+	no_report 2 "$PWD/mine" 'Permission denied' setpriv --reuid 65534 --regid 65534 --clear-groups
+	make_full_pipe
+	no_report 1 "$PIPE" 'Resource temporarily unavailable'
+	python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("socket")'
+	no_report 2 "$PWD/socket" 'No such device or address'
+}
+
+@test "a FIFO that is read gets the line, and no reader at the end stops nothing" {
+	mkfifo fifo
+	exec 8<>fifo
+	start "$LULL" --report "$PWD/fifo" true
+	expect_status 0
+	read -r line <&8
+	[[ $line = 'lull: '*'; ended by itself; '* ]]
+	start_plain "$LULL" --report "$PWD/fifo" "$PROBE" exit=15:0
+	exec 8<&-
+	begin_stop
+	expect_status 0
+	expect_count 1 err 'warning: the report can not be written to .*: No such device or address$'
+}
+
+@test "standard descriptors that are closed stay the app's; the report is written" {
+	start bash -c 'exec 0<&- 1>&- 2>&-; exec "$@"' - "${TEXT[@]}" bash -c 'exec 3>>mine; [ ! -e /proc/self/fd/2 ] && exit 5'
+	expect_status 5
+	reads '.*; exit 5; .*'
+	start bash -c 'exec 2>&-; exec "$@"' - "$LULL" --report /dev/full sh -c 'exit 5'
+	expect_status 5
+}
+
+@test "the report and the log may be one file" {
+	start bash -c 'exec "$@" 2>>report' - "${TEXT[@]}" -t 100ms "$PROBE"
+	until_true is_lull "$JOB"
+	begin_stop
+	expect_status 137
+	expect_count 1 report '^lull: stop: SIGTERM'
+	expect_count 1 report '^lull: stopped in '
+	expect_count 1 report "^lull: $DATE; exit 137; .*probe \(sleeping\)$"
+	expect_count 4 report .
+}
