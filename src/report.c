@@ -215,7 +215,7 @@ static void add_phases(struct line *line, const int64_t entered_ms[PHASE_ENDED +
 	}
 }
 
-void report_end(const struct supervisor *supervisor, int64_t now_ms)
+void report_end(const struct supervisor *supervisor)
 {
 	char bytes[REPORT_LINE_SIZE];
 	char name[SIGNAL_NAME_SIZE];
@@ -225,9 +225,10 @@ void report_end(const struct supervisor *supervisor, int64_t now_ms)
 	if (report->path == NULL)
 		return;
 	int64_t wall_ms = signals_wall_ms();
+	int64_t ended_ms = report->entered_ms[PHASE_ENDED];
 	int64_t oom_kills = cgroup_oom_kills();
 	begin(&line, supervisor->log, wall_ms, supervisor->exit_status);
-	add_time(&line, "ran_ms", "ran", now_ms - report->started_ms);
+	add_time(&line, "ran_ms", "ran", ended_ms - report->started_ms);
 	add_words(&line, "ended_by", "ended by", cause(supervisor, oom_kills));
 	if (oom_kills > 0)
 		add_number(&line, "oom_kill", "oom_kill", oom_kills);
@@ -235,7 +236,7 @@ void report_end(const struct supervisor *supervisor, int64_t now_ms)
 	if (stop->si_signo != 0) {
 		add_words(&line, "stop", "stop", signal_name(stop->si_signo, name));
 		add_sender(&line, stop, report->sender);
-		add_date(&line, "begun", "begun", wall_ms - (now_ms - supervisor->lifecycle.stop_begun_ms));
+		add_date(&line, "begun", "begun", wall_ms - (ended_ms - supervisor->lifecycle.stop_begun_ms));
 	}
 	add_phases(&line, report->entered_ms);
 	add_words(&line, "killed", "killed", supervisor->killed > 0 ? report->killed : "nobody");

@@ -39,7 +39,7 @@ void report_phase(struct report *report, enum phase phase, int64_t now_ms);
 /* The signal in `info` has begun a stop. */
 void report_stop(struct report *report, const siginfo_t *info);
 
-/* Appends the report of an app that ran; warns when that can not be done. `now_ms` is when it was over. */
-void report_end(const struct supervisor *supervisor, int64_t now_ms);
+/* Appends the report of an app that ran, once all is over; warns when that can not be done. */
+void report_end(const struct supervisor *supervisor);
 
 #endif

@@ -393,7 +393,7 @@ bool supervisor_turn(struct supervisor *supervisor)
 	}
 	if (supervisor->lifecycle.stop_begun_ms != TIME_NEVER)
 		narrate_stopped(supervisor->log, &supervisor->lifecycle, &supervisor->app, supervisor->killed, now_ms);
-	report_end(supervisor, now_ms);
+	report_end(supervisor);
 	child_hand_back(&supervisor->child);
 	return false;
 }

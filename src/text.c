@@ -28,6 +28,14 @@ static void add_number(struct text *text, long long number)
 	add_bytes(text, digits + at, sizeof digits - at);
 }
 
+static void add_padded(struct text *text, int number, size_t width)
+{
+	char digits[10];
+	for (size_t at = width; at > 0; number /= 10)
+		digits[--at] = (char)('0' + number % 10);
+	add_bytes(text, digits, width);
+}
+
 void text_vadd(struct text *text, const char *format, va_list arguments)
 {
 	for (const char *at = format; *at != '\0'; at++) {
@@ -46,6 +54,9 @@ void text_vadd(struct text *text, const char *format, va_list arguments)
 			at += 2;
 		} else if (*at == 'd') {
 			add_number(text, va_arg(arguments, int));
+		} else if (*at == '0') {
+			add_padded(text, va_arg(arguments, int), (size_t)(at[1] - '0'));
+			at += 2;
 		} else if (*at == 'u') {
 			add_number(text, va_arg(arguments, unsigned));
 		} else if (strncmp(at, "lld", 3) == 0) {
@@ -68,27 +79,56 @@ void text_add(struct text *text, const char *format, ...)
 	va_end(arguments);
 }
 
+/* How many bytes a character has that begins with this one, or 0 when none does. */
+static size_t promised_length(unsigned char first)
+{
+	if (first < 0x80)
+		return 1;
+	if (first < 0xc2 || first > 0xf4)
+		return 0;
+	return first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+}
+
+/*
+ * The second byte of some is bounded further, so that each character has one form only and none is a surrogate: The
+ * Unicode Standard, table 3-7.
+ */
+static bool may_follow(unsigned char first, unsigned char second)
+{
+	unsigned char lowest = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+	unsigned char highest = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+	return second >= lowest && second <= highest;
+}
+
+size_t text_character(const char *bytes, size_t left)
+{
+	const unsigned char *at = (const unsigned char *)bytes;
+	size_t length = promised_length(at[0]);
+	if (length > left || (length > 1 && !may_follow(at[0], at[1])))
+		return 0;
+	for (size_t i = 2; i < length; i++)
+		if ((at[i] & 0xc0) != 0x80)
+			return 0;
+	return length;
+}
+
 void text_make_printable(struct text *text)
 {
-	for (size_t i = 0; i < text->length; i++)
-		if ((unsigned char)text->bytes[i] < ' ' || text->bytes[i] == 0x7f)
-			text->bytes[i] = '?';
+	for (size_t at = 0; at < text->length;) {
+		char *byte = &text->bytes[at];
+		size_t length = text_character(byte, text->length - at);
+		if (length == 0 || text_is_control(*byte))
+			*byte = '?';
+		at += length > 0 ? length : 1;
+	}
 }
 
-static void add_padded(struct text *text, int64_t number, size_t width)
-{
-	char digits[8];
-	for (size_t at = width; at > 0; number /= 10)
-		digits[--at] = (char)('0' + number % 10);
-	add_bytes(text, digits, width);
-}
-
-static int days_of_year(int64_t year)
+static int days_of_year(int year)
 {
 	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 366 : 365;
 }
 
-static int days_of_month(int month, int64_t year)
+static int days_of_month(int month, int year)
 {
 	static const signed char DAYS[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 	return month == 1 ? days_of_year(year) - 337 : DAYS[month];
@@ -98,11 +138,11 @@ const char *text_date(int64_t wall_ms, char buffer[TEXT_TIME_SIZE])
 {
 	enum { DAY_MS = 86400000 };
 	struct text text = text_in(buffer, TEXT_TIME_SIZE);
-	int64_t ms = wall_ms % DAY_MS;
+	int ms = (int)(wall_ms % DAY_MS);
 	if (ms < 0)
 		ms += DAY_MS;
 	int64_t day = (wall_ms - ms) / DAY_MS;
-	int64_t year = 1970;
+	int year = 1970;
 	int month = 0;
 	while (day < 0)
 		day += days_of_year(--year);
@@ -110,18 +150,8 @@ const char *text_date(int64_t wall_ms, char buffer[TEXT_TIME_SIZE])
 		day -= days_of_year(year++);
 	while (day >= days_of_month(month, year))
 		day -= days_of_month(month++, year);
-
-	const struct {
-		int64_t number;
-		size_t width;
-		const char *behind;
-	} parts[] = {{year, 4, "-"},         {month + 1, 2, "-"},       {day + 1, 2, "T"},
-	             {ms / 3600000, 2, ":"}, {ms / 60000 % 60, 2, ":"}, {ms / 1000 % 60, 2, "."},
-	             {ms % 1000, 3, "Z"}};
-	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-		add_padded(&text, parts[i].number, parts[i].width);
-		text_add(&text, "%s", parts[i].behind);
-	}
+	text_add(&text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year, month + 1, (int)day + 1, ms / 3600000,
+	         ms / 60000 % 60, ms / 1000 % 60, ms % 1000);
 	return buffer;
 }
 

@@ -31,12 +31,22 @@ static inline struct text text_in(char *buffer, size_t size)
 enum { TEXT_TIME_SIZE = 32 };
 
 /*
- * Adds to the text; what does not fit is left out. Knows %s, %.*s, %c, %d, %u, %lld and %%, and nothing else.
+ * Adds to the text; what does not fit is left out. Knows %s, %.*s, %c, %d, %u, %lld, %02d with its like
+ * up to %09d for what is not negative, and %%, and nothing else.
  */
 void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_vadd(struct text *text, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
 
-/* Replaces what would break a line or move a cursor: a name or a value may hold anything. */
+/* How many bytes the character at `bytes` has, in UTF-8, or 0 when it is none. */
+size_t text_character(const char *bytes, size_t left);
+
+/* Does it break a line, move a cursor or do whatever else? */
+static inline bool text_is_control(char byte)
+{
+	return (unsigned char)byte < ' ' || byte == 0x7f;
+}
+
+/* Replaces what would break a line or move a cursor, and what is not UTF-8: a name or a value may hold anything. */
 void text_make_printable(struct text *text);
 
 /*

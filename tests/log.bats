@@ -135,6 +135,12 @@ while True: signal.pause()' "$1"
 		finish
 		objects err >said
 		grep -F "${names[i + 1]} (" said || fail "$(cat said)" "${names[i + 1]}"
+		start_plain "$LULL" -t 100ms bash -c "$(declare -f named); named \"\$1\"" - "${names[i]}"
+		begin_stop
+		finish
+		iconv -f UTF-8 err >said || fail "no UTF-8"
+		expect_count 3 said '^lull: '
+		expect_count 3 said .
 	done
 }
 
