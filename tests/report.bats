@@ -472,10 +472,14 @@ KILL_SELF='kill -KILL $$'
 @test "an error of any length and any bytes makes a whole line" {
 	local name
 	name=$(printf '%1000s' '')
-	start "${JSON[@]}" "./${name// /$'\x01'}"
-	finish
-	[ "$(wc -c <report)" -ge 4090 ]
-	holds "time exit error" 'r["error"].startswith("can not execute \"./\x01\x01") and r["error"].endswith("\x01")'
+	# As JSON each byte of the name is six: one more before them, and another end is cut off.
+	for before in . .. ... .... ..... ......; do
+		start "${JSON[@]}" "$before/${name// /$'\x01'}"
+		finish
+		[ "$(wc -c <report)" -ge 4090 ]
+		holds "time exit error" \
+			"r['error'].startswith('can not execute \"$before/\x01\x01') and r['error'].endswith('\x01')"
+	done
 	name=$(printf '%5000s' '')
 	start "${TEXT[@]}" "${name// /a}"
 	finish
