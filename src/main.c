@@ -33,9 +33,9 @@
 #include "endpoint.h"
 #include "execfail.h"
 #include "help.h"
+#include "listens.h"
 #include "log.h"
 #include "narrate.h"
-#include "listens.h"
 #include "options.h"
 #include "ready.h"
 #include "report.h"
@@ -101,7 +101,8 @@ static int ask(const struct options *options, struct log *log, char **envp, sign
 
 static int refuse(struct text *why, const struct given *given, const char *what, const char *reason)
 {
-	text_add(why, "%s \"%.*s\": %s%s", given->name, (int)strnlen(given->value, COMMAND_SHOWN), given->value, what, reason);
+	text_add(why, "%s \"%.*s\": %s%s", given->name, (int)strnlen(given->value, COMMAND_SHOWN), given->value, what,
+	         reason);
 	return -1;
 }
 
@@ -112,8 +113,8 @@ static int prepare(struct endpoint *endpoint, const struct options *options, cha
 	struct text marker = TEXT_IN(reason);
 	struct text why = text_in(words, WORDS_SIZE);
 	if (options->listens != 0 && listens_look(options->listens) < 0)
-		return refuse(&why, &options->listens_given, "the kernel's table of sockets can not be read: ",
-		              strerror(errno));
+		return refuse(&why, &options->listens_given,
+		              "the kernel's table of sockets can not be read: ", strerror(errno));
 	if (endpoint_open(endpoint, &options->ready_on, options->listens) < 0)
 		return refuse(&why, &options->ready_on_given, "can not listen there: ", strerror(errno));
 	if (options->drain_file != NULL && drain_file_prepare(options->drain_file, &marker) < 0)

@@ -127,13 +127,13 @@ static int set_linger(struct parser *parser, const char *value)
 	return set_time(parser, value, &parser->options->policy.linger_ms);
 }
 
+/* lull leaves its directory. */
 static int set_path(struct parser *parser, const char *value, const char **path)
 {
+	if (value[0] != '/')
+		return refuse(parser, "not an absolute path; write it from / on");
 	*path = value;
-	return value[0] == '/'
-	               ? 0
-	               : refuse(parser,
-	                        "not an absolute path; lull leaves its directory; write one that begins with /");
+	return 0;
 }
 
 static int set_pre_stop(struct parser *parser, const char *value)
@@ -236,15 +236,6 @@ static int set_verbose(struct parser *parser, const char *value)
 static int set_quiet(struct parser *parser, const char *value)
 {
 	return set_level(parser, value, LOG_ERROR);
-}
-
-/* Absolute: lull leaves its directory. */
-static int set_path(struct parser *parser, const char *value, const char **path)
-{
-	if (value[0] != '/')
-		return refuse(parser, "not an absolute path; write it from / on");
-	*path = value;
-	return 0;
 }
 
 static int set_report(struct parser *parser, const char *value)
