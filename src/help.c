@@ -123,6 +123,33 @@ static void add_step(struct text *text, const struct policy *policy, const struc
 		add_row(text, at_ms, signal_name(signo, name), policy->group ? " to the app's group" : " to the app");
 }
 
+/* What the core itself says of a stop that begins at 0. */
+static int64_t pre_stop_limit_ms(const struct policy *policy)
+{
+	struct lifecycle lifecycle;
+	struct actions actions;
+	struct event stop = {.kind = EVENT_SIGNAL, .signo = 1};
+	while ((policy->stop_on & SIGNAL_BIT(stop.signo)) == 0)
+		stop.signo++;
+	lifecycle_init(&lifecycle, policy);
+	lifecycle_step(&lifecycle, &stop, 0, &actions);
+	return lifecycle.pre_stop_ms;
+}
+
+static void add_drain(struct text *text, const struct options *options)
+{
+	char bytes[96];
+	char time[TEXT_TIME_SIZE];
+	struct text whom = TEXT_IN(bytes);
+	if (options->drain_file != NULL)
+		add_row(text, 0, options->drain_file, " exists from now on");
+	if (options->pre_stop == NULL)
+		return;
+	text_add(&whom, " is started; the first signal waits for it, until %s at the latest",
+	         text_time(pre_stop_limit_ms(&options->policy), time));
+	add_row(text, 0, options->pre_stop, bytes);
+}
+
 static void add_steps(struct text *text, const struct policy *policy)
 {
 	const struct plan *plan = &policy->plan;
@@ -178,6 +205,7 @@ int help_explain(const struct options *options)
 	text_add(&text, "A stop begins with ");
 	add_signals(&text, options->policy.stop_on);
 	text_add(&text, ". Counted from then:\n\n");
+	add_drain(&text, options);
 	add_steps(&text, &options->policy);
 	text_add(&text, "\n");
 	add_need(&text, options);

@@ -451,6 +451,11 @@ static void on_time(struct lifecycle *lifecycle, int64_t now_ms, struct actions 
 	}
 }
 
+void lifecycle_skip_pre_stop(struct lifecycle *lifecycle)
+{
+	lifecycle->pre_stop_ms = TIME_NEVER;
+}
+
 void lifecycle_step(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms, struct actions *actions)
 {
 	actions->count = 0;
@@ -472,7 +477,7 @@ void lifecycle_step(struct lifecycle *lifecycle, const struct event *event, int6
 			act(actions, ACTION_KILL_CHILDREN, SIGKILL);
 		break;
 	case EVENT_PRE_STOP_ENDED:
-		lifecycle->pre_stop_ms = TIME_NEVER;
+		lifecycle_skip_pre_stop(lifecycle);
 		break;
 	case EVENT_CHILDLESS:
 		if (lifecycle->phase != PHASE_ENDED)

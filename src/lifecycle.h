@@ -57,7 +57,7 @@ enum event_kind {
 	EVENT_APP_STOPPED,    /* the app was stopped by signo */
 	EVENT_APP_CONTINUED,  /* the app runs again */
 	EVENT_ORPHAN_EXITED,  /* some orphans were reaped: what they left behind has become lull's */
-	EVENT_PRE_STOP_ENDED, /* the pre-stop program was reaped, or could not be started */
+	EVENT_PRE_STOP_ENDED, /* the pre-stop program was reaped */
 	EVENT_CHILDLESS,      /* lull has no child any more */
 	EVENT_TIME,           /* nothing but that time has passed */
 };
@@ -135,6 +135,10 @@ void lifecycle_init(struct lifecycle *lifecycle, const struct policy *policy);
  * Deadlines are judged by now_ms alone: every event also does what has become due.
  */
 void lifecycle_step(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms, struct actions *actions);
+
+/* The pre-stop program could not be started: nothing waits for it. The step that is due now is done by the next event.
+ */
+void lifecycle_skip_pre_stop(struct lifecycle *lifecycle);
 
 /* When lifecycle_step wants to be called at the latest, absolute, in ms; TIME_NEVER: only for an event. */
 int64_t lifecycle_deadline_ms(const struct lifecycle *lifecycle);

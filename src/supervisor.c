@@ -121,17 +121,14 @@ static void drain(struct supervisor *supervisor)
 		         strerror(errno));
 }
 
-static void step(struct supervisor *supervisor, const struct event *event, int64_t now_ms);
-
-static void start_pre_stop(struct supervisor *supervisor, int signo, int64_t now_ms)
+static void start_pre_stop(struct supervisor *supervisor, int signo)
 {
-	const struct event failed = {.kind = EVENT_PRE_STOP_ENDED};
 	struct prestop *prestop = &supervisor->prestop;
 	if (prestop_start(prestop, signo, supervisor->child.pid) == 0)
 		return;
 	log_line(supervisor->log, LOG_WARNING, "the pre-stop program %s could not be started: %s", prestop->program,
 	         strerror(errno));
-	step(supervisor, &failed, now_ms);
+	lifecycle_skip_pre_stop(&supervisor->lifecycle);
 }
 
 static void kill_pre_stop(struct supervisor *supervisor, int64_t now_ms)
@@ -173,7 +170,7 @@ static void act(struct supervisor *supervisor, const struct action *action, int6
 		drain(supervisor);
 		break;
 	case ACTION_START_PRE_STOP:
-		start_pre_stop(supervisor, action->signo, now_ms);
+		start_pre_stop(supervisor, action->signo);
 		break;
 	case ACTION_KILL_PRE_STOP:
 		kill_pre_stop(supervisor, now_ms);

@@ -9,7 +9,6 @@ bats_require_minimum_version 1.5.0
 
 setup() {
 	MARKER=$BATS_TEST_TMPDIR/marker
-	HELD=
 }
 
 teardown() {

@@ -251,3 +251,14 @@ Z=last" ] || fail "another environment"
 	LULL_PRE_STOP=./hook run -125 "$LULL" true
 	[[ $output == 'lull: LULL_PRE_STOP "./hook": not an absolute path'* ]] || fail "said: $output"
 }
+
+@test "explain tells of the drain file, and of the pre-stop program and its time" {
+	run -0 "$LULL" --explain --pre-stop /bin/flush --drain-file /run/drain -d 3 --grace 20
+	[[ $output == *"       0 s  /run/drain exists from now on
+       0 s  /bin/flush is started; the first signal waits for it, until 5 s at the latest
+       0 s  the app goes on;"* ]] || fail "said: $output"
+	run -0 "$LULL" --explain --pre-stop /bin/flush --plan 1s/TERM/2s/QUIT/3s/KILL
+	[[ $output == *"until 4 s at the latest"* ]] || fail "said: $output"
+	run -0 "$LULL" --explain --pre-stop /bin/flush -d 8
+	[[ $output == *"until 8 s at the latest"* ]] || fail "said: $output"
+}
