@@ -1,0 +1,235 @@
+"""A Docker of our own, beside whatever else runs on this machine.
+
+isolate() starts the calling program again in PID, mount, network and IPC namespaces of its own, with an empty /run.
+Nothing can be in the way in there, nobody is disturbed, and nothing outlives the program, however it ends: the kernel
+takes the namespaces away. So this dockerd uses its usual paths, all below /run, and the addresses are free to choose.
+
+The image needs no registry: it is a handful of empty directories and symbolic links, and the host's /usr and /etc are
+mounted into it read-only, so that every program that is installed here runs in a container.
+
+Needs root, Debian's docker.io, iproute2 and util-linux. Nothing here knows of load balancers or of draining.
+"""
+
+import contextlib
+import io
+import ipaddress
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+ROOT = Path(__file__).resolve().parents[2]
+LULL = Path(os.environ.get("LULL", ROOT / "build/lull")).resolve()
+
+STATE = Path("/run/lull-tests")  # what a test writes; empty at the start, gone at the end
+NETWORK = ipaddress.ip_network("10.77.0.0/16")
+HOST = str(NETWORK[1])  # this side of the bridge
+IMAGE = "host"
+PATIENCE_S = 60.0  # for what happens at once on a machine that is not busy
+
+ISOLATED = "ISOLATED_TESTS"  # set in the environment of a program that isolate() started
+
+
+class Failed(Exception):
+    """What a test can not go on after: the text says what a person has to know."""
+
+
+def run(*command: str | Path, input: bytes | None = None, timeout: float = PATIENCE_S) -> str:
+    """Runs a command to its end and returns what it printed."""
+    words = [str(word) for word in command]
+    done = subprocess.run(words, input=input, capture_output=True, timeout=timeout, check=False)
+    if done.returncode != 0:
+        raise Failed(f"{' '.join(words)}: status {done.returncode}: {done.stderr.decode(errors='replace').strip()}")
+    return done.stdout.decode(errors="replace").strip()
+
+
+def wait_until(what: str, is_true, timeout: float = PATIENCE_S, step: float = 0.05):
+    """Asks until the answer is true, and returns it."""
+    deadline = time.monotonic() + timeout
+    while not (answer := is_true()):
+        if time.monotonic() > deadline:
+            raise Failed(f"after {timeout:g} s it is still not so: {what}")
+        time.sleep(step)
+    return answer
+
+
+# --- A world of our own -------------------------------------------------------------------------------------------
+
+
+def isolate() -> None:
+    """Returns in a program that has all of the above to itself. In the one that was called first it never returns."""
+    if ISOLATED not in os.environ:
+        require_isolation()
+        start_again()
+    del os.environ[ISOLATED]
+    mount_tmpfs(Path("/run"))
+    STATE.mkdir()
+    run("ip", "link", "set", "lo", "up")
+
+
+def require_isolation() -> None:
+    if os.geteuid() != 0:
+        raise Failed("containers and namespaces need root")
+    if not os.access(LULL, os.X_OK):
+        raise Failed(f"{LULL} is missing: run make")
+
+
+def start_again() -> NoReturn:
+    """Under lull, since somebody has to reap what dockerd leaves behind."""
+    namespaces = ["--pid", "--mount", "--net", "--ipc", "--fork", "--kill-child", "--mount-proc"]
+    inside = [str(LULL), "--timeout", "5s", "--", sys.executable, *sys.argv]
+    child = subprocess.Popen(
+        ["setpriv", "--pdeathsig", "KILL", "unshare", *namespaces, *inside],
+        env={**os.environ, ISOLATED: "1"},
+    )
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: child.kill())  # and the kernel ends the rest
+    status = child.wait()
+    sys.exit(status if status >= 0 else 128 - status)
+
+
+def mount_tmpfs(at: Path) -> None:
+    run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", at)
+
+
+# --- Docker -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Container:
+    name: str
+    address: str
+
+    def stop(self, grace_s: int) -> float:
+        """Stops it as `docker stop -t` does; returns how long that took, in seconds."""
+        begun = time.monotonic()
+        run("docker", "stop", "-t", str(grace_s), self.name, timeout=grace_s + PATIENCE_S)
+        return time.monotonic() - begun
+
+    def start(self) -> None:
+        run("docker", "start", self.name)
+
+    def status(self) -> int:
+        """The exit status of one that was stopped."""
+        return int(run("docker", "inspect", "-f", "{{.State.ExitCode}}", self.name))
+
+    def logs(self) -> str:
+        """What it wrote to stdout and stderr, of this start and earlier ones."""
+        logs = ["docker", "logs", self.name]
+        done = subprocess.run(logs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        return done.stdout.decode(errors="replace")
+
+    def remove(self) -> None:
+        run("docker", "rm", "-f", self.name)
+
+
+@contextlib.contextmanager
+def docker(*options: str) -> Iterator[None]:
+    """A dockerd, with more options of its own if you like, the image and the network."""
+    if not STATE.is_dir():
+        raise Failed("this needs isolate(): on the host it would take dockerd's usual paths")
+    log = STATE / "dockerd.log"
+    command = ["dockerd", "--data-root", "/run/docker-data", "--bridge", "none", "--iptables=false", "--ip6tables=false"]
+    with log.open("wb") as out:
+        daemon = subprocess.Popen([*command, *options], stdout=out, stderr=out)
+    try:
+        wait_for_daemon(daemon, log)
+        make_image()
+        run("docker", "network", "create", "--subnet", str(NETWORK), "--gateway", HOST, "tests")
+        yield
+    finally:
+        end_daemon(daemon)
+
+
+def wait_for_daemon(daemon: subprocess.Popen, log: Path) -> None:
+    def answers() -> bool:
+        if daemon.poll() is not None:
+            raise Failed(f"dockerd ended with status {daemon.returncode}:\n{tail(log)}")
+        return subprocess.run(["docker", "version"], capture_output=True, check=False).returncode == 0
+
+    try:
+        wait_until("dockerd answers", answers, step=0.2)
+    except Failed as failure:
+        raise Failed(f"{failure}\n{tail(log)}") from failure
+
+
+def end_daemon(daemon: subprocess.Popen) -> None:
+    """It removes its cgroups when it ends in peace; all else goes with the namespaces."""
+    left = subprocess.run(["docker", "ps", "-aq"], capture_output=True, text=True, check=False).stdout.split()
+    if left:
+        subprocess.run(["docker", "rm", "-f", *left], capture_output=True, check=False)
+    daemon.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        daemon.wait(PATIENCE_S)
+
+
+def tail(file: Path, lines: int = 15) -> str:
+    return "\n".join(file.read_text(errors="replace").splitlines()[-lines:])
+
+
+def make_image(name: str = IMAGE, *changes: str) -> None:
+    """An image of directories and links; changes are lines of a Dockerfile, like 'STOPSIGNAL SIGQUIT'."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for directory in ("usr", "etc", "proc", "sys", "dev", "run", "tmp", "var", "var/tmp", "var/log", "root"):
+            add_to(tar, directory, tarfile.DIRTYPE)
+        for link in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
+            add_to(tar, link, tarfile.SYMTYPE, f"usr/{link}")
+    options = [word for change in changes for word in ("--change", change)]
+    run("docker", "import", *options, "-", name, input=archive.getvalue())
+
+
+def add_to(tar: tarfile.TarFile, name: str, kind: bytes, target: str = "") -> None:
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname, member.mode = kind, target, 0o755
+    tar.addfile(member)
+
+
+def start_container(
+    name: str,
+    command: Sequence[str | Path],
+    address: str,
+    env: Mapping[str, str] | None = None,
+    mounts: Sequence[str] = (),
+    options: Sequence[str] = (),
+    image: str = IMAGE,
+) -> Container:
+    """`docker run` of an installed program, on a read-only root. A mount is written as for --volume.
+
+    lull is mounted at /lull; whether it is used is a matter of the command, whose first word is the container's PID 1.
+    """
+    words = ["docker", "run", "--detach", "--name", name, "--network", "tests", "--ip", address, "--read-only"]
+    for mount in ("/usr:/usr:ro", "/etc:/etc:ro", f"{LULL}:/lull:ro", *mounts):
+        words += ["--volume", mount]
+    for directory in ("/tmp", "/run", "/var/tmp"):
+        words += ["--tmpfs", directory]
+    for key, value in (env or {}).items():
+        words += ["--env", f"{key}={value}"]
+    run(*words, *options, image, *command)
+    return Container(name, address)
+
+
+def address_of(group: int, member: int) -> str:
+    """The address of a group's member: both from 1 to 250."""
+    return str(NETWORK.network_address + 256 * group + member)
+
+
+# `containers.py COMMAND...` runs a command where `docker` and the image are there, for tests in other languages and to
+# look around. STATE is a directory to write to.
+def main() -> int:
+    isolate()
+    with docker():
+        return subprocess.run(sys.argv[1:] or ["bash"], env={**os.environ, "STATE": str(STATE)}, check=False).returncode
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Failed as failure:
+        sys.exit(f"containers: {failure}")
