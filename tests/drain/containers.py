@@ -135,7 +135,8 @@ def docker(*options: str) -> Iterator[None]:
     if not STATE.is_dir():
         raise Failed("this needs isolate(): on the host it would take dockerd's usual paths")
     log = STATE / "dockerd.log"
-    command = ["dockerd", "--data-root", "/run/docker-data", "--bridge", "none", "--iptables=false", "--ip6tables=false"]
+    command = ["dockerd", "--data-root", "/run/docker-data", "--bridge", "none"]
+    command += ["--iptables=false", "--ip6tables=false"]
     with log.open("wb") as out:
         daemon = subprocess.Popen([*command, *options], stdout=out, stderr=out)
     try:

@@ -1,0 +1,150 @@
+"""HAProxy, Debian's, as people run it: health checks, and two ways into the same servers.
+
+Knows nothing of containers or of lull: a server is an address, and a check is a port and a page.
+"""
+
+import csv
+import io
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from containers import HOST, PATIENCE_S, Failed, tail, wait_until
+
+INTER_MS = 500  # between two checks of a server
+FALL = 2  # so many must fail until it gets no more requests
+RISE = 2  # and so many succeed until it gets them again
+
+CONFIG = """\
+global
+	nbthread 1
+	stats socket {directory}/haproxy.sock mode 600 level admin
+	stats socket ipv4@{host}:{runtime_port} level admin
+
+defaults
+	mode http
+	timeout connect 1s
+	timeout client 20s
+	timeout server 20s
+	retries 3
+	option redispatch 1
+	default-server inter {inter_ms}ms fall {fall} rise {rise}
+
+# The usual settings: a connection that fails is tried again elsewhere, a request never.
+frontend requests
+	bind 127.0.0.1:{port}
+	default_backend requests
+
+backend requests
+	balance roundrobin
+	option httpchk GET {page}
+{servers}
+
+# Retries on: whatever went wrong, the request is sent again, to another server.
+frontend orders
+	bind 127.0.0.1:{orders_port}
+	default_backend orders
+
+backend orders
+	balance roundrobin
+	retry-on all-retryable-errors
+{followers}
+"""
+
+
+@dataclass(frozen=True)
+class Check:
+    """What is asked for a server's health. No port: the one that it serves on."""
+
+    page: str = "/health"
+    port: int | None = None
+
+
+class Balancer:
+    """One HAProxy. Its servers are called s1, s2, ... in the order of their addresses."""
+
+    def __init__(self, directory: Path, number: int, addresses: Sequence[str], port: int, check: Check):
+        """The number, from 0 to 999, is nobody else's: the ports come from it."""
+        self.directory = directory
+        self.port, self.orders_port, self.runtime_port = (start + number for start in (20000, 21000, 22000))
+        self.config = CONFIG.format(
+            directory=directory,
+            host=HOST,
+            port=self.port,
+            orders_port=self.orders_port,
+            runtime_port=self.runtime_port,
+            inter_ms=INTER_MS,
+            fall=FALL,
+            rise=RISE,
+            page=check.page,
+            servers="\n".join(self.server_lines(addresses, port, check)),
+            followers="\n".join(self.follower_lines(addresses, port)),
+        )
+        self.process: subprocess.Popen | None = None
+
+    @staticmethod
+    def server_lines(addresses: Sequence[str], port: int, check: Check) -> list[str]:
+        options = "check" if check.port is None else f"check port {check.port}"
+        return [f"\tserver s{n} {address}:{port} {options}" for n, address in enumerate(addresses, 1)]
+
+    @staticmethod
+    def follower_lines(addresses: Sequence[str], port: int) -> list[str]:
+        """The same servers, with the same state: each is checked once."""
+        return [f"\tserver s{n} {address}:{port} track requests/s{n}" for n, address in enumerate(addresses, 1)]
+
+    def start(self) -> None:
+        file, log = self.directory / "haproxy.cfg", self.directory / "haproxy.log"
+        file.write_text(self.config)
+        with log.open("wb") as out:
+            self.process = subprocess.Popen(["haproxy", "-db", "-f", str(file)], stdout=out, stderr=out)
+        wait_until("HAProxy answers", self.answers)
+
+    def answers(self) -> bool:
+        if self.process and self.process.poll() is not None:
+            raise Failed(f"haproxy ended: {tail(self.directory / 'haproxy.log')}")
+        try:
+            return bool(self.command("show info"))
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+
+    def command(self, line: str) -> str:
+        """Asks the runtime socket."""
+        with socket.socket(socket.AF_UNIX) as runtime:
+            runtime.settimeout(PATIENCE_S)
+            runtime.connect(str(self.directory / "haproxy.sock"))
+            runtime.sendall(line.encode() + b"\n")
+            return b"".join(iter(lambda: runtime.recv(65536), b"")).decode()
+
+    def set_state(self, server: str, state: str) -> None:
+        """"drain": no new requests, those under way end; "ready": back to normal. For both ways in."""
+        answer = self.command(f"set server requests/{server} state {state}").strip()
+        if answer:
+            raise Failed(f"set server: {answer}")
+
+    def table(self) -> list[dict[str, str]]:
+        """HAProxy's statistics; the columns are explained in its management guide, 9.1."""
+        return list(csv.DictReader(io.StringIO(self.command("show stat").lstrip("# "))))
+
+    def is_up(self, server: str) -> bool:
+        rows = self.table()
+        return any((row["pxname"], row["svname"], row["status"]) == ("requests", server, "UP") for row in rows)
+
+    def connection_retries(self) -> int:
+        """How often a server could not be connected to and the balancer tried again, for both ways in."""
+        return sum(int(row["wretr"]) for row in self.table() if row["svname"] == "BACKEND")
+
+    def wait_for(self, server: str) -> None:
+        """Until it gets requests, and not only because nobody has noticed yet that it was away.
+
+        HAProxy does not say when it last looked, so all the checks that it takes have to be over first.
+        """
+        time.sleep((max(FALL, RISE) + 1) * INTER_MS / 1000)
+        wait_until(f"HAProxy sees {server} up", lambda: self.is_up(server))

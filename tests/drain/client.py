@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+"""Constant load at a limited rate, and a count of every request that did not end well.
+
+    client.py PORT ORDERS_PORT
+
+Begins when started, ends on SIGTERM, and then prints one JSON object: for "requests" (to PORT) and "orders" (to
+ORDERS_PORT) how many there were, how many failed and how, and how long the good ones took. A request is good when it is
+answered 200 with the whole body. Nothing is tried again: that is the balancer's work, not ours.
+
+A machine that is busy makes it slower, but does not make it count less: each connection begins its next request when it
+is time to or when the last one has ended, whatever is later.
+"""
+
+import collections
+import http.client
+import itertools
+import json
+import signal
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+
+TICK_S = 0.4  # each connection begins a request that often; a slow one takes it all (see apps/README.md)
+TIMEOUT_S = 15.0
+KEPT_ALIVE = 10  # connections that are used again
+ONE_SHOT = 10  # and with one connection per request
+ORDERS = 6  # half of them kept alive
+MIX = [("GET", "/slow"), ("POST", "/slow"), ("GET", "/slow"), ("POST", "/fast"), ("POST", "/slow"), ("GET", "/fast")]
+FORM = b"coffee=1&size=large\n"
+LAST_LINE = b"end\n"  # of every good body
+
+
+@dataclass
+class Tally:
+    """What came of the requests to one port."""
+
+    good_s: list[float] = field(default_factory=list)
+    failed: collections.Counter[str] = field(default_factory=collections.Counter)
+
+    def summary(self) -> dict:
+        times = sorted(self.good_s)
+        return {
+            "requests": len(times) + self.failed.total(),
+            "good": len(times),
+            "failed": dict(self.failed.most_common()),
+            "p50_ms": round(1000 * percentile(times, 50)),
+            "p99_ms": round(1000 * percentile(times, 99)),
+            "max_ms": round(1000 * percentile(times, 100)),
+        }
+
+
+def percentile(times: list[float], percent: int) -> float:
+    """Of sorted times: the smallest that so many percent do not exceed."""
+    return times[max(0, -(-len(times) * percent // 100) - 1)] if times else 0.0
+
+
+class Connection:
+    """One user, who asks again and again."""
+
+    def __init__(self, port: int, keep_alive: bool):
+        self.keep_alive = keep_alive
+        self.http = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
+
+    def ask(self, method: str, path: str) -> str:
+        """Returns what went wrong, or nothing."""
+        try:
+            return self.exchange(method, path)
+        except TimeoutError:
+            return "timeout"
+        except ConnectionRefusedError:
+            return "refused"
+        except http.client.RemoteDisconnected:  # a reset, as Python sees it, so it comes first
+            return "closed"
+        except (ConnectionResetError, BrokenPipeError):
+            return "reset"
+        except http.client.IncompleteRead:
+            return "short"
+        except http.client.HTTPException as error:
+            return type(error).__name__
+
+    def exchange(self, method: str, path: str) -> str:
+        body = FORM if method == "POST" else None
+        self.http.request(method, path, body, {} if self.keep_alive else {"Connection": "close"})
+        answer = self.http.getresponse()
+        text = answer.read()
+        if answer.status != 200:
+            return str(answer.status)
+        return "" if text.endswith(LAST_LINE) else "short"
+
+    def close(self) -> None:
+        self.http.close()
+
+
+def use(connection: Connection, requests, tally: Tally, stopped: threading.Event) -> None:
+    """Until stopped. (A list's append and a Counter's addition under the lock of the interpreter: no other is needed.)"""
+    due = time.monotonic()
+    for method, path in requests:
+        if stopped.wait(max(0.0, due - time.monotonic())):
+            break
+        begun = time.monotonic()
+        trouble = connection.ask(method, path)
+        if trouble:
+            tally.failed[trouble] += 1
+        else:
+            tally.good_s.append(time.monotonic() - begun)
+        if trouble or not connection.keep_alive:
+            connection.close()
+        due = max(due + TICK_S, time.monotonic())
+    connection.close()
+
+
+def visits(number: int):
+    """The endless mix of requests; connections begin at different places in it."""
+    return itertools.islice(itertools.cycle(MIX), number, None)
+
+
+def orders(number: int):
+    """Each order has an id that no other has."""
+    return (("POST", f"/order?id={number}-{count}") for count in itertools.count())
+
+
+def main() -> None:
+    port, orders_port = int(sys.argv[1]), int(sys.argv[2])
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started us decides
+    asked, ordered = Tally(), Tally()
+    users = [(Connection(port, n < KEPT_ALIVE), visits(n), asked) for n in range(KEPT_ALIVE + ONE_SHOT)]
+    users += [(Connection(orders_port, n % 2 == 0), orders(n), ordered) for n in range(ORDERS)]
+    threads = [threading.Thread(target=use, args=(*user, stopped)) for user in users]
+    for number, thread in enumerate(threads):
+        stopped.wait(TICK_S / len(threads) if number else 0)  # not all at the same moment
+        thread.start()
+    for thread in threads:
+        thread.join()
+    print(json.dumps({"requests": asked.summary(), "orders": ordered.summary()}))
+
+
+if __name__ == "__main__":
+    main()
