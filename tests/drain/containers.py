@@ -175,7 +175,7 @@ def tail(file: Path, lines: int = 15) -> str:
 
 
 def make_image(name: str = IMAGE, *changes: str) -> None:
-    """An image of directories and links; changes are lines of a Dockerfile, like 'STOPSIGNAL SIGQUIT'."""
+    """An image of directories and links; changes are lines of a Dockerfile, like 'HEALTHCHECK ...' or 'LABEL ...'."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         for directory in ("usr", "etc", "proc", "sys", "dev", "run", "tmp", "var", "var/tmp", "var/log", "root"):

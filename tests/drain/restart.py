@@ -6,6 +6,8 @@ A Setup says what is restarted, a Result what came of it. Nothing here judges.
 import collections
 import contextlib
 import json
+import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -14,12 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from balancer import Balancer, Check
-from containers import IMAGE, PATIENCE_S, STATE, Container, Failed, address_of, start_container, wait_until
+from containers import HOST, IMAGE, PATIENCE_S, STATE, Container, Failed, address_of, start_container, wait_until
 
 HERE = Path(__file__).resolve().parent
+WEB_FILES = STATE / "www"
 INSTANCES = 3
 APP_PORT = 8000
-READY_PORT = 9000
 DELAY_S = 3.0  # fixed beforehand: more than fall x inter + the longest request, see balancer.py and apps/
 STOP_S = 6  # docker stop -t: the delay, and time for the app
 LEAD_S = 1.5  # load before the first stop and after the last start
@@ -65,8 +67,8 @@ class Result:
     orders: dict
     twice: int  # orders that were executed more than once
     connection_retries: int  # by the balancer, for both kinds
-    stop_s: list[float]
-    statuses: list[int]
+    stop_s: tuple[float, ...]
+    statuses: tuple[int, ...]
 
     @property
     def failed(self) -> int:
@@ -80,52 +82,74 @@ class Result:
 def restart(setup: Setup, number: int) -> Result:
     """The number, from 1 to 250, is nobody else's in this run."""
     directory = STATE / str(number)
+    shutil.rmtree(directory, ignore_errors=True)  # of an earlier run
     records = directory / "records"
     records.mkdir(parents=True)
     addresses = [address_of(number, n) for n in range(1, INSTANCES + 1)]
     balancer = Balancer(directory, number, addresses, APP_PORT, setup.check)
     with contextlib.ExitStack() as stack:
-        containers = [start_instance(setup, f"t{number}-s{n}", address, records, balancer) for n, address in
-                      enumerate(addresses, 1)]
-        for container in containers:
-            stack.callback(container.remove)
+        containers = []
+        for n, address in enumerate(addresses, 1):
+            containers.append(start_instance(setup, f"t{number}-s{n}", address, records, balancer))
+            stack.callback(end_instance, containers[-1], directory)
         return restart_all(setup, balancer, containers, records)
 
 
+def server_of(container: Container) -> str:
+    """Its name in the balancer: the end of its own."""
+    return container.name.rpartition("-")[2]
+
+
 def start_instance(setup: Setup, name: str, address: str, records: Path, balancer: Balancer) -> Container:
-    name_in_balancer = name.rpartition("-")[2]
-    env = {**ENVIRONMENT, **setup.env, "SERVER": name_in_balancer, "RUNTIME_PORT": str(balancer.runtime_port)}
-    mounts = [f"{HERE}/apps:/apps:ro", f"{web_files()}:/www:ro", f"{records}:/records"]
+    server = name.rpartition("-")[2]
+    env = {**ENVIRONMENT, **setup.env, "SERVER": server, "BALANCER": f"{HOST}/{balancer.runtime_port}"}
+    mounts = [f"{HERE}/apps:/apps:ro", f"{WEB_FILES}:/www:ro", f"{records}:/records"]
     return start_container(name, [*setup.init, *APPS[setup.app]], address, env, mounts, image=setup.image)
 
 
-def web_files() -> Path:
-    """What nginx serves."""
-    directory = STATE / "www"
-    with contextlib.suppress(FileExistsError):
-        directory.mkdir()
-        (directory / "fast").write_bytes(b"x" * 1000 + b"end\n")
-        (directory / "slow").write_bytes(b"x" * 65536 + b"end\n")
-    return directory
+def end_instance(container: Container, directory: Path) -> None:
+    """What it has written stays, for a person to read when something was wrong."""
+    (directory / f"{container.name}.log").write_text(container.logs())
+    container.remove()
+
+
+def make_web_files() -> None:
+    """What nginx serves; once, before the first restart."""
+    WEB_FILES.mkdir()
+    (WEB_FILES / "fast").write_bytes(b"x" * 1000 + b"end\n")
+    (WEB_FILES / "slow").write_bytes(b"x" * 65536 + b"end\n")
 
 
 def restart_all(setup: Setup, balancer: Balancer, containers: list[Container], records: Path) -> Result:
-    stop_s, statuses = [], []
     with running(balancer), company(setup, balancer, containers):
-        for n in range(1, INSTANCES + 1):
-            wait_until(f"HAProxy sees s{n} of {setup.name} up", lambda n=n: balancer.is_up(f"s{n}"))
+        for container in containers:
+            wait_until(f"HAProxy sees {container.name} up", lambda c=container: balancer.is_up(server_of(c)))
         with load(balancer) as counts:
             time.sleep(LEAD_S)
-            for n, container in enumerate(containers, 1):
-                stop_s.append(round(container.stop(STOP_S), 2))
-                statuses.append(container.status())
-                container.start()
-                if setup.put_back:
-                    put_back(balancer, f"s{n}", container)
-                balancer.wait_for(f"s{n}")
+            stops = [restart_one(setup, balancer, container) for container in containers]
             time.sleep(LEAD_S)
         retries = balancer.connection_retries()
-    return Result(counts["requests"], counts["orders"], executed_twice(records, counts), retries, stop_s, statuses)
+    times, statuses = zip(*stops)
+    return Result(counts["requests"], counts["orders"], executed_twice(records, counts), retries, times, statuses)
+
+
+def restart_one(setup: Setup, balancer: Balancer, container: Container) -> tuple[float, int]:
+    """Returns how long it took to stop, and its exit status."""
+    server = server_of(container)
+    took_s = container.stop(STOP_S)
+    status = container.status()
+    container.start()
+    if setup.put_back:
+        wait_until(f"{container.name} listens", lambda: listens(container))
+        balancer.set_state(server, "ready")
+    balancer.wait_for(server)
+    return took_s, status
+
+
+def listens(container: Container) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection((container.address, APP_PORT), timeout=1):
+        return True
+    return False
 
 
 @contextlib.contextmanager
@@ -154,10 +178,6 @@ def load(balancer: Balancer) -> Iterator[dict]:
     finally:
         client.kill()
         client.wait()
-
-
-def put_back(balancer: Balancer, server: str, container: Container) -> None:
-    raise NotImplementedError
 
 
 def executed_twice(records: Path, counts: dict) -> int:

@@ -1,0 +1,109 @@
+"""What a run has to show. lull's counts must be 0; the others' must be large enough for that to mean something.
+
+A count is never compared exactly. Nothing here runs or prints.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import setups
+from report import kinds
+from restart import APPS, Result
+
+FAIL_AT_LEAST = 4  # requests, where one restart has to show something
+TWICE_AT_LEAST = 10  # orders, over all apps and inits but lull
+RETRIED_AT_LEAST = 5  # connections, when a server is called ready too early
+
+
+@dataclass(frozen=True)
+class Verdict:
+    text: str
+    faults: list[str]
+
+
+Answer = tuple[str, list[str]]  # what was seen, and what is wrong with it
+
+
+@dataclass(frozen=True)
+class Question:
+    """About some of the restarts."""
+
+    title: str
+    names: Sequence[str]
+    ask: Callable[[Sequence[Result]], Answer]
+
+
+def judge(results: Mapping[str, Result | Exception]) -> Iterator[Verdict]:
+    for question in QUESTIONS:
+        found = [results[name] for name in question.names]
+        ran = [result for result in found if isinstance(result, Result)]
+        if len(ran) < len(found):
+            missing = [f"{name} did not run: {results[name]}" for name in question.names if results[name] not in ran]
+            yield Verdict(question.title, missing)
+        else:
+            seen, faults = question.ask(ran)
+            yield Verdict(f"{question.title}: {seen}", faults)
+
+
+def nothing_is_lost(results: Sequence[Result]) -> Answer:
+    (result,) = results
+    asked, ordered = result.requests, result.orders
+    seen = f"{result.failed} of {asked['requests']} requests failed; with the balancer's retries "
+    seen += f"{result.orders_failed} of {ordered['requests']} orders failed, {result.twice} were executed twice"
+    faults = [f"requests failed ({kinds(asked['failed'])})"] if result.failed else []
+    faults += [f"orders failed ({kinds(ordered['failed'])})"] if result.orders_failed else []
+    faults += ["orders were executed twice"] if result.twice else []
+    return seen, faults
+
+
+def nothing_waits(results: Sequence[Result]) -> Answer:
+    seen, faults = nothing_is_lost(results)
+    retried = results[0].connection_retries
+    seen += f"; {retried} connections had to be tried again, the longest request took {results[0].requests['max_ms']} ms"
+    return seen, faults + (["a server was used before it listened"] if retried else [])
+
+
+def some_wait(results: Sequence[Result]) -> Answer:
+    retried = sum(result.connection_retries for result in results)
+    seen = f"{retried} connections had to be tried again, the longest request took {results[0].requests['max_ms']} ms"
+    return seen, too_few(retried, RETRIED_AT_LEAST)
+
+
+def some_fail(results: Sequence[Result]) -> Answer:
+    failed = sum(result.failed for result in results)
+    seen = f"{failed} of {sum(result.requests['requests'] for result in results)} requests failed"
+    return seen, too_few(failed, FAIL_AT_LEAST * len(results))
+
+
+def some_are_repeated(results: Sequence[Result]) -> Answer:
+    twice = sum(result.twice for result in results)
+    seen = f"{twice} of {sum(result.orders['requests'] for result in results)} orders were executed twice"
+    return seen, too_few(twice, TWICE_AT_LEAST)
+
+
+def too_few(count: int, least: int) -> list[str]:
+    return [] if count >= least else [f"less than {least} proves nothing"]
+
+
+def with_init(init: str) -> list[str]:
+    return [setups.table_name(app, init) for app in APPS]
+
+
+def alone(name: str, ask: Callable[[Sequence[Result]], Answer]) -> Question:
+    return Question(name, [name], ask)
+
+
+TOO_SHORT, *_, LONG_ENOUGH = (setups.sweep_name(delay, told=True) for delay in setups.SHORT_SWEEP)
+UNAWARE, AWARE = (setup.name for setup in setups.starts())
+
+QUESTIONS = [
+    *(alone(name, nothing_is_lost) for name in with_init(setups.LULL)),
+    *(alone(name, some_fail) for name in with_init("tini")),
+    *(Question(f"all apps, {init}", with_init(init), some_fail) for init in setups.PEERS if init != "tini"),
+    Question("all apps, without lull", [name for init in setups.PEERS for name in with_init(init)], some_are_repeated),
+    *(alone(setup.name, nothing_is_lost) for setup in setups.ways()),
+    alone(UNAWARE, some_wait),
+    alone(AWARE, nothing_waits),
+    alone(TOO_SHORT, some_fail),
+    alone(LONG_ENOUGH, nothing_is_lost),
+]

@@ -1,0 +1,111 @@
+"""Tables of results, as text for a terminal and as Markdown for a page. Nothing here runs or judges."""
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+
+from balancer import FALL, INTER_MS, RISE
+from client import KEPT_ALIVE, ONE_SHOT, ORDERS
+from restart import APPS, DELAY_S, INSTANCES, STOP_S, Result
+from setups import INITS, LONGEST_S, RULE_S, table_name
+
+Results = Mapping[str, Result | Exception]  # by the setup's name
+Table = list[list[str]]  # the first row is the header
+
+
+def kinds(failed: Mapping[str, int]) -> str:
+    """What went wrong, the most frequent first."""
+    return ", ".join(f"{count} {kind}" for kind, count in failed.items())
+
+
+def seconds(times: Iterable[float]) -> str:
+    return f"{statistics.median(times):.1f} s"
+
+
+def listed(values: Iterable[object]) -> str:
+    """Each once."""
+    return ", ".join(sorted({str(value) for value in values}))
+
+
+def requests_table(results: Results) -> Table:
+    rows = [["app", "init", "requests", "failed", "how", "p50", "p99", "time to stop", "status"]]
+    for app, init, result in cells(results):
+        asked = result.requests
+        row = [app, init, str(asked["requests"]), str(result.failed), kinds(asked["failed"])]
+        row += [f"{asked['p50_ms']} ms", f"{asked['p99_ms']} ms", seconds(result.stop_s), listed(result.statuses)]
+        rows.append(row)
+    return rows
+
+
+def orders_table(results: Results) -> Table:
+    rows = [["app", "init", "orders", "failed", "how", "executed twice"]]
+    for app, init, result in cells(results):
+        asked = result.orders
+        row = [app, init, str(asked["requests"]), str(result.orders_failed), kinds(asked["failed"]), str(result.twice)]
+        rows.append(row)
+    return rows
+
+
+def cells(results: Results) -> Iterable[tuple[str, str, Result]]:
+    """Those of the table that came to an end."""
+    for app in APPS:
+        for init in INITS:
+            result = results.get(table_name(app, init))
+            if isinstance(result, Result):
+                yield app, init, result
+
+
+def others_table(results: Results, names: Iterable[str]) -> Table:
+    """Of what is no cell of the tables above."""
+    rows = [["", "requests", "failed", "orders", "failed", "twice", "p99", "longest", "connections retried"]]
+    for name in names:
+        result = results.get(name)
+        if isinstance(result, Result):
+            asked, ordered = result.requests, result.orders
+            row = [name, asked["requests"], result.failed, ordered["requests"], result.orders_failed, result.twice]
+            row += [f"{asked['p99_ms']} ms", f"{asked['max_ms']} ms", result.connection_retries]
+            rows.append([str(cell) for cell in row])
+    return rows
+
+
+def summary_table(runs: Sequence[Results], attribute: str) -> Table:
+    """App by init: the smallest and the largest of all runs."""
+    rows = [["", *INITS]]
+    for app in APPS:
+        row = [app]
+        for init in INITS:
+            results = [run.get(table_name(app, init)) for run in runs]
+            row.append(span([getattr(result, attribute) for result in results if isinstance(result, Result)]))
+        rows.append(row)
+    return rows
+
+
+def span(values: Sequence[int]) -> str:
+    if not values:
+        return "?"
+    low, high = min(values), max(values)
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def terms() -> list[str]:
+    """What was fixed beforehand."""
+    return [
+        f"{INSTANCES} containers behind HAProxy (check inter {INTER_MS} ms, fall {FALL}, rise {RISE}), restarted one by one",
+        f"by docker stop -t {STOP_S}; delay {DELAY_S:g} s, where the rule is fall x inter + the longest request: "
+        f"{FALL} x {INTER_MS / 1000:g} s + {LONGEST_S:g} s = {RULE_S:g} s",
+        f"load: {KEPT_ALIVE} connections that are kept alive and {ONE_SHOT} with a request each, GET and POST, most of "
+        f"{LONGEST_S:g} s; {ORDERS} that order",
+    ]
+
+
+# --- Forms --------------------------------------------------------------------------------------------------------
+
+
+def as_text(table: Table) -> list[str]:
+    widths = [max(len(cell) for cell in column) for column in zip(*table)]
+    return [" | ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in table]
+
+
+def as_markdown(table: Table) -> list[str]:
+    header, *rows = table
+    lines = [header, ["---" for _ in header], *rows]
+    return ["| " + " | ".join(line) + " |" for line in lines]
