@@ -137,9 +137,10 @@ class Balancer:
         rows = self.table()
         return any((row["pxname"], row["svname"], row["status"]) == ("requests", server, "UP") for row in rows)
 
-    def connection_retries(self) -> int:
-        """How often a server could not be connected to and the balancer tried again, for both ways in."""
-        return sum(int(row["wretr"]) for row in self.table() if row["svname"] == "BACKEND")
+    def tried_again(self) -> int:
+        """How often a server could not be connected to, and the same or another was tried; for both ways in."""
+        backends = [row for row in self.table() if row["svname"] == "BACKEND"]
+        return sum(int(row["wretr"]) + int(row["wredis"]) for row in backends)
 
     def wait_for(self, server: str) -> None:
         """Until it gets requests, and not only because nobody has noticed yet that it was away.

@@ -1,5 +1,6 @@
 """Tables of results, as text for a terminal and as Markdown for a page. Nothing here runs or judges."""
 
+import collections
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -56,13 +57,14 @@ def cells(results: Results) -> Iterable[tuple[str, str, Result]]:
 
 def others_table(results: Results, names: Iterable[str]) -> Table:
     """Of what is no cell of the tables above."""
-    rows = [["", "requests", "failed", "orders", "failed", "twice", "p99", "longest", "connections retried"]]
+    rows = [["", "requests", "failed", "orders", "failed", "how", "twice", "p99", "longest", "tried again"]]
     for name in names:
         result = results.get(name)
         if isinstance(result, Result):
             asked, ordered = result.requests, result.orders
-            row = [name, asked["requests"], result.failed, ordered["requests"], result.orders_failed, result.twice]
-            row += [f"{asked['p99_ms']} ms", f"{asked['max_ms']} ms", result.connection_retries]
+            row = [name, asked["requests"], result.failed, ordered["requests"], result.orders_failed]
+            row += [kinds(collections.Counter(asked["failed"]) + collections.Counter(ordered["failed"])), result.twice]
+            row += [f"{asked['p99_ms']} ms", f"{asked['max_ms']} ms", result.tried_again]
             rows.append([str(cell) for cell in row])
     return rows
 
@@ -89,8 +91,8 @@ def span(values: Sequence[int]) -> str:
 def terms() -> list[str]:
     """What was fixed beforehand."""
     return [
-        f"{INSTANCES} containers behind HAProxy (check inter {INTER_MS} ms, fall {FALL}, rise {RISE}), restarted one by one",
-        f"by docker stop -t {STOP_S}; delay {DELAY_S:g} s, where the rule is fall x inter + the longest request: "
+        f"{INSTANCES} containers behind HAProxy (check inter {INTER_MS} ms, fall {FALL}, rise {RISE}), restarted one by "
+        f"one by docker stop -t {STOP_S}; delay {DELAY_S:g} s, where the rule is fall x inter + the longest request: "
         f"{FALL} x {INTER_MS / 1000:g} s + {LONGEST_S:g} s = {RULE_S:g} s",
         f"load: {KEPT_ALIVE} connections that are kept alive and {ONE_SHOT} with a request each, GET and POST, most of "
         f"{LONGEST_S:g} s; {ORDERS} that order",

@@ -66,7 +66,7 @@ class Result:
     requests: dict  # as client.py prints it
     orders: dict
     twice: int  # orders that were executed more than once
-    connection_retries: int  # by the balancer, for both kinds
+    tried_again: int  # connections, by the balancer, since a server could not be reached
     stop_s: tuple[float, ...]
     statuses: tuple[int, ...]
 
@@ -121,16 +121,18 @@ def make_web_files() -> None:
 
 
 def restart_all(setup: Setup, balancer: Balancer, containers: list[Container], records: Path) -> Result:
+    for container in containers:
+        wait_for_app(container)
     with running(balancer), company(setup, balancer, containers):
         for container in containers:
-            wait_until(f"HAProxy sees {container.name} up", lambda c=container: balancer.is_up(server_of(c)))
+            balancer.wait_for(server_of(container))
         with load(balancer) as counts:
             time.sleep(LEAD_S)
             stops = [restart_one(setup, balancer, container) for container in containers]
             time.sleep(LEAD_S)
-        retries = balancer.connection_retries()
+        tried_again = balancer.tried_again()
     times, statuses = zip(*stops)
-    return Result(counts["requests"], counts["orders"], executed_twice(records, counts), retries, times, statuses)
+    return Result(counts["requests"], counts["orders"], executed_twice(records, counts), tried_again, times, statuses)
 
 
 def restart_one(setup: Setup, balancer: Balancer, container: Container) -> tuple[float, int]:
@@ -140,16 +142,19 @@ def restart_one(setup: Setup, balancer: Balancer, container: Container) -> tuple
     status = container.status()
     container.start()
     if setup.put_back:
-        wait_until(f"{container.name} listens", lambda: listens(container))
+        wait_for_app(container)
         balancer.set_state(server, "ready")
     balancer.wait_for(server)
     return took_s, status
 
 
-def listens(container: Container) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection((container.address, APP_PORT), timeout=1):
-        return True
-    return False
+def wait_for_app(container: Container) -> None:
+    def listens() -> bool:
+        with contextlib.suppress(OSError), socket.create_connection((container.address, APP_PORT), timeout=1):
+            return True
+        return False
+
+    wait_until(f"{container.name} listens", listens)
 
 
 @contextlib.contextmanager

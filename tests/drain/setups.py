@@ -110,7 +110,7 @@ def ways() -> list[Setup]:
 
 # --- The start ----------------------------------------------------------------------------------------------------
 
-START_S = 2.0  # so long the app needs before it listens
+START_S = 10.0  # so long the app needs before it listens, and longer than the others take to leave
 
 
 def starts() -> list[Setup]:
