@@ -29,6 +29,7 @@ defaults
 	timeout connect 1s
 	timeout client 20s
 	timeout server 20s
+	timeout check 5s
 	retries 3
 	option redispatch 1
 	default-server inter {inter_ms}ms fall {fall} rise {rise}

@@ -91,8 +91,8 @@ def span(values: Sequence[int]) -> str:
 def terms() -> list[str]:
     """What was fixed beforehand."""
     return [
-        f"{INSTANCES} containers behind HAProxy (check inter {INTER_MS} ms, fall {FALL}, rise {RISE}), restarted one by "
-        f"one by docker stop -t {STOP_S}; delay {DELAY_S:g} s, where the rule is fall x inter + the longest request: "
+        f"{INSTANCES} containers behind HAProxy (check inter {INTER_MS} ms, fall {FALL}, rise {RISE}), restarted one "
+        f"by one by docker stop -t {STOP_S}; delay {DELAY_S:g} s, where the rule is fall x inter + the longest request: "
         f"{FALL} x {INTER_MS / 1000:g} s + {LONGEST_S:g} s = {RULE_S:g} s",
         f"load: {KEPT_ALIVE} connections that are kept alive and {ONE_SHOT} with a request each, GET and POST, most of "
         f"{LONGEST_S:g} s; {ORDERS} that order",

@@ -23,7 +23,7 @@ WEB_FILES = STATE / "www"
 INSTANCES = 3
 APP_PORT = 8000
 DELAY_S = 3.0  # fixed beforehand: more than fall x inter + the longest request, see balancer.py and apps/
-STOP_S = 6  # docker stop -t: the delay, and time for the app
+STOP_S = 8  # docker stop -t: the delay, and time for the app
 LEAD_S = 1.5  # load before the first stop and after the last start
 
 APPS: dict[str, list[str]] = {
