@@ -89,7 +89,8 @@ measure-listens: $(BUILD)/tests/look $(HELPERS)
 
 # --- Checks ---------------------------------------------------------------------------------------------------------
 
-SCRIPTS = tests/run tests/demo tests/check-install tests/measure-listens $(wildcard tests/*.bash tests/*.bats .ci/run) tests/apps/apps tests/apps/cases.bash
+SCRIPTS = tests/run tests/demo tests/check-install tests/measure-listens $(wildcard tests/*.bash tests/*.bats .ci/run) \
+	tests/apps/apps tests/apps/cases.bash $(wildcard tests/drain/apps/*.sh)
 LINT_DEFINES = -D_GNU_SOURCE -DLULL_VERSION='""'
 
 lint:
@@ -153,9 +154,19 @@ uninstall:
 test-apps: all
 	tests/run tests/apps/apps
 
+# The proof of draining: apps in Docker containers behind HAProxy, as root, in namespaces of their own. Two to three minutes.
+# What it needs: tests/drain/drain --packages. It has other modes: tests/drain/drain --help.
+test-drain: all
+	@tests/run tests/drain/drain
+
+# The sweep over the delay, measured and drawn: docs/img/sweep.csv and sweep.svg.
+plot-drain: all
+	@tests/drain/drain --sweep 5
+
 clean:
 	rm -rf $(BUILD)
 
 -include $(OBJECTS:.o=.d)
 
-.PHONY: all test measure-listens lint check-pure check-builds test-sanitized check-install demo install uninstall test-apps clean
+.PHONY: all test measure-listens lint check-pure check-builds test-sanitized check-install demo install uninstall \
+	test-apps test-drain plot-drain clean

@@ -16,8 +16,8 @@ from restart import APPS, Result
 PAGE = """\
 # Draining, measured
 
-Written by `tests/drain/drain --runs {count}`, not by hand. `make test-drain`, a part of the tests, is one such run and fails
-when lull loses anything, or the others too little to prove anything.
+Written by `tests/drain/drain --runs {count}`, not by hand. `make test-drain`, a part of the tests, is one such run and
+fails when lull loses anything, or the others too little to prove anything.
 
 Apps that know nothing of draining run in containers behind a load balancer, under constant load, and are restarted one
 by one, as in any deployment. A request has failed when it was not answered 200 with the whole body.
@@ -34,16 +34,21 @@ What stands before the app's own command, and where the balancer asks for its he
 
 ## Failed requests
 
-With the balancer's usual settings, a connection that fails is tried again with another server, and a request never. Of some
-{requests} requests in each cell so many failed; where the {count} runs differ, the smallest and the largest number.
+With the balancer's usual settings a connection that fails is tried again with another server, and a request never.
+There were {requests} requests in a cell, the more the longer its restart took. So many failed; where the
+{count} runs differ, the smallest and the largest number:
 
 {failed}
 
+Latency (99 of 100 requests took no longer) and time to stop, medians:
+
+{times}
+
 ## Executed twice
 
-With the balancer's retries on (`retry-on all-retryable-errors`), a request is sent again, to another server, whatever goes
-wrong before the answer has begun. That hides most failures, and does some of the work twice. Of some {orders} orders in
-each cell, each with an id of its own, so many were executed more than once:
+With the balancer's retries on (`retry-on all-retryable-errors`) a request is sent again, to another server, whatever
+goes wrong before the answer has begun. That hides most failures, and does some of the work twice. There were {orders}
+orders in a cell, each with an id of its own. So many were executed more than once:
 
 {twice}
 
@@ -53,11 +58,12 @@ And so many failed all the same:
 
 ## Other ways of telling, the start, and shorter delays
 
-The numbers of failed requests in the {count} runs; with them the orders that failed or were executed twice.
+In the {count} runs, each with the load and the load balancer of the tables above:
 
 {others}
 
-"A slow start" is an app that needs {start} s before it listens, longer than it takes the rest of the restart to go on without it.
+"A slow start" is an app that needs {start} s before it listens. Where the balancer believes it ready, the others are stopped
+meanwhile.
 
 ## Verdicts
 
@@ -101,10 +107,11 @@ def write(file: Path, runs: Runs, others: Sequence[str]) -> None:
             versions=versions(),
             inits=markdown(inits_table()),
             requests=typical(runs, "requests"),
-            failed=markdown(report.summary_table(runs, "failed")),
+            failed=markdown(report.summary_table(runs, report.span_of("failed"))),
+            times=markdown(report.summary_table(runs, report.times)),
             orders=typical(runs, "orders"),
-            twice=markdown(report.summary_table(runs, "twice")),
-            orders_failed=markdown(report.summary_table(runs, "orders_failed")),
+            twice=markdown(report.summary_table(runs, report.span_of("twice"))),
+            orders_failed=markdown(report.summary_table(runs, report.span_of("orders_failed"))),
             others=markdown(others_table(runs, others)),
             start=f"{setups.START_S:g}",
             verdicts=verdicts(runs),
@@ -192,11 +199,12 @@ def typical(runs: Runs, kind: str) -> str:
 
 
 def verdicts(runs: Runs) -> str:
+    asked = len(runs) * len(QUESTIONS)
     passed = sum(not verdict.faults for results in runs for verdict in judge(results))
     lull = [results[setups.table_name(app, setups.LULL)] for results in runs for app in APPS]
     lossless = sum(isinstance(cell, Result) and not (cell.failed or cell.orders_failed or cell.twice) for cell in lull)
     return (
-        f"{len(runs)} runs of {len(QUESTIONS)} verdicts: {passed} passed, {len(runs) * len(QUESTIONS) - passed} failed. "
+        f"{len(runs)} runs of {len(QUESTIONS)} verdicts: {passed} passed, {asked - passed} failed. "
         f"Of lull's {len(lull)} rolling restarts in the tables above, {lossless} lost nothing at all."
     )
 

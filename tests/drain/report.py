@@ -2,7 +2,7 @@
 
 import collections
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from balancer import FALL, INTER_MS, RISE
 from client import KEPT_ALIVE, ONE_SHOT, ORDERS
@@ -69,16 +69,28 @@ def others_table(results: Results, names: Iterable[str]) -> Table:
     return rows
 
 
-def summary_table(runs: Sequence[Results], attribute: str) -> Table:
-    """App by init: the smallest and the largest of all runs."""
+def summary_table(runs: Sequence[Results], cell: Callable[[list[Result]], str]) -> Table:
+    """App by init; a cell is made of the results of all runs."""
     rows = [["", *INITS]]
     for app in APPS:
         row = [app]
         for init in INITS:
             results = [run.get(table_name(app, init)) for run in runs]
-            row.append(span([getattr(result, attribute) for result in results if isinstance(result, Result)]))
+            row.append(cell([result for result in results if isinstance(result, Result)]))
         rows.append(row)
     return rows
+
+
+def span_of(attribute: str) -> Callable[[list[Result]], str]:
+    return lambda results: span([getattr(result, attribute) for result in results])
+
+
+def times(results: list[Result]) -> str:
+    """Medians."""
+    if not results:
+        return "?"
+    p99_s = statistics.median(result.requests["p99_ms"] for result in results) / 1000
+    return f"{p99_s:.2f} s, {seconds(time for result in results for time in result.stop_s)}"
 
 
 def span(values: Sequence[int]) -> str:
@@ -90,12 +102,13 @@ def span(values: Sequence[int]) -> str:
 
 def terms() -> list[str]:
     """What was fixed beforehand."""
+    rule = f"fall x inter + the longest request: {FALL} x {INTER_MS / 1000:g} s + {LONGEST_S:g} s = {RULE_S:g} s"
+    kept = f"{KEPT_ALIVE} connections that are kept alive and {ONE_SHOT} with a request each"
     return [
-        f"{INSTANCES} containers behind HAProxy (check inter {INTER_MS} ms, fall {FALL}, rise {RISE}), restarted one "
-        f"by one by docker stop -t {STOP_S}; delay {DELAY_S:g} s, where the rule is fall x inter + the longest request: "
-        f"{FALL} x {INTER_MS / 1000:g} s + {LONGEST_S:g} s = {RULE_S:g} s",
-        f"load: {KEPT_ALIVE} connections that are kept alive and {ONE_SHOT} with a request each, GET and POST, most of "
-        f"{LONGEST_S:g} s; {ORDERS} that order",
+        f"{INSTANCES} containers behind HAProxy: check inter {INTER_MS} ms, fall {FALL}, rise {RISE}",
+        f"restarted one by one: docker stop -t {STOP_S}, docker start, the next when HAProxy sees it up",
+        f"delay {DELAY_S:g} s, where the rule asks for {rule}",
+        f"load: {kept}, GET and POST, most of {LONGEST_S:g} s; and {ORDERS} that order",
     ]
 
 
