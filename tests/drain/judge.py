@@ -17,6 +17,7 @@ TWICE_AT_LEAST = 10  # orders, over all apps and inits but lull
 @dataclass(frozen=True)
 class Verdict:
     text: str
+    names: Sequence[str]  # of the restarts that it is about
     faults: list[str]
 
 
@@ -38,10 +39,10 @@ def judge(results: Mapping[str, Result | Exception]) -> Iterator[Verdict]:
         ran = [result for result in found if isinstance(result, Result)]
         if len(ran) < len(found):
             missing = [f"{name} did not run: {results[name]}" for name in question.names if results[name] not in ran]
-            yield Verdict(question.title, missing)
+            yield Verdict(question.title, question.names, missing)
         else:
             seen, faults = question.ask(ran)
-            yield Verdict(f"{question.title}: {seen}", faults)
+            yield Verdict(f"{question.title}: {seen}", question.names, faults)
 
 
 def nothing_is_lost(results: Sequence[Result]) -> Answer:

@@ -79,9 +79,14 @@ class Result:
         return sum(self.orders["failed"].values())
 
 
+def directory_of(number: int) -> Path:
+    """Where a restart leaves its records and logs."""
+    return STATE / str(number)
+
+
 def restart(setup: Setup, number: int) -> Result:
     """The number, from 1 to 250, is nobody else's in this run."""
-    directory = STATE / str(number)
+    directory = directory_of(number)
     shutil.rmtree(directory, ignore_errors=True)  # of an earlier run
     records = directory / "records"
     records.mkdir(parents=True)
