@@ -86,7 +86,6 @@ def alone(name: str, ask: Callable[[Sequence[Result]], Answer]) -> Question:
     return Question(name, [name], ask)
 
 
-TOO_SHORT, *_, LONG_ENOUGH = (setups.sweep_name(delay, told=True) for delay in setups.SHORT_SWEEP)
 UNAWARE, AWARE = (setup.name for setup in setups.starts())
 
 QUESTIONS = [
@@ -97,6 +96,5 @@ QUESTIONS = [
     *(alone(setup.name, nothing_is_lost) for setup in setups.ways()),
     alone(UNAWARE, some_fail),
     alone(AWARE, nothing_comes_early),
-    alone(TOO_SHORT, some_fail),
-    alone(LONG_ENOUGH, nothing_is_lost),
+    *(alone(setups.sweep_name(delay, told=True), some_fail) for delay in setups.TOO_SHORT),
 ]
