@@ -1,0 +1,131 @@
+"""What the tests of the orchestrators share: TAP, and images that need nothing of the host.
+
+A stack file can not mount the host's /usr, so these images hold what they run: a program, the libraries that ldd names,
+and lull. They have the names that docs/examples/ uses.
+"""
+
+import io
+import re
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "drain"))
+
+from containers import LULL, ROOT, Failed, run  # noqa: E402
+
+EXAMPLES = ROOT / "docs/examples"
+APP_IMAGE = "example/app:1"
+
+# The two lines of a stop. How the app ended is the test's to say.
+BEGINS = "lull: stop: SIGTERM from outside; passing it on in {delay}, SIGKILL at {kill}"
+ENDS = r"lull: stopped in [0-9.]+ m?s: app {how}, nothing killed"
+
+
+class Tap:
+    """Counts as it goes; a check that raises Failed has failed, and says why."""
+
+    def __init__(self) -> None:
+        self.failed = 0
+
+    def say(self, text: str) -> None:
+        for line in text.splitlines():
+            print(f"# {line}", flush=True)
+
+    def check(self, name: str, body: Callable[[], None]) -> bool:
+        try:
+            body()
+        except (Failed, subprocess.TimeoutExpired) as failure:
+            self.failed += 1
+            print(f"not ok {name}", flush=True)
+            self.say(str(failure))
+            return False
+        print(f"ok {name}", flush=True)
+        return True
+
+
+def main(body: Callable[[Tap], None]) -> None:
+    """Runs a test program: what fails outside of a check has failed as well."""
+    tap = Tap()
+    try:
+        body(tap)
+    except (Failed, subprocess.TimeoutExpired) as failure:
+        print(f"not ok {Path(sys.argv[0]).name}: it could not go on")
+        tap.say(str(failure))
+        sys.exit(1)
+    sys.exit(1 if tap.failed else 0)
+
+
+def must(is_true: object, what: str) -> None:
+    if not is_true:
+        raise Failed(what)
+
+
+def must_match(pattern: str, text: str) -> None:
+    """A whole line of the text is like that."""
+    must(re.search(f"^{pattern}$", text, re.MULTILINE), f"no line is like: {pattern}\n{text}")
+
+
+# --- Images -------------------------------------------------------------------------------------------------------
+
+
+def libraries_of(program: Path) -> set[Path]:
+    """The libraries that a program loads, by their names, and its loader."""
+    listing = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=False).stdout
+    return {Path(path) for path in re.findall(r"(/\S+) \(0x", listing)}
+
+
+def archive_of(paths: Iterable[Path], files: Mapping[str, str | Path], directories: Iterable[str] = ()) -> bytes:
+    """A tar of programs with their libraries, of files by the name that they get, and of empty directories."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w", dereference=True) as tar:
+        for directory in ("proc", "sys", "dev", "etc", "tmp", "run", *directories):
+            member = tarfile.TarInfo(directory)
+            member.type, member.mode = tarfile.DIRTYPE, 0o1777 if directory == "tmp" else 0o755
+            tar.addfile(member)
+        wanted = set(paths)
+        for path in paths:
+            wanted |= libraries_of(path)
+        for path in sorted(wanted):
+            tar.add(path, str(path).lstrip("/"), filter=without_baggage)
+        for name, content in files.items():
+            if isinstance(content, Path):
+                tar.add(content, name)
+                continue
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(content.encode()), 0o644
+            tar.addfile(member, io.BytesIO(content.encode()))
+    return archive.getvalue()
+
+
+def without_baggage(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    """Of Python's library what a server needs."""
+    baggage = ("test", "idlelib", "tkinter", "lib2to3", "ensurepip", "distutils", "pydoc_data")
+    return None if member.name.split("/")[-1] in baggage or "/config-3" in member.name else member
+
+
+def image_archive(program: str = "app") -> tuple[bytes, list[str]]:
+    """Of "app", "nginx" or "haproxy": what is in its image, and the lines of its Dockerfile."""
+    lull = {"lull": LULL, "tini": Path("/usr/bin/tini-static")}
+    accounts = {"etc/passwd": "root:x:0:0::/:\nwww-data:x:33:33::/:\n", "etc/group": "root:x:0:\nwww-data:x:33:\n"}
+    if program == "app":
+        python = Path("/usr/bin/python3").resolve()
+        library = Path(f"/usr/lib/{python.name}")
+        archive = archive_of([python, library], {**lull, "app.py": HERE / "app.py"})
+        return archive, ['ENTRYPOINT ["/lull", "--"]', f'CMD ["{python}", "/app.py"]']
+    if program == "nginx":
+        directories = ("var/lib/nginx", "var/log/nginx", "srv/www")
+        archive = archive_of([Path("/usr/sbin/nginx")], {**lull, **accounts}, directories)
+        return archive, ['ENTRYPOINT ["/lull", "--"]', 'CMD ["/usr/sbin/nginx", "-g", "daemon off;"]']
+    # As the official image of HAProxy has it.
+    archive = archive_of([Path("/usr/sbin/haproxy")], accounts, ("usr/local/etc/haproxy",))
+    return archive, ['CMD ["/usr/sbin/haproxy", "-W", "-f", "/usr/local/etc/haproxy/haproxy.cfg"]']
+
+
+def make_app_image(name: str, program: str, engine: str = "docker") -> None:
+    archive, changes = image_archive(program)
+    options = [word for change in changes for word in ("--change", change)]
+    run(engine, "import", *options, "-", name, input=archive)
