@@ -15,7 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "drain"))
 
-from containers import LULL, ROOT, Failed, run  # noqa: E402
+from containers import LULL, PATIENCE_S, ROOT, Failed, run  # noqa: E402
 
 EXAMPLES = ROOT / "docs/examples"
 APP_IMAGE = "example/app:1"
@@ -67,6 +67,12 @@ def must(is_true: object, what: str) -> None:
 def must_match(pattern: str, text: str) -> None:
     """A whole line of the text is like that."""
     must(re.search(f"^{pattern}$", text, re.MULTILINE), f"no line is like: {pattern}\n{text}")
+
+
+def output_of(*command: str) -> str:
+    """What it wrote to stdout and stderr, whatever its status is."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE_S, check=False)
+    return done.stdout.decode(errors="replace")
 
 
 # --- Images -------------------------------------------------------------------------------------------------------
