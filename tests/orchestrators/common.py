@@ -114,7 +114,7 @@ def without_baggage(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
 
 
 def image_archive(program: str = "app") -> tuple[bytes, list[str]]:
-    """Of "app", "nginx" or "haproxy": what is in its image, and the lines of its Dockerfile."""
+    """Of "app" or "haproxy": what is in its image, and the lines of its Dockerfile."""
     lull = {"lull": LULL, "tini": Path("/usr/bin/tini-static")}
     accounts = {"etc/passwd": "root:x:0:0::/:\nwww-data:x:33:33::/:\n", "etc/group": "root:x:0:\nwww-data:x:33:\n"}
     if program == "app":
@@ -122,10 +122,6 @@ def image_archive(program: str = "app") -> tuple[bytes, list[str]]:
         library = Path(f"/usr/lib/{python.name}")
         archive = archive_of([python, library], {**lull, "app.py": HERE / "app.py"})
         return archive, ['ENTRYPOINT ["/lull", "--"]', f'CMD ["{python}", "/app.py"]']
-    if program == "nginx":
-        directories = ("var/lib/nginx", "var/log/nginx", "srv/www")
-        archive = archive_of([Path("/usr/sbin/nginx")], {**lull, **accounts}, directories)
-        return archive, ['ENTRYPOINT ["/lull", "--"]', 'CMD ["/usr/sbin/nginx", "-g", "daemon off;"]']
     # As the official image of HAProxy has it.
     archive = archive_of([Path("/usr/sbin/haproxy")], accounts, ("usr/local/etc/haproxy",))
     return archive, ['CMD ["/usr/sbin/haproxy", "-W", "-f", "/usr/local/etc/haproxy/haproxy.cfg"]']
