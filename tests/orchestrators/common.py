@@ -118,8 +118,8 @@ def image_archive(program: str = "app") -> tuple[bytes, list[str]]:
     lull = {"lull": LULL, "tini": Path("/usr/bin/tini-static")}
     accounts = {"etc/passwd": "root:x:0:0::/:\nwww-data:x:33:33::/:\n", "etc/group": "root:x:0:\nwww-data:x:33:\n"}
     if program == "app":
-        python = Path("/usr/bin/python3").resolve()
-        library = Path(f"/usr/lib/{python.name}")
+        python = Path("/usr/bin/python3")
+        library = Path("/usr/lib") / python.resolve().name
         archive = archive_of([python, library], {**lull, "app.py": HERE / "app.py"})
         return archive, ['ENTRYPOINT ["/lull", "--"]', f'CMD ["{python}", "/app.py"]']
     # As the official image of HAProxy has it.
