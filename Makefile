@@ -163,10 +163,16 @@ test-drain: all
 plot-drain: all
 	@tests/drain/drain --sweep 5
 
+# docs/examples/ and docs/verify.md on real parts: Docker, Compose, Swarm, podman, HAProxy and nginx, as root, in namespaces
+# of their own. Under two minutes.
+ORCHESTRATORS = verify compose nginx controller swarm podman examples
+test-orchestrators: all
+	@tests/run $(ORCHESTRATORS:%=tests/orchestrators/%)
+
 clean:
 	rm -rf $(BUILD)
 
 -include $(OBJECTS:.o=.d)
 
 .PHONY: all test measure-listens lint check-pure check-builds test-sanitized check-install demo install uninstall \
-	test-apps test-drain plot-drain clean
+	test-apps test-drain plot-drain test-orchestrators clean

@@ -21,5 +21,11 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-ThreadingHTTPServer.request_queue_size = 128
-ThreadingHTTPServer(("", 8080), Handler).serve_forever()
+class Server(ThreadingHTTPServer):
+    request_queue_size = 128
+
+    def handle_error(self, *_) -> None:
+        pass  # a connection that was kept alive and is reset
+
+
+Server(("", 8080), Handler).serve_forever()

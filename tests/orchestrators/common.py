@@ -28,11 +28,13 @@ ENDS = r"lull: stopped in [0-9.]+ m?s: app {how}, nothing killed"
 class Tap:
     """Counts as it goes; a check that raises Failed has failed, and says why."""
 
+    LINES = 60  # of a reason that is very long
+
     def __init__(self) -> None:
         self.failed = 0
 
     def say(self, text: str) -> None:
-        for line in text.splitlines():
+        for line in text.splitlines()[-self.LINES :]:
             print(f"# {line}", flush=True)
 
     def check(self, name: str, body: Callable[[], None]) -> bool:
