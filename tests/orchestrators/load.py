@@ -1,5 +1,5 @@
-"""Constant load: half of the clients keep their connection, half open one for each request. Every request that was not a
-complete 200 is counted as failed, by kind; nothing is tried again."""
+"""Constant load: half of the clients keep their connection, half open one for each request. Every request that was not
+a complete 200 is counted as failed, by kind; nothing is tried again."""
 
 import http.client
 import threading
