@@ -114,10 +114,11 @@ static int64_t prepare(struct endpoint *endpoint, int64_t deadline_ms, int64_t n
 /* Up to the last connection that there is: poll(2) takes no more entries than there may be descriptors. */
 static nfds_t count_polled(const struct endpoint *endpoint)
 {
-	int count = POLLED;
-	while (count > ENDPOINT_KEPT && endpoint->polled[count - 1].fd == NOBODY)
-		count--;
-	return (nfds_t)count;
+	nfds_t count = ENDPOINT_KEPT;
+	for (nfds_t i = ENDPOINT_KEPT; i < POLLED; i++)
+		if (endpoint->polled[i].fd != NOBODY)
+			count = i + 1;
+	return count;
 }
 
 int64_t endpoint_wait(struct endpoint *endpoint, int64_t deadline_ms)
