@@ -446,7 +446,7 @@ calls_of() {
 			wait_for "told$words" '^ready'
 			[ -z "$words" ] || is_answered 200 ready
 			# What lull says meanwhile goes nowhere, and to nobody who is connected.
-			if [ -n "$words" ]; then
+			if [ -n "$words" ] && [[ $closed = *2* ]]; then
 				client held hold 127.0.0.1 8080 3 </dev/null
 				wait_for held '^open'
 				kill -HUP "$TARGET"
@@ -512,8 +512,9 @@ switches() {
 		wait_for out '^got 10'
 		begin_stop
 		until_true is_answered 503 draining
+		# The stop has begun: again after a second, in a hurry, is no duplicate.
+		T0=$(now_ms)
 		end "$LAST"
-		# Again, and no duplicate: in a hurry.
 		until_true is_past $((T0 + 1020))
 		T0=$(now_ms)
 		kill -TERM "$TARGET"
