@@ -21,7 +21,7 @@ from restart import Result
 
 WIDTH, HEIGHT = 800, 420
 LEFT, RIGHT, TOP, BOTTOM = 64, 24, 56, 60  # margins
-TEXT, GRID, RULE = "#6e7781", "#8c959f", "#8250df"
+TEXT, GRID, RULE = "#6e7781", "#8c959f", "#8f6be8"
 TOLD, NOBODY_TOLD = "#2da44e", "#e5534b"
 
 
@@ -108,12 +108,12 @@ def frame(axes: Axes) -> list[str]:
 
 
 def rule(axes: Axes) -> list[str]:
-    at = axes.x(setups.RULE_S)
+    at, y = axes.x(setups.RULE_S), axes.y(axes.most * 0.24)
     words = f"{FALL} × {INTER_MS / 1000:g} s + {setups.LONGEST_S:g} s"
     return [
         line(at, TOP, at, axes.y(0), RULE, 'stroke-width="1.5" stroke-dasharray="6 4"'),
-        text(at + 8, axes.y(axes.most * 0.48), "fall × interval + longest request", "start", RULE),
-        text(at + 8, axes.y(axes.most * 0.48) + 18, f"= {words} = {setups.RULE_S:g} s", "start", RULE),
+        text(at + 8, y, "fall × interval + longest request", "start", RULE),
+        text(at + 8, y + 18, f"= {words} = {setups.RULE_S:g} s", "start", RULE),
     ]
 
 
@@ -134,6 +134,7 @@ def series(axes: Axes, data: Sequence[Point], colour: str) -> list[str]:
 def draw(data: Sequence[Point]) -> str:
     axes = Axes(data)
     told, nobody = ([point for point in data if point.told == kind] for kind in (1, 0))
+    highest = max(point.failed for point in nobody if point.delay_s > setups.RULE_S)
     runs = len({point.run for point in data})
     title = "Requests that fail while three containers are restarted one by one"
     parts = [
@@ -146,7 +147,7 @@ def draw(data: Sequence[Point]) -> str:
         *rule(axes),
         *series(axes, nobody, NOBODY_TOLD),
         *series(axes, told, TOLD),
-        text(WIDTH - RIGHT, axes.y(axes.most * 0.72), "the same delay, but nobody is told", "end", NOBODY_TOLD),
+        text(WIDTH - RIGHT, axes.y(highest) - 12, "the same delay, but nobody is told", "end", NOBODY_TOLD),
         text(WIDTH - RIGHT, axes.y(0) - 14, "the balancer is told: --ready-on", "end", TOLD),
         "</svg>",
     ]
