@@ -84,7 +84,7 @@ class Balancer:
             servers="\n".join(self.server_lines(addresses, port, check)),
             followers="\n".join(self.follower_lines(addresses, port)),
         )
-        self.process: subprocess.Popen | None = None
+        self.process: subprocess.Popen[bytes] | None = None
 
     @staticmethod
     def server_lines(addresses: Sequence[str], port: int, check: Check) -> list[str]:

@@ -19,7 +19,8 @@ import signal
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
 
 TICK_S = 0.4  # each connection begins a request that often; a slow one takes it all (see apps/README.md)
 TIMEOUT_S = 15.0
@@ -27,27 +28,38 @@ KEPT_ALIVE = 10  # connections that are used again
 ONE_SHOT = 10  # and with one connection per request
 ORDERS = 6  # half of them kept alive
 MIX = [("GET", "/slow"), ("POST", "/slow"), ("GET", "/slow"), ("POST", "/fast"), ("POST", "/slow"), ("GET", "/fast")]
+Request = tuple[str, str]  # method and path
 FORM = b"coffee=1&size=large\n"
 LAST_LINE = b"end\n"  # of every good body
 
 
+@dataclass(frozen=True)
+class Counts:
+    """What came of the requests to one port."""
+
+    requests: int
+    failed: dict[str, int]  # how many by kind, the most frequent first
+    p50_ms: int  # of the good ones
+    p99_ms: int
+    max_ms: int
+
+    @property
+    def failures(self) -> int:
+        return sum(self.failed.values())
+
+
 @dataclass
 class Tally:
-    """What came of the requests to one port."""
+    """The same while it goes on."""
 
     good_s: list[float] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
 
-    def summary(self) -> dict:
+    def counts(self) -> Counts:
         times = sorted(self.good_s)
-        return {
-            "requests": len(times) + len(self.failed),
-            "good": len(times),
-            "failed": dict(collections.Counter(self.failed).most_common()),
-            "p50_ms": round(1000 * percentile(times, 50)),
-            "p99_ms": round(1000 * percentile(times, 99)),
-            "max_ms": round(1000 * percentile(times, 100)),
-        }
+        failed = dict(collections.Counter(self.failed).most_common())
+        p50_ms, p99_ms, max_ms = (round(1000 * percentile(times, percent)) for percent in (50, 99, 100))
+        return Counts(len(times) + len(self.failed), failed, p50_ms, p99_ms, max_ms)
 
 
 def percentile(times: list[float], percent: int) -> float:
@@ -92,7 +104,7 @@ class Connection:
         self.http.close()
 
 
-def use(connection: Connection, requests, tally: Tally, stopped: threading.Event) -> None:
+def use(connection: Connection, requests: Iterable[Request], tally: Tally, stopped: threading.Event) -> None:
     """Until stopped. To append to a list is safe among threads; nothing else is shared."""
     due = time.monotonic()
     for method, path in requests:
@@ -110,12 +122,12 @@ def use(connection: Connection, requests, tally: Tally, stopped: threading.Event
     connection.close()
 
 
-def visits(number: int):
+def visits(number: int) -> Iterator[Request]:
     """The endless mix of requests; connections begin at different places in it."""
     return itertools.islice(itertools.cycle(MIX), number, None)
 
 
-def orders(number: int):
+def orders(number: int) -> Iterator[Request]:
     """Each order has an id that no other has."""
     return (("POST", f"/order?id={number}-{count}") for count in itertools.count())
 
@@ -134,7 +146,7 @@ def main() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    print(json.dumps({"requests": asked.summary(), "orders": ordered.summary()}))
+    print(json.dumps({"requests": asdict(asked.counts()), "orders": asdict(ordered.counts())}))
 
 
 if __name__ == "__main__":

@@ -19,10 +19,10 @@ import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 ROOT = Path(__file__).resolve().parents[2]
 LULL = Path(os.environ.get("LULL", ROOT / "build/lull")).resolve()
@@ -31,6 +31,7 @@ STATE = Path("/run/lull-tests")  # what a test writes; empty at the start, gone 
 NETWORK = ipaddress.ip_network("10.77.0.0/16")
 HOST = str(NETWORK[1])  # this side of the bridge
 IMAGE = "host"
+T = TypeVar("T")
 PATIENCE_S = 60.0  # for what happens at once on a machine that is not busy
 
 ISOLATED = "ISOLATED_TESTS"  # set in the environment of a program that isolate() started
@@ -49,7 +50,7 @@ def run(*command: str | Path, input: bytes | None = None, timeout: float = PATIE
     return done.stdout.decode(errors="replace").strip()
 
 
-def wait_until(what: str, is_true, timeout: float = PATIENCE_S, step: float = 0.05):
+def wait_until(what: str, is_true: Callable[[], T], timeout: float = PATIENCE_S, step: float = 0.05) -> T:
     """Asks until the answer is true, and returns it."""
     deadline = time.monotonic() + timeout
     while not (answer := is_true()):
@@ -148,7 +149,7 @@ def docker(*options: str) -> Iterator[None]:
         end_daemon(daemon)
 
 
-def wait_for_daemon(daemon: subprocess.Popen, log: Path) -> None:
+def wait_for_daemon(daemon: subprocess.Popen[bytes], log: Path) -> None:
     def answers() -> bool:
         if daemon.poll() is not None:
             raise Failed(f"dockerd ended with status {daemon.returncode}:\n{tail(log)}")
@@ -160,7 +161,7 @@ def wait_for_daemon(daemon: subprocess.Popen, log: Path) -> None:
         raise Failed(f"{failure}\n{tail(log)}") from failure
 
 
-def end_daemon(daemon: subprocess.Popen) -> None:
+def end_daemon(daemon: subprocess.Popen[bytes]) -> None:
     """It removes its cgroups when it ends in peace; all else goes with the namespaces."""
     left = subprocess.run(["docker", "ps", "-aq"], capture_output=True, text=True, check=False).stdout.split()
     if left:

@@ -48,10 +48,10 @@ def judge(results: Mapping[str, Result | Exception]) -> Iterator[Verdict]:
 def nothing_is_lost(results: Sequence[Result]) -> Answer:
     (result,) = results
     asked, ordered = result.requests, result.orders
-    seen = f"{result.failed} of {asked['requests']} requests failed; with the balancer's retries "
-    seen += f"{result.orders_failed} of {ordered['requests']} orders failed, {result.twice} were executed twice"
-    faults = [f"requests failed ({kinds(asked['failed'])})"] if result.failed else []
-    faults += [f"orders failed ({kinds(ordered['failed'])})"] if result.orders_failed else []
+    seen = f"{result.failed} of {asked.requests} requests failed; with the balancer's retries "
+    seen += f"{result.orders_failed} of {ordered.requests} orders failed, {result.twice} were executed twice"
+    faults = [f"requests failed ({kinds(asked.failed)})"] if result.failed else []
+    faults += [f"orders failed ({kinds(ordered.failed)})"] if result.orders_failed else []
     faults += ["orders were executed twice"] if result.twice else []
     return seen, faults
 
@@ -64,13 +64,13 @@ def nothing_comes_early(results: Sequence[Result]) -> Answer:
 
 def some_fail(results: Sequence[Result]) -> Answer:
     failed = sum(result.failed for result in results)
-    seen = f"{failed} of {sum(result.requests['requests'] for result in results)} requests failed"
+    seen = f"{failed} of {sum(result.requests.requests for result in results)} requests failed"
     return seen, too_few(failed, FAIL_AT_LEAST * len(results))
 
 
 def some_are_repeated(results: Sequence[Result]) -> Answer:
     twice = sum(result.twice for result in results)
-    seen = f"{twice} of {sum(result.orders['requests'] for result in results)} orders were executed twice"
+    seen = f"{twice} of {sum(result.orders.requests for result in results)} orders were executed twice"
     return seen, too_few(twice, TWICE_AT_LEAST)
 
 

@@ -62,8 +62,8 @@ In the {count} runs, each with the load and the load balancer of the tables abov
 
 {others}
 
-"A slow start" is an app that needs {start} s before it listens. Where the balancer believes it ready, the others are stopped
-meanwhile.
+"A slow start" is an app that needs {start} s before it listens. Where the balancer believes it ready, the others are
+stopped meanwhile.
 
 ## Verdicts
 
@@ -183,7 +183,7 @@ def others_table(runs: Runs, names: Sequence[str]) -> report.Table:
     for name in names:
         found = [results[name] for results in runs]
         ran = [result for result in found if isinstance(result, Result)]
-        longest = report.span([result.requests["max_ms"] for result in ran])
+        longest = report.span([result.requests.max_ms for result in ran])
         counts = ([getattr(result, what) for result in ran] for what in ("failed", "orders_failed", "twice"))
         rows.append([name, *(report.span(values) for values in counts), f"{longest} ms"])
     return rows
@@ -192,7 +192,7 @@ def others_table(runs: Runs, names: Sequence[str]) -> report.Table:
 def typical(runs: Runs, kind: str) -> str:
     """How many there were in a cell."""
     cells = [result for results in runs for _, _, result in report.cells(results)]
-    return report.span([round(getattr(result, kind)["requests"], -1) for result in cells])
+    return report.span([round(getattr(result, kind).requests, -1) for result in cells])
 
 
 # --- Verdicts and runs --------------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ def points(run: int, results: Results) -> list[Point]:
             result = results[setups.sweep_name(delay, told)]
             if not isinstance(result, Result):
                 raise result
-            found.append(Point(run, int(told), delay, result.requests["requests"], result.failed))
+            found.append(Point(run, int(told), delay, result.requests.requests, result.failed))
     return found
 
 

@@ -31,8 +31,8 @@ def requests_table(results: Results) -> Table:
     rows = [["app", "init", "requests", "failed", "how", "p50", "p99", "time to stop", "status"]]
     for app, init, result in cells(results):
         asked = result.requests
-        row = [app, init, str(asked["requests"]), str(result.failed), kinds(asked["failed"])]
-        row += [f"{asked['p50_ms']} ms", f"{asked['p99_ms']} ms", seconds(result.stop_s), listed(result.statuses)]
+        row = [app, init, str(asked.requests), str(result.failed), kinds(asked.failed)]
+        row += [f"{asked.p50_ms} ms", f"{asked.p99_ms} ms", seconds(result.stop_s), listed(result.statuses)]
         rows.append(row)
     return rows
 
@@ -41,7 +41,7 @@ def orders_table(results: Results) -> Table:
     rows = [["app", "init", "orders", "failed", "how", "executed twice"]]
     for app, init, result in cells(results):
         asked = result.orders
-        row = [app, init, str(asked["requests"]), str(result.orders_failed), kinds(asked["failed"]), str(result.twice)]
+        row = [app, init, str(asked.requests), str(result.orders_failed), kinds(asked.failed), str(result.twice)]
         rows.append(row)
     return rows
 
@@ -62,9 +62,9 @@ def others_table(results: Results, names: Iterable[str]) -> Table:
         result = results.get(name)
         if isinstance(result, Result):
             asked, ordered = result.requests, result.orders
-            row = [name, asked["requests"], result.failed, ordered["requests"], result.orders_failed]
-            row += [kinds(collections.Counter(asked["failed"]) + collections.Counter(ordered["failed"])), result.twice]
-            row += [f"{asked['p99_ms']} ms", f"{asked['max_ms']} ms", result.tried_again]
+            row = [name, asked.requests, result.failed, ordered.requests, result.orders_failed]
+            row += [kinds(collections.Counter(asked.failed) + collections.Counter(ordered.failed)), result.twice]
+            row += [f"{asked.p99_ms} ms", f"{asked.max_ms} ms", result.tried_again]
             rows.append([str(cell) for cell in row])
     return rows
 
@@ -89,7 +89,7 @@ def times(results: list[Result]) -> str:
     """Medians."""
     if not results:
         return "?"
-    p99_s = statistics.median(result.requests["p99_ms"] for result in results) / 1000
+    p99_s = statistics.median(result.requests.p99_ms for result in results) / 1000
     return f"{p99_s:.2f} s, {seconds(time for result in results for time in result.stop_s)}"
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from balancer import Balancer, Check
+from client import Counts
 from containers import HOST, IMAGE, PATIENCE_S, STATE, Container, Failed, address_of, start_container, wait_until
 
 HERE = Path(__file__).resolve().parent
@@ -57,14 +58,14 @@ class Setup:
     env: dict[str, str] = field(default_factory=dict)
     image: str = IMAGE
     # Called with the balancer and the containers, for the time of the load: somebody else who acts, as a controller.
-    company: Callable[[Balancer, list[Container]], contextlib.AbstractContextManager] | None = None
+    company: Callable[[Balancer, list[Container]], contextlib.AbstractContextManager[None]] | None = None
     put_back: bool = False  # whoever restarts it also tells the balancer when it is there again
 
 
 @dataclass(frozen=True)
 class Result:
-    requests: dict  # as client.py prints it
-    orders: dict
+    requests: Counts
+    orders: Counts
     twice: int  # orders that were executed more than once
     tried_again: int  # connections, by the balancer, since a server could not be reached
     stop_s: tuple[float, ...]
@@ -72,11 +73,11 @@ class Result:
 
     @property
     def failed(self) -> int:
-        return sum(self.requests["failed"].values())
+        return self.requests.failures
 
     @property
     def orders_failed(self) -> int:
-        return sum(self.orders["failed"].values())
+        return self.orders.failures
 
 
 def directory_of(number: int) -> Path:
@@ -97,7 +98,8 @@ def restart(setup: Setup, number: int) -> Result:
         for n, address in enumerate(addresses, 1):
             containers.append(start_instance(setup, f"t{number}-s{n}", address, records, balancer))
             stack.callback(end_instance, containers[-1], directory)
-        return restart_all(setup, balancer, containers, records)
+        result = restart_all(setup, balancer, containers, records)
+    return result
 
 
 def server_of(container: Container) -> str:
@@ -137,7 +139,8 @@ def restart_all(setup: Setup, balancer: Balancer, containers: list[Container], r
             time.sleep(LEAD_S)
         tried_again = balancer.tried_again()
     times, statuses = zip(*stops)
-    return Result(counts["requests"], counts["orders"], executed_twice(records, counts), tried_again, times, statuses)
+    requests, orders = counts["requests"], counts["orders"]
+    return Result(requests, orders, executed_twice(records, orders), tried_again, times, statuses)
 
 
 def restart_one(setup: Setup, balancer: Balancer, container: Container) -> tuple[float, int]:
@@ -171,29 +174,31 @@ def running(balancer: Balancer) -> Iterator[None]:
         balancer.stop()
 
 
-def company(setup: Setup, balancer: Balancer, containers: list[Container]) -> contextlib.AbstractContextManager:
+def company(setup: Setup, balancer: Balancer, containers: list[Container]) -> contextlib.AbstractContextManager[None]:
     return setup.company(balancer, containers) if setup.company else contextlib.nullcontext()
 
 
 @contextlib.contextmanager
-def load(balancer: Balancer) -> Iterator[dict]:
-    """The client's counts are in the dictionary once this is over."""
-    counts: dict = {}
+def load(balancer: Balancer) -> Iterator[dict[str, Counts]]:
+    """What the client has counted is in the dictionary once this is over, as "requests" and "orders"."""
+    counts: dict[str, Counts] = {}
     command = [sys.executable, str(HERE / "client.py"), str(balancer.port), str(balancer.orders_port)]
     client = subprocess.Popen(command, stdout=subprocess.PIPE)
     try:
         yield counts
         client.terminate()
-        counts.update(json.loads(client.communicate(timeout=PATIENCE_S)[0]))
+        printed = json.loads(client.communicate(timeout=PATIENCE_S)[0])
+        counts.update({kind: Counts(**numbers) for kind, numbers in printed.items()})
     finally:
         client.kill()
         client.wait()
 
 
-def executed_twice(records: Path, counts: dict) -> int:
+def executed_twice(records: Path, orders: Counts) -> int:
     executions = collections.Counter(order_ids(records / "orders"))
-    if len(executions) < counts["orders"]["good"]:
-        raise Failed(f"{counts['orders']['good']} orders were answered, but only {len(executions)} are recorded")
+    answered = orders.requests - orders.failures
+    if len(executions) < answered:
+        raise Failed(f"{answered} orders were answered, but only {len(executions)} are recorded")
     return sum(1 for times in executions.values() if times > 1)
 
 
