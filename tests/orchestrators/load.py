@@ -2,6 +2,7 @@
 a complete 200 is counted as failed, by kind; nothing is tried again."""
 
 import http.client
+import itertools
 import threading
 import time
 from collections import Counter
@@ -13,10 +14,11 @@ TIMEOUT_S = 10.0
 class Load:
     """with Load(address, port) as load: ... and then load.complete and load.failed."""
 
-    def __init__(self, address: str, port: int, path: str = "/", length: int | None = None) -> None:
+    def __init__(self, address: str, port: int, path: str = "/", length: int | None = None, methods: str = "GET") -> None:
         self.target = (address, port)
         self.path = path
         self.length = length
+        self.methods = methods.split()
         self.complete = 0
         self.failed: Counter[str] = Counter()
         self.lock = threading.Lock()
@@ -39,8 +41,9 @@ class Load:
 
     def client(self, keeps: bool) -> None:
         connection = http.client.HTTPConnection(*self.target, timeout=TIMEOUT_S)
+        methods = itertools.cycle(self.methods)
         while not self.over.is_set():
-            trouble = self.request(connection)
+            trouble = self.request(connection, next(methods))
             if trouble or not keeps:
                 connection.close()
             with self.lock:
@@ -51,10 +54,10 @@ class Load:
             if trouble:
                 time.sleep(0.02)  # not a flood, where nobody answers
 
-    def request(self, connection: http.client.HTTPConnection) -> str:
+    def request(self, connection: http.client.HTTPConnection, method: str) -> str:
         """What went wrong, or nothing."""
         try:
-            connection.request("GET", self.path)
+            connection.request(method, self.path, b"one=1\n" if method == "POST" else None)
             answer = connection.getresponse()
             body = answer.read()
         except (OSError, http.client.HTTPException) as error:
