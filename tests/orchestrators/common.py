@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import tarfile
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -26,7 +27,7 @@ ENDS = r"lull: stopped in [0-9.]+ m?s: app {how}, nothing killed"
 
 
 class Tap:
-    """Counts as it goes; a check that raises Failed has failed, and says why."""
+    """Counts as it goes; a check that raises something has failed, and says why."""
 
     LINES = 60  # of a reason that is very long
 
@@ -37,13 +38,16 @@ class Tap:
         for line in text.splitlines()[-self.LINES :]:
             print(f"# {line}", flush=True)
 
+    def fail(self, name: str, failure: Exception) -> None:
+        self.failed += 1
+        print(f"not ok {name}", flush=True)
+        self.say(str(failure) if isinstance(failure, Failed) else traceback.format_exc())
+
     def check(self, name: str, body: Callable[[], None]) -> bool:
         try:
             body()
-        except (Failed, subprocess.TimeoutExpired) as failure:
-            self.failed += 1
-            print(f"not ok {name}", flush=True)
-            self.say(str(failure))
+        except Exception as failure:
+            self.fail(name, failure)
             return False
         print(f"ok {name}", flush=True)
         return True
@@ -54,10 +58,8 @@ def main(body: Callable[[Tap], None]) -> None:
     tap = Tap()
     try:
         body(tap)
-    except (Failed, subprocess.TimeoutExpired) as failure:
-        print(f"not ok {Path(sys.argv[0]).name}: it could not go on")
-        tap.say(str(failure))
-        sys.exit(1)
+    except Exception as failure:
+        tap.fail(f"{Path(sys.argv[0]).name}: it could not go on", failure)
     sys.exit(1 if tap.failed else 0)
 
 
