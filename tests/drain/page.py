@@ -8,6 +8,8 @@ from pathlib import Path
 
 import report
 import setups
+from balancer import FALL
+from client import TIMEOUT_S
 from containers import LULL, run
 from judge import QUESTIONS, judge
 from report import Results
@@ -65,11 +67,23 @@ In the {count} runs, each with the load and the load balancer of the tables abov
 "A slow start" is an app that needs {start} s before it listens. Where the balancer believes it ready, the others are
 stopped meanwhile.
 
+## The delay
+
+![failed requests by delay](img/sweep.svg)
+
+Written by `make plot-drain`, with Express; the numbers are in [sweep.csv](img/sweep.csv). The balancer knows after
+{fall} checks that fail, and what it has sent before that takes as long as the longest request: the delay must be at least
+{rule:g} s here. From then on nothing fails, if the balancer is told. If nobody is told, no delay helps.
+
 ## Verdicts
 
 {verdicts}
 
 ## All runs
+
+How a request failed: `502`, `503`: the balancer's own answer; `closed`: the connection ended before the answer; `short`:
+in the middle of it; `timeout`: nothing came for {timeout:g} s. Time to stop is a median; a status that is listed was
+seen at least once.
 
 {runs}
 """
@@ -114,6 +128,9 @@ def write(file: Path, runs: Runs, others: Sequence[str]) -> None:
             orders_failed=markdown(report.summary_table(runs, report.span_of("orders_failed"))),
             others=markdown(others_table(runs, others)),
             start=f"{setups.START_S:g}",
+            fall=FALL,
+            rule=setups.RULE_S,
+            timeout=TIMEOUT_S,
             verdicts=verdicts(runs),
             runs="\n".join(whole(number, results, others) for number, results in enumerate(runs, 1)).strip(),
         ),
