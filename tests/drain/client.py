@@ -22,7 +22,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 
-TICK_S = 0.4  # each connection begins a request that often; a slow one takes it all (see apps/README.md)
+TICK_S = 0.4  # each connection begins a request that often; a slow one takes all of that, see apps/
 TIMEOUT_S = 15.0
 KEPT_ALIVE = 10  # connections that are used again
 ONE_SHOT = 10  # and with one connection per request

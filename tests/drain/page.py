@@ -72,8 +72,8 @@ stopped meanwhile.
 ![failed requests by delay](img/sweep.svg)
 
 Written by `make plot-drain`, with Express; the numbers are in [sweep.csv](img/sweep.csv). The balancer knows after
-{fall} checks that fail, and what it has sent before that takes as long as the longest request: the delay must be at least
-{rule:g} s here. From then on nothing fails, if the balancer is told. If nobody is told, no delay helps.
+{fall} checks that fail, and what it has sent before that takes as long as the longest request: the delay must be at
+least {rule:g} s here. From then on nothing fails, if the balancer is told. If nobody is told, no delay helps.
 
 ## Verdicts
 
@@ -81,9 +81,9 @@ Written by `make plot-drain`, with Express; the numbers are in [sweep.csv](img/s
 
 ## All runs
 
-How a request failed: `502`, `503`: the balancer's own answer; `closed`: the connection ended before the answer; `short`:
-in the middle of it; `timeout`: nothing came for {timeout:g} s. Time to stop is a median; a status that is listed was
-seen at least once.
+How a request failed: `502`, `503`: the balancer's own answer; `closed`: the connection ended before the answer;
+`short`: in the middle of it; `timeout`: nothing came for {timeout:g} s. Time to stop is a median; a status that is
+listed was seen at least once.
 
 {runs}
 """

@@ -102,14 +102,14 @@ def restart(setup: Setup, number: int) -> Result:
     return result
 
 
-def server_of(container: Container) -> str:
-    """Its name in the balancer: the end of its own."""
-    return container.name.rpartition("-")[2]
+def server_of(name: str) -> str:
+    """What the balancer calls a container: the end of its name."""
+    return name.rpartition("-")[2]
 
 
 def start_instance(setup: Setup, name: str, address: str, records: Path, balancer: Balancer) -> Container:
-    server = name.rpartition("-")[2]
-    env = {**ENVIRONMENT, **setup.env, "SERVER": server, "BALANCER": f"{HOST}/{balancer.runtime_port}"}
+    for_leaving = {"SERVER": server_of(name), "BALANCER": f"{HOST}/{balancer.runtime_port}"}  # see apps/leave.sh
+    env = {**ENVIRONMENT, **for_leaving, **setup.env}
     mounts = [f"{HERE}/apps:/apps:ro", f"{WEB_FILES}:/www:ro", f"{records}:/records"]
     return start_container(name, [*setup.init, *APPS[setup.app]], address, env, mounts, image=setup.image)
 
@@ -132,7 +132,7 @@ def restart_all(setup: Setup, balancer: Balancer, containers: list[Container], r
         wait_for_app(container)
     with running(balancer), company(setup, balancer, containers):
         for container in containers:
-            balancer.wait_for(server_of(container))
+            balancer.wait_for(server_of(container.name))
         with load(balancer) as counts:
             time.sleep(LEAD_S)
             stops = [restart_one(setup, balancer, container) for container in containers]
@@ -145,7 +145,7 @@ def restart_all(setup: Setup, balancer: Balancer, containers: list[Container], r
 
 def restart_one(setup: Setup, balancer: Balancer, container: Container) -> tuple[float, int]:
     """Returns how long it took to stop, and its exit status."""
-    server = server_of(container)
+    server = server_of(container.name)
     took_s = container.stop(STOP_S)
     status = container.status()
     container.start()

@@ -65,7 +65,7 @@ def make_images() -> None:
 @contextlib.contextmanager
 def health_watcher(balancer: Balancer, containers: list[Container]) -> Iterator[None]:
     """Does for HAProxy what an orchestrator does: a container that Docker calls unhealthy gets no requests."""
-    servers = {container.name: server_of(container) for container in containers}
+    servers = {container.name: server_of(container.name) for container in containers}
     form = "{{.Actor.Attributes.name}} {{.Action}}"
     command = ["docker", "events", "--filter", "event=health_status", "--format", form]
     events = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
