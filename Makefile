@@ -89,8 +89,8 @@ measure-listens: $(BUILD)/tests/look $(HELPERS)
 
 # --- Checks ---------------------------------------------------------------------------------------------------------
 
-SCRIPTS = tests/run tests/demo tests/check-install tests/measure-listens $(wildcard tests/*.bash tests/*.bats .ci/run) \
-	tests/apps/apps tests/apps/cases.bash $(wildcard tests/drain/apps/*.sh)
+SCRIPTS = tests/run tests/demo tests/demo-drain tests/check-install tests/measure-listens \
+	$(wildcard tests/*.bash tests/*.bats .ci/run) tests/apps/apps tests/apps/cases.bash $(wildcard tests/drain/apps/*.sh)
 LINT_DEFINES = -D_GNU_SOURCE -DLULL_VERSION='""'
 
 lint:
@@ -130,6 +130,10 @@ test-sanitized: $(HELPERS)
 # Three acts with real programs, for people; it also fails when one of them does not show what it says.
 demo: all
 	@tests/demo
+
+# The same for draining: a rolling restart behind HAProxy, under tini and under lull, in namespaces alone.
+demo-drain: all
+	@tests/demo-drain
 
 check-install: all
 	@tests/run tests/check-install
@@ -174,5 +178,5 @@ clean:
 
 -include $(OBJECTS:.o=.d)
 
-.PHONY: all test measure-listens lint check-pure check-builds test-sanitized check-install demo install uninstall \
-	test-apps test-drain plot-drain test-orchestrators clean
+.PHONY: all test measure-listens lint check-pure check-builds test-sanitized check-install demo demo-drain install \
+	uninstall test-apps test-drain plot-drain test-orchestrators clean
