@@ -33,11 +33,10 @@ PYTHON
 
 # named NAME_IN_PYTHON COMMAND...: under a name that may hold anything but NUL.
 named() {
-	python3 -c 'import ctypes, os, sys
+	python3 -c 'import ctypes, signal, sys
 ctypes.CDLL(None).prctl(15, eval(sys.argv[1]))
-print("ready", flush=True)
-import signal
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("ready", flush=True)
 while True: signal.pause()' "$1"
 }
 
