@@ -16,6 +16,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "drain"))
 
+import containers  # noqa: E402
 from containers import LULL, PATIENCE_S, ROOT, Failed, run  # noqa: E402
 
 EXAMPLES = ROOT / "docs/examples"
@@ -61,6 +62,12 @@ def main(body: Callable[[Tap], None]) -> None:
     except Exception as failure:
         tap.fail(f"{Path(sys.argv[0]).name}: it could not go on", failure)
     sys.exit(1 if tap.failed else 0)
+
+
+def isolate() -> None:
+    """As in containers.py, with an empty /var/lib: Swarm and podman write there, whatever they are told."""
+    containers.isolate()
+    containers.mount_tmpfs(Path("/var/lib"))
 
 
 def must(is_true: object, what: str) -> None:

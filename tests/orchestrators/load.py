@@ -14,7 +14,9 @@ TIMEOUT_S = 10.0
 class Load:
     """with Load(address, port) as load: ... and then load.complete and load.failed."""
 
-    def __init__(self, address: str, port: int, path: str = "/", length: int | None = None, methods: str = "GET") -> None:
+    def __init__(
+        self, address: str, port: int, path: str = "/", length: int | None = None, methods: str = "GET"
+    ) -> None:
         self.target = (address, port)
         self.path = path
         self.length = length
