@@ -158,7 +158,7 @@ static bool app_listens(struct endpoint *endpoint)
 	int64_t start_ms = signals_now_ms();
 	if (start_ms < endpoint->look_again_ms)
 		return endpoint->app_listens;
-	int found = listens_look(endpoint->listens);
+	int found = listens_look(endpoint->listens, &endpoint->no_diag);
 	if (found >= 0)
 		endpoint->app_listens = found > 0;
 	int64_t end_ms = signals_now_ms();

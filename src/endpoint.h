@@ -35,6 +35,7 @@ struct endpoint {
 	int kept[ENDPOINT_KEPT];
 	int listens; /* the port that the app serves; 0: not known */
 	bool app_listens;
+	bool no_diag; /* for listens_look() */
 	int64_t look_again_ms;
 	int64_t accept_again_ms;
 	struct pollfd polled[ENDPOINT_KEPT + ENDPOINT_CONNECTIONS]; /* the connections' descriptors are kept here */

@@ -157,8 +157,14 @@ static int look_in_proc(int port)
 	return found != 0 || look_in("/proc/net/tcp6", digits) != 1 ? found : 1;
 }
 
-int listens_look(int port)
+int listens_look(int port, bool *no_diag)
 {
+	if (no_diag != NULL && *no_diag)
+		return look_in_proc(port);
 	int found = look_by_diag(port);
-	return found >= 0 ? found : look_in_proc(port);
+	if (found >= 0)
+		return found;
+	if (no_diag != NULL)
+		*no_diag = errno == ENOENT || errno == EPROTONOSUPPORT;
+	return look_in_proc(port);
 }

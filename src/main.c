@@ -112,7 +112,7 @@ static int prepare(struct endpoint *endpoint, const struct options *options, cha
 	char reason[128];
 	struct text marker = TEXT_IN(reason);
 	struct text why = text_in(words, WORDS_SIZE);
-	if (options->listens != 0 && listens_look(options->listens) < 0)
+	if (options->listens != 0 && listens_look(options->listens, NULL) < 0)
 		return refuse(&why, &options->listens_given,
 		              "the kernel's table of sockets can not be read: ", strerror(errno));
 	if (endpoint_open(endpoint, &options->ready_on, options->listens) < 0)

@@ -76,7 +76,7 @@ enum ready ready_ask(int port, struct text *why)
 		return READY_NO;
 	}
 	port = port != 0 ? port : told;
-	if (port == 0 || listens_look(port) > 0)
+	if (port == 0 || listens_look(port, NULL) > 0)
 		return READY_YES;
 	text_add(why, "not ready: nothing listens on port %d", port);
 	return READY_NO;

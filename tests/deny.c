@@ -1,6 +1,6 @@
 /*
  * Runs a command under a seccomp profile: deny ERRNO CALL[,CALL]... COMMAND [ARG]...
- * ERRNO is EPERM or ENOSYS. "netlink" and "inet6" are those uses of socket alone.
+ * ERRNO is EPERM, ENOSYS or ENOENT. "netlink" and "inet6" are those uses of socket alone.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -94,7 +94,9 @@ int main(int argc, char **argv)
 	struct sock_fprog program = {.filter = filter};
 	if (argc < 4)
 		return 2;
-	int error = strcmp(argv[1], "EPERM") == 0 ? EPERM : ENOSYS;
+	int error = strcmp(argv[1], "ENOENT") == 0 ? ENOENT : ENOSYS;
+	if (strcmp(argv[1], "EPERM") == 0)
+		error = EPERM;
 	for (char *call = strtok(argv[2], ","); call != NULL; call = strtok(NULL, ",")) {
 		if (program.len > PROGRAM_MOST - 16 || add_call(&program, call, error) == 0) {
 			fprintf(stderr, "deny: %s: no such call here\n", call);

@@ -256,6 +256,24 @@ follows_listener() {
 	done
 }
 
+@test "--listens where the kernel has no sock_diag: it is not asked for each time" {
+	ERROR=ENOENT start_lull_denied netlink --ready-on 8080 --listens 8081 "$PROBE" exit=15:0
+	wait_for out '^ready'
+	strace -qq -e trace=socket,openat,open -o calls -p "$TARGET" 2>attached 3>&- &
+	local tracer=$!
+	until_true is_traced
+	follows_listener 127.0.0.1
+	kill -TERM "$TARGET"
+	expect_status 0
+	wait "$tracer"
+	expect_count 1 calls AF_NETLINK
+	[ "$(count calls '/proc/net/tcp')" -ge 3 ]
+}
+
+is_traced() {
+	grep -qE "^TracerPid:\s+[1-9]" "/proc/$TARGET/status"
+}
+
 # Connections that outlive their listener have its port; another port, or a listener elsewhere, is not the app's.
 @test "--listens: only who listens, on this port, in this network namespace" {
 	client others listen 0.0.0.0 8082 300
