@@ -136,6 +136,7 @@ static int run(struct options *options, struct log *log, char **envp, signal_mas
 		         strerror(errno));
 	if (prepare(&supervisor.endpoint, options, words) < 0)
 		return fail(options, log, words, EXIT_LULL_FAILED);
+	drain_show(DRAIN_READY, options->listens); /* before the app runs: it may ask at once */
 	int failure = child_start(&supervisor.child, &start);
 	if (failure != 0)
 		return fail(options, log, words, explain_start(&start, (enum start_failure)failure, words));

@@ -33,7 +33,6 @@ void supervisor_init(struct supervisor *supervisor, const struct options *option
 	supervisor->killed_by_others = false;
 	report_init(&supervisor->report, options->report, names);
 	lifecycle_init(&supervisor->lifecycle, &options->policy);
-	drain_show(DRAIN_READY, options->listens);
 }
 
 /* --- What is to be done ------------------------------------------------------------------------------------------ */

@@ -124,6 +124,13 @@ ask_inside() {
 	expect_status 0
 }
 
+@test "--ready: 0 for an app that asks at once" {
+	for _ in $(seq 20); do
+		run unshare --pid --fork --kill-child --mount-proc "$LULL" -- "$LULL" --ready
+		[ "$status" -eq 0 ] || fail "status $status: $output"
+	done
+}
+
 @test "--ready: 1 once the app has ended, while what it left behind goes on" {
 	start_init "$LULL" --linger 60s sh -c '"$0" exit=1:0 & echo $$; exec "$0" exit=10:0' "$PROBE"
 	until_count 2 out '^ready'
