@@ -128,8 +128,10 @@ static void ignore_until_exec(int signo)
 	(void)signo;
 }
 
-/* Stopped before exec, the child would keep lull waiting in clone(2), deaf. exec(2) makes the default of a handler
- * again. */
+/*
+ * Stopped before exec, the child would keep lull waiting in clone(2), deaf. exec(2) makes the default of a handler
+ * again.
+ */
 static void outlast_stops(void)
 {
 	static const int STOPS[] = {SIGTSTP, SIGTTIN, SIGTTOU};

@@ -173,8 +173,10 @@ static enum http_readiness readiness(struct endpoint *endpoint, bool draining)
 	return endpoint->listens != 0 && !app_listens(endpoint) ? HTTP_STARTING : HTTP_READY;
 }
 
-/* An answer always fits into a socket that nothing was sent to. The other side's end is then waited for: to close with
- * bytes unread would have the kernel send a reset, which can overtake the answer. */
+/*
+ * An answer always fits into a socket that nothing was sent to. The other side's end is then waited for: to close with
+ * bytes unread would have the kernel send a reset, which can overtake the answer.
+ */
 static bool answer(struct endpoint *endpoint, int fd, enum http_verdict verdict, bool draining)
 {
 	char bytes[HTTP_ANSWER_SIZE];

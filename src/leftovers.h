@@ -51,7 +51,8 @@ struct leftovers_order {
  */
 int leftovers_signal(const struct leftovers_order *order);
 
-/* Sends signo to lull's own children, as far as the kernel lists them: quick, where a look through all of /proc is not.
+/*
+ * Sends signo to lull's own children, as far as the kernel lists them: quick, where a look through all of /proc is not.
  */
 void leftovers_signal_children(int signo);
 

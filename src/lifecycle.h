@@ -136,7 +136,8 @@ void lifecycle_init(struct lifecycle *lifecycle, const struct policy *policy);
  */
 void lifecycle_step(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms, struct actions *actions);
 
-/* The pre-stop program could not be started: nothing waits for it. The step that is due now is done by the next event.
+/*
+ * The pre-stop program could not be started: nothing waits for it. The step that is due now is done by the next event.
  */
 void lifecycle_skip_pre_stop(struct lifecycle *lifecycle);
 

@@ -601,7 +601,8 @@ static int plan_from_grace(struct parser *parser, enum source of_grace, enum sou
 	return 0;
 }
 
-/* A flag beats the variables it stands for: a plan those of delay, timeout and grace, and each of these that of a plan.
+/*
+ * A flag beats the variables it stands for: a plan those of delay, timeout and grace, and each of these that of a plan.
  */
 static int resolve_plan(struct parser *parser)
 {

@@ -128,8 +128,7 @@ void report_failure(const char *path, struct log *log, const char *reason, int s
 	finish(&line, path, log);
 }
 
-/* --- What is kept for the end ---------------------------------------------------------------------------------------
- */
+/* --- What is kept for the end ----------------------------------------------------------------------------------- */
 
 void report_init(struct report *report, const char *path, char killed[NARRATE_NAMES_SIZE])
 {

@@ -37,6 +37,7 @@ int signals_wait(siginfo_t *info, int64_t deadline_ms);
 
 /* A descriptor that poll(2) finds readable while a signal is pending; close-on-exec. -1 with errno: there is none. */
 int signals_descriptor(void);
+
 /* CLOCK_REALTIME in ms since 1970, for people: it may jump. */
 int64_t signals_wall_ms(void);
 

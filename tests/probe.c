@@ -8,9 +8,10 @@
  *     raise=SIG         sends itself SIG, with its default action
  *     late=SIG:MS       says "saved" MS after SIG first came, and exits with 0; takes signals meanwhile
  *     ping=SIG:COUNT    on SIG sends its parent COUNT times signal 40, waits until each has come back, and says how
- * many us that took at the most and in the middle: "pinged most US middle US" times             tells when: " at MS" of
- * the clock in /proc/uptime, at the end of each line fork              first starts a child that does the same words
- * but this, in the same process group orphan            the same, with a parent of its own that ends at once: an orphan
+ *                       many us that took: "pinged most US middle US"
+ *     times             tells when: " at MS" of the clock in /proc/uptime, at the end of each line
+ *     fork              first starts a child that does the same words but this, in the same process group
+ *     orphan            the same, with a parent of its own that ends at once: an orphan
  *     chain=US          the same, and each of a chain of such orphans starts the next US later and ends; for 10 s
  *     tower=N           the same, N processes each of which is the child of the one before; the last says "tower"
  *     thread            ends its first thread: another goes on
