@@ -220,17 +220,17 @@ ctypes.CDLL(None).prctl(15, eval(sys.argv[1]))
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print("ready", flush=True)
 while True: signal.pause()' "${names[i]}")
-		start_plain "${JSON[@]}" -t 100ms "${app[@]}"
+		start_init "${JSON[@]}" -t 100ms "${app[@]}"
 		begin_stop
 		expect_status 137
 		holds "time exit ran_ms ended_by app_signal stop sender pid uid begun stopping_ms killing_ms killed" \
-			"r['killed'] == '$APP ' + ${names[i + 1]} + ' (sleeping)'"
-		start_plain "${TEXT[@]}" -t 100ms "${app[@]}"
+			"r['killed'] == '2 ' + ${names[i + 1]} + ' (sleeping)'"
+		start_init "${TEXT[@]}" -t 100ms "${app[@]}"
 		begin_stop
 		expect_status 137
 		if LC_ALL=C grep -q $'[\x01-\x1f\x7f]' report; then fail "$(od -c report)"; fi
 		iconv -f UTF-8 report >converted
-		LC_ALL=C reads ".*; killed $APP .* [(]sleeping[)]"
+		LC_ALL=C reads ".*; killed 2 .* [(]sleeping[)]"
 	done
 }
 
