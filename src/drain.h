@@ -9,10 +9,13 @@
 
 #include "text.h"
 
-/* What every name begins with; the kernel keeps 15 bytes of one, prctl(2). */
-#define DRAIN_NAME "lull "
+/*
+ * What every name begins with. The kernel keeps 15 bytes of one, prctl(2); a blank in it would put those out who read
+ * /proc/PID/stat as words.
+ */
+#define DRAIN_NAME "lull:"
 #define DRAIN_NAME_READY DRAIN_NAME "ready"
-#define DRAIN_NAME_PORT DRAIN_NAME "on " /* and the port that the app is to listen on */
+#define DRAIN_NAME_PORT DRAIN_NAME "on:" /* and the port that the app is to listen on */
 #define DRAIN_NAME_DRAINING DRAIN_NAME "draining"
 #define DRAIN_NAME_ENDED DRAIN_NAME "ended"
 

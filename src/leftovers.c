@@ -411,8 +411,10 @@ int leftovers_describe(enum leftovers_scope scope, pid_t hidden, struct text *te
 		         state_name(process.state));
 	}
 	walk_end(&walk);
+	if (walk.cut && count == 0)
+		count = 1;
 	if (walk.cut)
-		text_add(text, " and others");
+		text_add(text, "%sothers", text->length > 0 ? " and " : "");
 	else if (count > NAMED_MOST)
 		text_add(text, " and %d more", count - NAMED_MOST);
 	return count;

@@ -61,8 +61,8 @@ int leftovers_queue_group(pid_t group, const siginfo_t *info);
 
 /*
  * Adds "7 node (sleeping), 12 sh (stopped)" to the text, 16 at most and then "and 3 more"; "and others" when looking at
- * all of them would take longer than LEFTOVERS_LOOK_MS. Returns how many were seen; zombies do not count, nor, among
- * the descendants, the process `hidden` and what it has started (0: nobody).
+ * all of them would take longer than LEFTOVERS_LOOK_MS. Returns how many were seen, at least 1 when the look was given
+ * up; zombies do not count, nor, among the descendants, the process `hidden` and what it has started (0: nobody).
  */
 enum { LEFTOVERS_LOOK_MS = 250 };
 int leftovers_describe(enum leftovers_scope scope, pid_t hidden, struct text *text);

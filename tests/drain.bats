@@ -113,13 +113,13 @@ ask_inside() {
 @test "--ready: 0 while the app runs, 1 from the stop on, and the name shows it" {
 	start_init "$LULL" -d 60s "$PROBE" exit=1:0
 	wait_for out '^ready'
-	until_true grep -qx 'lull ready' "/proc/$TARGET/comm"
+	until_true grep -qx 'lull:ready' "/proc/$TARGET/comm"
 	ask_inside 0
 	[ -z "$output" ] || fail "said: $output"
 	kill -TERM "$TARGET"
-	until_true grep -qx 'lull draining' "/proc/$TARGET/comm"
+	until_true grep -qx 'lull:draining' "/proc/$TARGET/comm"
 	ask_inside 1
-	[ "$output" = 'lull: not ready: process 1 is "lull draining"' ] || fail "said: $output"
+	[ "$output" = 'lull: not ready: process 1 is "lull:draining"' ] || fail "said: $output"
 	kill -HUP "$TARGET"
 	expect_status 0
 }
@@ -136,9 +136,9 @@ ask_inside() {
 	until_count 2 out '^ready'
 	ask_inside 0
 	kill -USR1 "$TARGET"
-	until_true grep -qx 'lull ended' "/proc/$TARGET/comm"
+	until_true grep -qx 'lull:ended' "/proc/$TARGET/comm"
 	ask_inside 1
-	[ "$output" = 'lull: not ready: process 1 is "lull ended"' ] || fail "said: $output"
+	[ "$output" = 'lull: not ready: process 1 is "lull:ended"' ] || fail "said: $output"
 	kill -HUP "$TARGET"
 	expect_status 0
 }
@@ -159,7 +159,7 @@ word" ] || fail "said: $output"
 	ask_inside 127 no-such-command
 	[[ $output == 'lull: can not execute "no-such-command": '* ]] || fail "said: $output"
 	kill -TERM "$TARGET"
-	until_true grep -qx 'lull draining' "/proc/$TARGET/comm"
+	until_true grep -qx 'lull:draining' "/proc/$TARGET/comm"
 	ask_inside 1 -- echo ran
 	[[ $output != *ran* ]] || fail "said: $output"
 	kill -HUP "$TARGET"
@@ -176,7 +176,7 @@ word" ] || fail "said: $output"
 		"$LULL" --ready)
 	run -0 "${as_nobody[@]}"
 	kill -TERM "$TARGET"
-	until_true grep -qx 'lull draining' "/proc/$TARGET/comm"
+	until_true grep -qx 'lull:draining' "/proc/$TARGET/comm"
 	run -1 "${as_nobody[@]}"
 	kill -HUP "$TARGET"
 	expect_status 0
@@ -206,11 +206,11 @@ word" ] || fail "said: $output"
 	read -r first second <"/proc/$CHILD/task/$CHILD/children" || true
 	TARGET=$first ask_inside 0
 	kill -TERM "$first"
-	until_true grep -qx 'lull draining' "/proc/$first/comm"
+	until_true grep -qx 'lull:draining' "/proc/$first/comm"
 	TARGET=$first ask_inside 1
 	TARGET=$second ask_inside 0
 	kill -TERM "$second"
-	until_true grep -qx 'lull draining' "/proc/$second/comm"
+	until_true grep -qx 'lull:draining' "/proc/$second/comm"
 	kill -HUP "$first" "$second"
 	finish
 }
@@ -221,7 +221,7 @@ word" ] || fail "said: $output"
 	child_of "$APP"
 	local inner=$CHILD
 	kill -TERM "$TARGET"
-	until_true grep -qx 'lull draining' "/proc/$TARGET/comm"
+	until_true grep -qx 'lull:draining' "/proc/$TARGET/comm"
 	ask_inside 1
 	TARGET=$inner ask_inside 0
 	kill -HUP "$TARGET"
@@ -245,7 +245,7 @@ listens_inside() {
 @test "--ready with --listens: 1 while nothing listens there, by lull's flag or by its own" {
 	start_init unshare --net sh -c 'ip link set lo up; exec "$@"' sh "$LULL" --listens 8080 "$PROBE" exit=1:0
 	wait_for out '^ready'
-	until_true grep -qx 'lull on 8080' "/proc/$TARGET/comm"
+	until_true grep -qx 'lull:on:8080' "/proc/$TARGET/comm"
 	run -1 listens_inside
 	[ "$output" = 'lull: not ready: nothing listens on port 8080' ] || fail "said: $output"
 	listener 8080

@@ -94,7 +94,7 @@ Z=last" ] || fail "another environment"
 @test "it starts without stdin, stdout and stderr too" {
 	hook 'ls /proc/$$/fd >"$0.fds"'
 	start_plain sh -c 'exec "$@" <&- >&- 2>&-' sh "$LULL" --pre-stop "$HOOK" sleep 1000
-	until_true grep -qx 'lull ready' "/proc/$TARGET/comm"
+	until_true grep -qx 'lull:ready' "/proc/$TARGET/comm"
 	kill -TERM "$TARGET"
 	expect_status 143
 	grep -qx 0 "$HOOK.fds" || fail "it did not run, or had no stdin"
@@ -208,7 +208,7 @@ Z=last" ] || fail "another environment"
 	start_plain "$LULL" --linger 60s --pre-stop "$HOOK" sh -c '"$0" exit=12:0 & exec "$0" exit=1:3' "$PROBE"
 	until_count 2 out '^ready'
 	kill -HUP "$TARGET"
-	until_true grep -qx 'lull ended' "/proc/$TARGET/comm"
+	until_true grep -qx 'lull:ended' "/proc/$TARGET/comm"
 	kill -TERM "$TARGET"
 	wait_for err '^app 0$'
 	has err 'stop: SIGTERM .*; the app has ended, SIGKILL to what it left behind'
