@@ -54,7 +54,8 @@ orders in a cell, each with an id of its own. So many were executed more than on
 
 {twice}
 
-And so many failed all the same:
+(gunicorn ends what it has begun, and nginx has begun its answer at once: what it cuts can not be sent again, and fails.)
+So many failed all the same:
 
 {orders_failed}
 
