@@ -189,6 +189,18 @@ Z=last" ] || fail "another environment"
 	done
 }
 
+@test "with --linger 0 it ends with the app, and its child: nothing is waited for" {
+	hook "$ENDLESS"
+	start_plain "$LULL" -d 60s --linger 0 --pre-stop "$HOOK" "$PROBE" exit=1:7
+	begin_stop
+	hook_pids
+	kill -HUP "$TARGET"
+	expect_status 7
+	until_true is_gone "$HOOK_PID"
+	until_true is_gone "$HOOK_CHILD"
+	has_not err 'has not ended in'
+}
+
 @test "what it has started is no leftover either, as long as it runs" {
 	hook 'sh -c "trap \"echo child-got-it; exit\" TERM; echo child; while :; do sleep 0.1; done" & wait'
 	start_plain "$LULL" -d 1500ms --pre-stop "$HOOK" sh -c '"$0" exit=15:0 & exec "$0" exit=1:7' "$PROBE"
