@@ -25,6 +25,9 @@ static enum place in_method(struct http_request *request, unsigned char byte)
 		request->at = 0;
 		return IN_TARGET;
 	}
+	bool before = request->at == 0 && (byte == '\r' || byte == '\n'); /* RFC 9112, section 2.2 */
+	if (before)
+		return IN_METHOD;
 	if (byte <= ' ' || byte >= 0x7f)
 		return BROKEN;
 	if (request->at < HTTP_METHOD_LENGTH)

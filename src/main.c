@@ -27,6 +27,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "child.h"
 #include "drain.h"
@@ -122,15 +123,24 @@ static int prepare(struct endpoint *endpoint, const struct options *options, cha
 	return 0;
 }
 
+/* What a stop can do without, and what may still come: a volume that is mounted later. */
+static void warn_of_files(const struct options *options, struct log *log)
+{
+	if (options->report != NULL)
+		report_try(options->report, log);
+	if (options->pre_stop != NULL && access(options->pre_stop, X_OK) < 0)
+		log_line(log, LOG_WARNING, "the pre-stop program %s can not be started as it is now: %s",
+		         options->pre_stop, strerror(errno));
+}
+
 static int run(struct options *options, struct log *log, char **envp, signal_mask inherited, char words[WORDS_SIZE])
 {
 	struct supervisor supervisor;
 	struct start start = {.command = options->command, .envp = envp, .mask = inherited};
 	start.group = options->policy.group;
 	warn_of_strays(log, envp);
+	warn_of_files(options, log);
 	options_scrub(envp);
-	if (options->report != NULL)
-		report_try(options->report, log);
 	if (child_prepare(&supervisor.child, options->parent_death) < 0)
 		log_line(log, LOG_WARNING, "the signal for the death of the parent could not be set: %s",
 		         strerror(errno));

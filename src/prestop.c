@@ -48,7 +48,11 @@ int prestop_start(struct prestop *prestop, int signo, pid_t app)
 	struct text pid_text = TEXT_IN(pid_entry);
 	struct attempt attempt;
 	struct text program = TEXT_IN(attempt.program);
-	text_add(&program, "%s", prestop->program);
+	text_add(&program, "%s", prestop->program); /* a copy, since execve(2) wants words that may be written */
+	if (program.length == program.size - 1) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
 	text_add(&signal_text, "LULL_SIGNAL=%s", signal_short_name(signo, name));
 	text_add(&pid_text, "LULL_PID=%d", (int)app);
 	attempt.mask = prestop->mask;

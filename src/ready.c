@@ -76,8 +76,12 @@ enum ready ready_ask(int port, struct text *why)
 		return READY_NO;
 	}
 	port = port != 0 ? port : told;
-	if (port == 0 || listens_look(port, NULL) > 0)
+	int heard = port != 0 ? listens_look(port, NULL) : 1;
+	if (heard > 0)
 		return READY_YES;
-	text_add(why, "not ready: nothing listens on port %d", port);
+	text_add(why,
+	         heard == 0 ? "not ready: nothing listens on port %d"
+	                    : "not ready: who listens on port %d can not be seen",
+	         port);
 	return READY_NO;
 }

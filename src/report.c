@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cgroup.h"
@@ -77,6 +78,9 @@ static void warn(struct log *log, const char *path)
 
 void report_try(const char *path, struct log *log)
 {
+	struct stat status;
+	if (stat(path, &status) == 0 && S_ISFIFO(status.st_mode))
+		return; /* whoever reads it would be told that nothing more comes */
 	int fd = open_report(path);
 	if (fd >= 0)
 		(void)close(fd);

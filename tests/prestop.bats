@@ -252,6 +252,7 @@ Z=last" ] || fail "another environment"
 		start_plain "$LULL" --pre-stop "$program" "$PROBE" times exit=15:7
 		begin_stop
 		expect_status 7
+		[ -d "$program" ] || has err "warning: the pre-stop program $program can not be started as it is now: ${reasons[$program]}\$"
 		has err "warning: the pre-stop program $program could not be started: ${reasons[$program]}\$"
 		has err 'passing it on now, SIGKILL'
 	done

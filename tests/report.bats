@@ -541,7 +541,7 @@ no_report() {
 	no_report 2 /proc/version/report 'Not a directory'
 	no_report 1 /dev/full 'No space left on device'
 	mkfifo unread
-	no_report 2 "$PWD/unread" 'No such device or address'
+	no_report 1 "$PWD/unread" 'No such device or address'
 	mkdir read-only
 	no_report 2 "$PWD/read-only/report" 'Read-only file system' \
 		unshare -m sh -c 'mount -t tmpfs -o ro none "$0" && exec "$@"' "$PWD/read-only"
