@@ -74,7 +74,8 @@ stopped meanwhile.
 
 Written by `make plot-drain`, with Express; the numbers are in [sweep.csv](img/sweep.csv). The balancer knows after
 {fall} checks that fail, and what it has sent before that takes as long as the longest request: the delay must be at
-least {rule:g} s here. From then on nothing fails, if the balancer is told. If nobody is told, no delay helps.
+least {rule:g} s here, and somewhat more where the machine is busy and its longest request takes longer. If nobody is
+told, no delay helps.
 
 ## Verdicts
 

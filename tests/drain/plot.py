@@ -108,7 +108,7 @@ def frame(axes: Axes) -> list[str]:
 
 
 def rule(axes: Axes) -> list[str]:
-    at, y = axes.x(setups.RULE_S), axes.y(axes.most * 0.24)
+    at, y = axes.x(setups.RULE_S), axes.y(axes.most * 0.2)
     words = f"{FALL} × {INTER_MS / 1000:g} s + {setups.LONGEST_S:g} s"
     return [
         line(at, TOP, at, axes.y(0), RULE, 'stroke-width="1.5" stroke-dasharray="6 4"'),
