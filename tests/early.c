@@ -43,7 +43,7 @@ static int has_blocked(pid_t pid, const char *name)
 		return -1;
 	while (fgets(line, sizeof line, status) != NULL) {
 		if (sscanf(line, "Name: %63s", word) == 1)
-			named = strcmp(word, name) == 0;
+			named = strncmp(word, name, strlen(name)) == 0; /* lull adds to it what it does */
 		(void)sscanf(line, "State: %c", &state);
 		(void)sscanf(line, "SigBlk: %llx", &blocked);
 	}
