@@ -176,7 +176,7 @@ def versions() -> str:
         "nginx": "nginx-light",
     }
     found = [f"{name} {upstream_version(package)}" for name, package in packages.items()]
-    return ", ".join([run(LULL, "--version").replace(" version", ""), *found])
+    return ", ".join([run(LULL, "--version").replace(" version", "").partition(" - ")[0], *found])
 
 
 def upstream_version(package: str) -> str:
