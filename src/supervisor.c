@@ -130,9 +130,12 @@ static void start_pre_stop(struct supervisor *supervisor, int signo)
 	lifecycle_skip_pre_stop(&supervisor->lifecycle);
 }
 
+/* It may have been reaped in this turn, with the app, whose end is told first. */
 static void kill_pre_stop(struct supervisor *supervisor, int64_t now_ms)
 {
 	char time[TEXT_TIME_SIZE];
+	if (supervisor->prestop.pid == 0)
+		return;
 	log_line(supervisor->log, LOG_WARNING, "the pre-stop program has not ended in %s: killing %d",
 	         text_time(now_ms - supervisor->lifecycle.stop_begun_ms, time), (int)supervisor->prestop.pid);
 	prestop_kill(&supervisor->prestop);

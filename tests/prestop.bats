@@ -236,6 +236,28 @@ Z=last" ] || fail "another environment"
 
 # --- When it fails
 
+# is_in_state LETTER PID
+is_in_state() {
+	[[ $(sed 's/.*) //' "/proc/$2/stat") == "$1"* ]]
+}
+
+@test "one that has ended while lull was frozen, as the app has, is not said to be killed" {
+	hook 'echo "hook $$ 0"; until [ -e "$0.go" ]; do sleep 0.01; done'
+	start_plain "$LULL" -t 1500ms --pre-stop "$HOOK" sh -c '"$0" exit=15:0 & exec "$0" exit=1:7' "$PROBE"
+	until_count 2 out '^ready'
+	kill -TERM "$TARGET"
+	hook_pids
+	kill -STOP "$TARGET"
+	touch "$HOOK.go"
+	kill -HUP "$APP"
+	until_true is_in_state Z "$HOOK_PID"
+	until_true is_in_state Z "$APP"
+	sleep 0.6
+	kill -CONT "$TARGET"
+	expect_status 7
+	has_not err 'has not ended'
+}
+
 @test "its failure is a warning, and the stop goes on" {
 	hook 'exit 9'
 	start_plain "$LULL" --pre-stop "$HOOK" "$PROBE" exit=15:7
