@@ -287,12 +287,18 @@ static void on_signal_running(struct lifecycle *lifecycle, const struct event *e
 }
 
 /* The stop signal again: a duplicate at first, then somebody in a hurry. */
+static bool is_in_a_hurry(const struct lifecycle *lifecycle, const struct event *event, int64_t now_ms)
+{
+	return begins_stop(lifecycle->policy, event->signo) &&
+	       now_ms - lifecycle->stop_begun_ms >= LIFECYCLE_DUPLICATE_MS;
+}
+
 static void on_signal_delay(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms,
                             struct actions *actions)
 {
 	if (!begins_stop(lifecycle->policy, event->signo)) {
 		forward(lifecycle, event, actions);
-	} else if (now_ms - lifecycle->stop_begun_ms >= LIFECYCLE_DUPLICATE_MS) {
+	} else if (is_in_a_hurry(lifecycle, event, now_ms)) {
 		lifecycle->hurried = true;
 		step_take(lifecycle, now_ms, actions);
 	}
@@ -313,6 +319,8 @@ static void on_signal_linger(struct lifecycle *lifecycle, const struct event *ev
 		stop_begin(lifecycle, event, now_ms, actions);
 		lifecycle->kill_ms = earlier(lifecycle->kill_ms, planned_kill_ms(lifecycle));
 		act(actions, ACTION_SAY_STOP, event->signo);
+	} else if (is_in_a_hurry(lifecycle, event, now_ms)) {
+		lifecycle->hurried = true;
 	}
 	if (signo == 0)
 		return;

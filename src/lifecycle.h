@@ -124,7 +124,7 @@ struct lifecycle {
 	bool group_had_it;     /* last_sent went to the app's whole group */
 	bool ended_in_stop;    /* the app ended after the stop had begun */
 	bool app_stopped;
-	bool hurried; /* the stop signal came again before the plan's first: nothing waits for the pre-stop program */
+	bool hurried; /* the stop signal came again: nothing waits for the pre-stop program */
 	bool skip_said;
 };
 

@@ -307,8 +307,8 @@ static void witness_event(const struct policy *policy, struct witness *witness, 
 	bool asks = event->kind == EVENT_SIGNAL && event->signo == SIGTERM;
 	if (asks && (event->shared || (witness->begun_ms >= 0 && witness->now_ms - witness->begun_ms >= 1000)))
 		witness->undisturbed = false;
-	if (asks && witness->begun_ms >= 0 && witness->now_ms - witness->begun_ms >= 1000 && witness->steps == 0 &&
-	    witness->exited_ms < 0)
+	if (asks && witness->begun_ms >= 0 && witness->now_ms - witness->begun_ms >= 1000 &&
+	    (witness->steps == 0 || witness->exited_ms >= 0))
 		witness->hurried = true;
 	if (asks && witness->begun_ms < 0 && witness->killed_ms < 0) {
 		witness->begun_ms = witness->now_ms;

@@ -201,6 +201,23 @@ Z=last" ] || fail "another environment"
 	has_not err 'has not ended in'
 }
 
+@test "the stop signal again ends the wait for it after the app has ended, too" {
+	hook "$ENDLESS"
+	for start in start_plain start_init; do
+		$start "$LULL" -d 60s --pre-stop "$HOOK" "$PROBE" exit=1:7
+		begin_stop
+		wait_for err '^hook '
+		kill -HUP "$TARGET"
+		until_true is_gone "$APP"
+		sleep 1.1
+		has_not err 'killing'
+		kill -TERM "$TARGET"
+		expect_status 7
+		expect_ms "$(since "$T0")" 1000
+		has err 'the pre-stop program has not ended in [1-9]'
+	done
+}
+
 @test "what it has started is no leftover either, as long as it runs" {
 	hook 'sh -c "trap \"echo child-got-it; exit\" TERM; echo child; while :; do sleep 0.1; done" & wait'
 	start_plain "$LULL" -d 1500ms --pre-stop "$HOOK" sh -c '"$0" exit=15:0 & exec "$0" exit=1:7' "$PROBE"
