@@ -13,12 +13,17 @@
 #include "child.h"
 #include "text.h"
 
+static const char SIGNAL_ENTRY[] = "LULL_SIGNAL=";
+static const char PID_ENTRY[] = "LULL_PID=";
+
 /* What lull and the program share until exec: they run in the same memory. */
 struct attempt {
 	char **envp;
 	signal_mask mask;
 	volatile int error;
 	char program[PATH_MAX];
+	char signal[32]; /* the two entries of the environment */
+	char pid[32];
 };
 
 /* lull has no stdin and no stdout of its own by now, and none of its descriptors outlives exec. */
@@ -39,27 +44,42 @@ static int become_program(void *shared)
 	_exit(127);
 }
 
-int prestop_start(struct prestop *prestop, int signo, pid_t app)
+/* Where there are two of a name a shell takes the last: one that a lull above this one has set would hide ours. */
+static void drop_entries(char **envp)
+{
+	char **kept = envp;
+	for (; *envp != NULL; envp++)
+		if (strncmp(*envp, SIGNAL_ENTRY, sizeof SIGNAL_ENTRY - 1) != 0 &&
+		    strncmp(*envp, PID_ENTRY, sizeof PID_ENTRY - 1) != 0)
+			*kept++ = *envp;
+	*kept = NULL;
+}
+
+/* execve(2) wants words that may be written: the path is copied. */
+static int prepare(struct attempt *attempt, const struct prestop *prestop, int signo, pid_t app)
 {
 	char name[SIGNAL_NAME_SIZE];
-	char signal_entry[32];
-	char pid_entry[32];
-	struct text signal_text = TEXT_IN(signal_entry);
-	struct text pid_text = TEXT_IN(pid_entry);
+	struct text program = TEXT_IN(attempt->program);
+	struct text signal_text = TEXT_IN(attempt->signal);
+	struct text pid_text = TEXT_IN(attempt->pid);
+	text_add(&program, "%s", prestop->program);
+	text_add(&signal_text, "%s%s", SIGNAL_ENTRY, signal_short_name(signo, name));
+	text_add(&pid_text, "%s%d", PID_ENTRY, (int)app);
+	drop_entries(prestop->envp);
+	attempt->envp = prestop->envp - 2;
+	attempt->envp[0] = attempt->signal;
+	attempt->envp[1] = attempt->pid;
+	attempt->mask = prestop->mask;
+	attempt->error = 0;
+	errno = ENAMETOOLONG;
+	return program.length < program.size - 1 ? 0 : -1;
+}
+
+int prestop_start(struct prestop *prestop, int signo, pid_t app)
+{
 	struct attempt attempt;
-	struct text program = TEXT_IN(attempt.program);
-	text_add(&program, "%s", prestop->program); /* a copy, since execve(2) wants words that may be written */
-	if (program.length == program.size - 1) {
-		errno = ENAMETOOLONG;
+	if (prepare(&attempt, prestop, signo, app) < 0)
 		return -1;
-	}
-	text_add(&signal_text, "LULL_SIGNAL=%s", signal_short_name(signo, name));
-	text_add(&pid_text, "LULL_PID=%d", (int)app);
-	attempt.mask = prestop->mask;
-	attempt.error = 0;
-	attempt.envp = prestop->envp - 2;
-	attempt.envp[0] = signal_entry;
-	attempt.envp[1] = pid_entry;
 	pid_t pid = child_spawn(become_program, &attempt);
 	if (pid < 0)
 		return -1;

@@ -11,10 +11,10 @@
 
 struct prestop {
 	const char *program; /* an absolute path; NULL: there is none */
-	char **envp;         /* the environment, with two entries before it that may be overwritten */
-	signal_mask mask;    /* that it is to start with */
-	bool killed;         /* by prestop_kill */
-	pid_t pid;           /* 0 when it does not run; it leads a session of its own */
+	char **envp;      /* the environment, prestop's to change, with two entries before it that may be overwritten */
+	signal_mask mask; /* that it is to start with */
+	bool killed;      /* by prestop_kill */
+	pid_t pid;        /* 0 when it does not run; it leads a session of its own */
 };
 
 /*

@@ -77,6 +77,15 @@ LULL_SIGNAL=TERM
 Z=last" ] || fail "another environment"
 }
 
+@test "LULL_SIGNAL and LULL_PID of a lull above do not hide its own" {
+	hook 'echo "signal $LULL_SIGNAL app $LULL_PID"; tr "\0" "\n" <"/proc/$$/environ" | grep -c ^LULL_'
+	start_plain env LULL_SIGNAL=HUP LULL_PID=1 LAST= "$LULL" --pre-stop "$HOOK" "$PROBE" exit=15:0
+	begin_stop
+	expect_status 0
+	has err "^signal TERM app $APP$"
+	has err '^2$'
+}
+
 @test "LULL_SIGNAL is the signal that began the stop, as kill takes it" {
 	# Not 33: whoever was started by posix_spawn(3) may have that ignored.
 	hook 'echo "signal $LULL_SIGNAL"; kill -s "$LULL_SIGNAL" $$'

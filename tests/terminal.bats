@@ -313,8 +313,8 @@ stops_and_goes_on() {
 	at_prompt 'run:lull --group probe exit=40:0 >"$LOG" &' 'until:grep ready "$LOG"' \
 		'until:kill -40 "$(pids_of lull)"' 'until:gone lull' \
 		'run:read x; echo got $x' 'type:one\n' 'expect:got one' \
-		'run:lull --group probe die=20 exit=40:0 >"$LOG"' 'until:grep ready "$LOG"' "$CTRL_Z" expect:Stopped run:bg \
-		'until:all_are SR lull probe' 'until:kill -40 "$(pids_of lull)"' 'until:gone lull' \
+		'run:lull --group probe die=20 exit=40:0 >"$LOG".2' 'until:grep ready "$LOG".2' "$CTRL_Z" expect:Stopped \
+		run:bg 'until:all_are SR lull probe' 'until:kill -40 "$(pids_of lull)"' 'until:gone lull' \
 		'run:read x; echo got $x' 'type:two\n' 'expect:got two'
 }
 
