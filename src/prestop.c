@@ -26,7 +26,7 @@ struct attempt {
 	char pid[32];
 };
 
-/* lull has no stdin and no stdout of its own by now, and none of its descriptors outlives exec. */
+/* What lull itself has open, be it as 0 or 1, does not outlive exec. */
 static int become_program(void *shared)
 {
 	struct attempt *attempt = shared;
