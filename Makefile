@@ -171,7 +171,7 @@ plot-drain: all
 # of their own. Under two minutes.
 ORCHESTRATORS = verify compose nginx controller swarm podman examples
 test-orchestrators: all
-	@tests/run $(ORCHESTRATORS:%=tests/orchestrators/%)
+	@TEST_JOBS=$$(nproc) tests/run $(ORCHESTRATORS:%=tests/orchestrators/%)
 
 clean:
 	rm -rf $(BUILD)
