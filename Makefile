@@ -90,7 +90,7 @@ measure-listens: $(BUILD)/tests/look $(HELPERS)
 # --- Checks ---------------------------------------------------------------------------------------------------------
 
 SCRIPTS = tests/run tests/demo tests/demo-drain tests/check-install tests/measure-listens \
-	$(wildcard tests/*.bash tests/*.bats .ci/run) tests/apps/apps tests/apps/cases.bash $(wildcard tests/drain/apps/*.sh)
+	$(wildcard tests/*.bash tests/*.bats tests/dropin/*.bats .ci/run) tests/apps/apps tests/apps/cases.bash $(wildcard tests/drain/apps/*.sh)
 LINT_DEFINES = -D_GNU_SOURCE -DLULL_VERSION='""'
 
 lint:
@@ -167,6 +167,10 @@ test-drain: all
 plot-drain: all
 	@tests/drain/drain --sweep 5
 
+# lull under the names of other inits.
+test-dropin: all $(HELPERS)
+	@tests/run $(wildcard tests/dropin/*.bats)
+
 # docs/examples/ and docs/verify.md on real parts: Docker, Compose, Swarm, podman, HAProxy and nginx, as root, in namespaces
 # of their own. Under two minutes.
 ORCHESTRATORS = verify compose nginx controller swarm podman examples
@@ -179,4 +183,4 @@ clean:
 -include $(OBJECTS:.o=.d)
 
 .PHONY: all test measure-listens lint check-pure check-builds test-sanitized check-install demo demo-drain install \
-	uninstall test-apps test-drain plot-drain test-orchestrators clean
+	uninstall test-apps test-dropin test-drain plot-drain test-orchestrators clean

@@ -25,10 +25,10 @@ static const char LISTEN_PIDFDID[] = "LISTEN_PIDFDID=";
 
 /* --- Before ----------------------------------------------------------------------------------------------------- */
 
-int child_prepare(struct child *child, int parent_death)
+int child_prepare(struct child *child, bool subreaper, int parent_death)
 {
 	*child = (struct child){.init = getpid() == 1, .job = JOB_NONE};
-	if (!child->init)
+	if (!child->init && subreaper)
 		(void)prctl(PR_SET_CHILD_SUBREAPER, 1L);
 	return parent_death != 0 ? prctl(PR_SET_PDEATHSIG, (long)parent_death) : 0;
 }
@@ -89,7 +89,37 @@ struct attempt {
 	volatile int error; /* why exec failed, or 0 */
 };
 
-/* As execvp(3), but what the kernel does not take is never handed to a shell. Returns only to say why not. */
+/* A program that is damaged or was built for another machine is no script. */
+static bool is_text(const char *path)
+{
+	char bytes[64];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t length = fd >= 0 ? read(fd, bytes, sizeof bytes) : -1;
+	if (fd >= 0)
+		(void)close(fd);
+	return length >= 0 && memchr(bytes, '\0', (size_t)length) == NULL;
+}
+
+/* The shell takes the place of the word before the command, which lull has read. Returns only with errno. */
+static void exec_file(struct attempt *attempt, char *path)
+{
+	char **command = attempt->start->command;
+	char shell[] = "/bin/sh";
+	char *const kept[] = {command[-1], command[0]};
+	execve(path, command, attempt->start->envp);
+	if (errno != ENOEXEC || !attempt->start->shell)
+		return;
+	if (is_text(path)) {
+		command[-1] = shell;
+		command[0] = path;
+		execve(shell, command - 1, attempt->start->envp);
+		command[-1] = kept[0];
+		command[0] = kept[1];
+	}
+	errno = ENOEXEC;
+}
+
+/* As execvp(3), but only a text, and only if asked for, is handed to a shell. Returns only to say why not. */
 static int exec_command(struct attempt *attempt)
 {
 	char **command = attempt->start->command;
@@ -100,13 +130,13 @@ static int exec_command(struct attempt *attempt)
 	if (command[0][0] == '\0')
 		return ENOENT;
 	if (strchr(command[0], '/') != NULL) {
-		execve(command[0], command, envp);
+		exec_file(attempt, command[0]);
 		return errno;
 	}
 	for (const char *at = path != NULL ? path : PATH_DEFAULT; path_next(&at, command[0], &file);) {
 		if (file.length == file.size - 1)
 			continue;
-		execve(file.bytes, command, envp);
+		exec_file(attempt, file.bytes);
 		if (errno == EACCES)
 			error = EACCES;
 		else if (errno != ENOENT && errno != ENOTDIR)

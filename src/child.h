@@ -21,10 +21,11 @@ struct child {
 
 /* What the app is to start with: as lull itself was. */
 struct start {
-	char **command;
+	char **command; /* part of an argv, with a word before it */
 	char **envp;
 	signal_mask mask;
 	bool group; /* asked for: the app leads a group of its own at a prompt too */
+	bool shell; /* a text file that the kernel does not take is run by /bin/sh */
 };
 
 enum start_failure {
@@ -32,8 +33,11 @@ enum start_failure {
 	START_EXEC,     /* the process could not become the command; errno says why, as execve(2) */
 };
 
-/* Makes lull a reaper of orphans, and sets the signal it gets when its parent dies (0: none). 0, or -1 with errno. */
-int child_prepare(struct child *child, int parent_death);
+/*
+ * Makes lull a reaper of orphans when it is not PID 1 and shall be one, and sets the signal it gets when its parent
+ * dies (0: none). 0, or -1 with errno.
+ */
+int child_prepare(struct child *child, bool subreaper, int parent_death);
 
 /*
  * What vfork(2) does, on a stack of its own: runs become(shared) in a child that has the caller's memory, and returns

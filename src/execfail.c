@@ -31,11 +31,6 @@ static const struct {
 	{EM_PPC64, "ppc64"}, {EM_S390, "s390x"},    {EM_MIPS, "mips"}, {258, "loongarch64"},
 };
 
-int execfail_status(int error)
-{
-	return error == ENOENT ? 127 : 126;
-}
-
 /* --- Which file -------------------------------------------------------------------------------------------------- */
 
 /* The first file of that name in the path. */

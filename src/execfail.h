@@ -12,7 +12,4 @@
  */
 void execfail_explain(const char *command, char *const *envp, int error, struct text *why);
 
-/* The exit status for it, as env(1): 127 when the command was not found, 126 when it could not be executed. */
-int execfail_status(int error);
-
 #endif

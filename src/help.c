@@ -9,15 +9,6 @@
 #include "signals.h"
 #include "text.h"
 
-#ifndef LULL_VERSION
-#error "LULL_VERSION comes from the Makefile"
-#endif
-
-/* " - git.HHHHHHH", a form that `docker info` reads, or nothing. */
-#ifndef LULL_COMMIT
-#define LULL_COMMIT ""
-#endif
-
 enum { PAGE_SIZE = 8192, NAME_COLUMN = 36 };
 
 static int print(const struct text *text)
@@ -31,44 +22,101 @@ static int print(const struct text *text)
 	return 0;
 }
 
-int help_print_version(void)
+int help_print_version(const struct personality *personality)
 {
 	char bytes[128];
 	struct text text = TEXT_IN(bytes);
-	text_add(&text, "lull version %s%s\n", LULL_VERSION, LULL_COMMIT);
+	text_add(&text, "%s\n", personality->version);
 	return print(&text);
+}
+
+int help_print_licence(const struct personality *personality)
+{
+	char bytes[256];
+	struct text text = TEXT_IN(bytes);
+	text_add(&text,
+	         "This is lull, called as %s; none of its code is that of %s. The licence comes with the source.\n",
+	         personality->names[0], personality->names[0]);
+	return print(&text);
+}
+
+static void add_row_of(struct text *text, const char *left, const char *meaning)
+{
+	text_add(text, "%s", left);
+	for (size_t i = strlen(left); i < NAME_COLUMN; i++)
+		text_add(text, " ");
+	text_add(text, "%s\n", meaning);
 }
 
 static void add_option(struct text *text, const struct option_line *line)
 {
 	char bytes[NAME_COLUMN + 16];
 	struct text left = TEXT_IN(bytes);
-	text_add(&left, line->letter != '\0' ? "  -%c, " : "      ", line->letter);
-	text_add(&left, "--%s%s%s", line->name, line->argument != NULL ? " " : "",
-	         line->argument != NULL ? line->argument : "");
-	while (left.length < NAME_COLUMN)
-		text_add(&left, " ");
-	text_add(text, "%s%s\n", bytes, line->meaning);
+	text_add(&left, line->letter != '\0' ? "  -%c" : "    ", line->letter);
+	if (line->name != NULL)
+		text_add(&left, "%s--%s", line->letter != '\0' ? ", " : "  ", line->name);
+	if (line->argument != NULL)
+		text_add(&left, " %s", line->argument);
+	add_row_of(text, bytes, line->meaning);
 }
 
-int help_print(void)
+static const char WORDS[] = "TIME is 5, 250ms, 1.5s, 2m, 1h or 1m30s. SIG is TERM, SIGTERM, 15 or RTMIN+3.\n";
+
+static void add_options(struct text *text, enum dialect dialect)
 {
-	char bytes[PAGE_SIZE];
-	struct text text = TEXT_IN(bytes);
 	struct option_line line;
-	text_add(&text,
+	for (size_t i = 0; options_line(dialect, i, &line); i++)
+		if (line.meaning != NULL)
+			add_option(text, &line);
+}
+
+/* Under the name of another init: its options, and that there is more. */
+static void add_peer(struct text *text, const struct personality *personality)
+{
+	struct option_line line;
+	const char *name = personality->names[0];
+	text_add(text,
+	         "Usage: %s [OPTION]... [--] COMMAND [ARG]...\n"
+	         "       %s --ready [--] [COMMAND [ARG]...]\n"
+	         "       %s --explain [OPTION]...\n\n"
+	         "This is lull, called as %s: it behaves as %s does, and LULL_* variables add the rest.\n\n",
+	         name, name, name, name, name);
+	add_options(text, personality->dialect);
+	text_add(text, "\nVariables:\n\n");
+	for (size_t i = 0; options_line(personality->dialect, i, &line); i++)
+		if (line.variable != NULL)
+			add_row_of(text, line.variable, line.meaning);
+	for (size_t i = 0; options_line(DIALECT_LULL, i, &line); i++)
+		if (line.variable != NULL)
+			add_row_of(text, line.variable, line.meaning);
+	text_add(text, "\n%s", WORDS);
+}
+
+static void add_own(struct text *text)
+{
+	text_add(text,
 	         "Usage: lull [OPTION]... [--] COMMAND [ARG]...\n"
 	         "       lull --ready [OPTION]... [--] [COMMAND [ARG]...]\n"
 	         "       lull --explain [OPTION]...\n"
 	         "       lull --help | --version\n\n"
 	         "Starts COMMAND, passes signals on to it and reaps zombies, as PID 1 of a container or anywhere.\n"
 	         "On SIGTERM it can wait before it passes the signal on, and kills what has not ended in time.\n\n");
-	for (size_t i = 0; options_line(i, &line); i++)
-		add_option(&text, &line);
-	text_add(&text,
+	add_options(text, DIALECT_LULL);
+	text_add(text,
 	         "\nEach option with a value or a switch has a variable: LULL_DELAY, LULL_STOP_ON and so on.\n"
-	         "TIME is 5, 250ms, 1.5s, 2m, 1h or 1m30s. SIG is TERM, SIGTERM, 15 or RTMIN+3.\n"
-	         "Exits with the status of COMMAND; 125: lull failed, 126: it can not be executed, 127: not found.\n");
+	         "%s"
+	         "Exits with the status of COMMAND; 125: lull failed, 126: it can not be executed, 127: not found.\n",
+	         WORDS);
+}
+
+int help_print(const struct personality *personality)
+{
+	char bytes[PAGE_SIZE];
+	struct text text = TEXT_IN(bytes);
+	if (personality->dialect == DIALECT_LULL)
+		add_own(&text);
+	else
+		add_peer(&text, personality);
 	return print(&text);
 }
 
@@ -189,7 +237,9 @@ static void add_need(struct text *text, const struct options *options)
 static void add_leftovers(struct text *text, const struct policy *policy)
 {
 	char time[TEXT_TIME_SIZE];
-	if (policy->linger_ms == 0)
+	if (policy->abandon)
+		text_add(text, "What the app leaves behind is left alone; as PID 1 it ends with lull.\n");
+	else if (policy->linger_ms == 0)
 		text_add(text, "What the app leaves behind is killed at once.\n");
 	else
 		text_add(text,

@@ -353,6 +353,12 @@ static void on_signal(struct lifecycle *lifecycle, const struct event *event, in
 static void linger_begin(struct lifecycle *lifecycle, int64_t now_ms, struct actions *actions)
 {
 	const struct policy *policy = lifecycle->policy;
+	if (policy->abandon) {
+		if (pre_stop_runs(lifecycle))
+			act(actions, ACTION_KILL_PRE_STOP, SIGKILL);
+		leave(lifecycle, actions);
+		return;
+	}
 	if (policy->linger_ms == 0) {
 		kill_all(lifecycle, now_ms, actions);
 		leave(lifecycle, actions);

@@ -37,6 +37,7 @@ struct policy {
 	int64_t linger_ms;                  /* what is left behind has this long; 0: none; never TIME_NEVER */
 	uint64_t success_exit[4];           /* exit codes that count as 0, bit n % 64 of word n / 64 */
 	bool stopped_ok;                    /* ended by a signal of the plan counts as 0 */
+	bool abandon;                       /* what is left behind is left alone instead */
 	bool group;                         /* signals go to the app's process group, which is its own */
 	bool pre_stop;                      /* there is a pre-stop program */
 	enum job job;

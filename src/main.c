@@ -2,6 +2,7 @@
  * lull: an init for containers that makes stopping safe.
  *
  *   main        the story: parse, block, spawn, loop
+ *   personality the name that lull was called by: one table of the inits it stands in for
  *   options     argv and environment, as data: one table, one setter for both
  *   values      words that stand for times, signals, lists
  *   plan        the words of a plan
@@ -44,8 +45,7 @@
 #include "supervisor.h"
 
 enum {
-	EXIT_LULL_FAILED = 125, /* as env(1), nohup(1) and timeout(1) */
-	COMMAND_SHOWN = 1024,   /* bytes of its name, at most */
+	COMMAND_SHOWN = 1024, /* bytes of its name, at most */
 	/* One room for why nothing was started, or for who was killed: what is not touched costs no memory. */
 	WORDS_SIZE = NARRATE_NAMES_SIZE,
 };
@@ -60,18 +60,19 @@ static void warn_of_strays(struct log *log, char **envp)
 }
 
 /* Returns what lull exits with when the command does not run; why is in `words`. */
-static int explain_start(const struct start *start, enum start_failure failure, char words[WORDS_SIZE])
+static int explain_start(const struct options *options, const struct start *start, enum start_failure failure,
+                         char words[WORDS_SIZE])
 {
 	const char *name = start->command[0];
 	int error = errno;
 	struct text why = text_in(words, WORDS_SIZE);
 	if (failure == START_FORK) {
 		text_add(&why, "can not start a process: %s", strerror(error));
-		return EXIT_LULL_FAILED;
+		return options->personality->exit_failed;
 	}
 	text_add(&why, "can not execute \"%.*s\": ", (int)strnlen(name, COMMAND_SHOWN), name);
 	execfail_explain(name, start->envp, error, &why);
-	return execfail_status(error);
+	return personality_exec_status(options->personality, error);
 }
 
 /* Says why lull can not do its work. Returns `status`. */
@@ -96,8 +97,9 @@ static int ask(const struct options *options, struct log *log, char **envp, sign
 	if (*options->command == NULL)
 		return READY_YES;
 	struct start start = {.command = options->command, .envp = envp, .mask = inherited};
+	start.shell = options->personality->shell;
 	child_become(&start);
-	return fail(options, log, words, explain_start(&start, START_EXEC, words));
+	return fail(options, log, words, explain_start(options, &start, START_EXEC, words));
 }
 
 static int refuse(struct text *why, const struct given *given, const char *what, const char *reason)
@@ -138,18 +140,23 @@ static int run(struct options *options, struct log *log, char **envp, signal_mas
 	struct supervisor supervisor;
 	struct start start = {.command = options->command, .envp = envp, .mask = inherited};
 	start.group = options->policy.group;
+	start.shell = options->personality->shell;
 	warn_of_strays(log, envp);
 	warn_of_files(options, log);
 	options_scrub(envp);
-	if (child_prepare(&supervisor.child, options->parent_death) < 0)
+	if (child_prepare(&supervisor.child, options->subreaper, options->parent_death) < 0)
 		log_line(log, LOG_WARNING, "the signal for the death of the parent could not be set: %s",
 		         strerror(errno));
+	if (!options->subreaper && !supervisor.child.init)
+		log_line(log, LOG_WARNING,
+		         "neither PID 1 nor a subreaper: orphans do not come here to be reaped; see %s",
+		         options->personality->help);
 	if (prepare(&supervisor.endpoint, options, words) < 0)
-		return fail(options, log, words, EXIT_LULL_FAILED);
+		return fail(options, log, words, options->personality->exit_failed);
 	drain_show(DRAIN_READY, options->listens); /* before the app runs: it may ask at once */
 	int failure = child_start(&supervisor.child, &start);
 	if (failure != 0)
-		return fail(options, log, words, explain_start(&start, (enum start_failure)failure, words));
+		return fail(options, log, words, explain_start(options, &start, (enum start_failure)failure, words));
 	log_app_runs(log);
 	child_release_inherited(supervisor.endpoint.kept);
 	options->policy.job = supervisor.child.job;
@@ -168,10 +175,11 @@ int main(int argc, char **argv, char **envp)
 	struct log log;
 	char words[WORDS_SIZE];
 	struct text why = TEXT_IN(words);
-	int parsed = options_parse(&options, argv, envp, &why);
+	int parsed = options_parse(&options, personality_of(argv[0]), argv, envp, &why);
 	log_init(&log, options.log_level, options.log_format);
+	int failed = options.personality->exit_failed;
 	if (parsed < 0)
-		return fail(&options, &log, words, EXIT_LULL_FAILED);
+		return fail(&options, &log, words, failed);
 	switch (options.request) {
 	case REQUEST_RUN:
 		return run(&options, &log, envp, inherited, words);
@@ -179,11 +187,13 @@ int main(int argc, char **argv, char **envp)
 		return ask(&options, &log, envp, inherited, words);
 	case REQUEST_EXPLAIN:
 		warn_of_strays(&log, envp);
-		return help_explain(&options) < 0 ? EXIT_LULL_FAILED : 0;
+		return help_explain(&options) < 0 ? failed : 0;
 	case REQUEST_HELP:
-		return help_print() < 0 ? EXIT_LULL_FAILED : 0;
+		return help_print(options.personality) < 0 ? failed : 0;
+	case REQUEST_LICENCE:
+		return help_print_licence(options.personality) < 0 ? failed : 0;
 	case REQUEST_VERSION:
-		return help_print_version() < 0 ? EXIT_LULL_FAILED : 0;
+		return help_print_version(options.personality) < 0 ? failed : 0;
 	}
-	return EXIT_LULL_FAILED;
+	return failed;
 }

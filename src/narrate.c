@@ -106,7 +106,7 @@ void narrate_running(struct log *log, const struct lifecycle *lifecycle, pid_t h
 	char bytes[2048];
 	char time[TEXT_TIME_SIZE];
 	struct text text = TEXT_IN(bytes);
-	if (log->level >= LOG_WARNING && leftovers_describe(LEFTOVERS_DESCENDANTS, hidden, &text) > 0)
+	if (log->level >= LOG_NOTICE && leftovers_describe(LEFTOVERS_DESCENDANTS, hidden, &text) > 0)
 		log_line(log, LOG_WARNING, "still running %s after the signal was passed on: %s",
 		         text_time(now_ms - lifecycle->passed_on_ms, time), bytes);
 }

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "personality.h"
 #include "signals.h"
 #include "values.h"
 
@@ -23,21 +24,29 @@ struct timing {
 	struct plan steps;
 };
 
+struct parser;
+
+struct option {
+	struct option_line line;
+	int (*set)(struct parser *parser, const char *value);
+};
+
+struct table {
+	const struct option *options;
+	size_t count;
+};
+
 struct parser {
 	struct options *options;
 	struct text *why;    /* the first reason to refuse */
 	struct text *unsaid; /* where the others go */
 	enum source source;
+	const struct table *table; /* that of this source */
 	struct timing timing[SOURCES];
 	/* Lists that this source has begun; the first word of a source replaces what was there before. */
 	bool stop_on_begun;
 	bool rewrite_begun;
 	bool success_begun;
-};
-
-struct option {
-	struct option_line line;
-	int (*set)(struct parser *parser, const char *value);
 };
 
 /* --- Setters: the value is checked and kept, or what would be right is added to `why` ---------------------------- */
@@ -124,6 +133,7 @@ static int set_stop_on(struct parser *parser, const char *value)
 
 static int set_linger(struct parser *parser, const char *value)
 {
+	parser->options->policy.abandon = false;
 	return set_time(parser, value, &parser->options->policy.linger_ms);
 }
 
@@ -292,6 +302,42 @@ static int set_version(struct parser *parser, const char *value)
 	return set_request(parser, value, REQUEST_VERSION);
 }
 
+static int set_licence(struct parser *parser, const char *value)
+{
+	return set_request(parser, value, REQUEST_LICENCE);
+}
+
+/* --- Setters of the peers': their variables mean "on" whenever they are set --------------------------------------- */
+
+static int set_subreaper(struct parser *parser, const char *value)
+{
+	(void)value;
+	parser->options->subreaper = true;
+	return 0;
+}
+
+static int set_group_on(struct parser *parser, const char *value)
+{
+	(void)value;
+	parser->options->policy.group = true;
+	return 0;
+}
+
+/* Each -v is one level more; the variable is the level, and 0 where it is no number. */
+static int set_verbosity(struct parser *parser, const char *value)
+{
+	enum log_level *level = &parser->options->log_level;
+	if (parser->source == SOURCE_FLAG) {
+		*level += *level < LOG_VERBOSE;
+		return 0;
+	}
+	int64_t number = text_number(value, strlen(value), INT32_MAX);
+	*level = number > LOG_VERBOSE ? LOG_VERBOSE : number < 0 ? LOG_ERROR : (enum log_level)number;
+	return 0;
+}
+
+/* --- Tables: what a dialect's flags and variables are, in the order in which variables are applied ---------------- */
+
 static const struct option OPTIONS[] = {
 	{{'d', "delay", "LULL_DELAY", "TIME", "wait this long before the stop signal is passed on [0]"}, set_delay},
 	{{'t', "timeout", "LULL_TIMEOUT", "TIME", "then SIGKILL after this long, or never [90s]"}, set_timeout},
@@ -325,13 +371,38 @@ static const struct option OPTIONS[] = {
 	{{'c', NULL, NULL, NULL, NULL}, set_accepted},
 };
 
+/* Under every name. */
+#define READY_AND_EXPLAIN                                                                                              \
+	{{0, "ready", NULL, NULL, NULL}, set_ready},                                                                   \
+	{                                                                                                              \
+		{0, "explain", NULL, NULL, NULL}, set_explain                                                          \
+	}
+
+static const struct option TINI_OPTIONS[] = {
+	{{'s', NULL, "TINI_SUBREAPER", NULL, "reap orphans when not PID 1"}, set_subreaper},
+	{{'p', NULL, NULL, "SIG", "the signal it gets when its parent dies"}, set_parent_death},
+	{{'v', NULL, "TINI_VERBOSITY", NULL, "say more; up to three times"}, set_verbosity},
+	{{'w', NULL, NULL, NULL, "a warning for each orphan reaped"}, set_warn_reap},
+	{{'g', NULL, "TINI_KILL_PROCESS_GROUP", NULL, "pass signals to the app's process group"}, set_group_on},
+	{{'e', NULL, NULL, "CODE", "exit 0 when the app exits CODE; repeatable"}, set_success_exit},
+	{{'h', NULL, NULL, NULL, "print this"}, set_help},
+	{{'l', NULL, NULL, NULL, "print about the licence"}, set_licence},
+	{{0, "version", NULL, NULL, "print the version"}, set_version},
+	READY_AND_EXPLAIN,
+};
+
 enum { OPTIONS_COUNT = sizeof OPTIONS / sizeof OPTIONS[0] };
 
-bool options_line(size_t index, struct option_line *line)
+static const struct table TABLES[] = {
+	[DIALECT_LULL] = {OPTIONS, OPTIONS_COUNT},
+	[DIALECT_TINI] = {TINI_OPTIONS, sizeof TINI_OPTIONS / sizeof TINI_OPTIONS[0]},
+};
+
+bool options_line(enum dialect dialect, size_t index, struct option_line *line)
 {
-	if (index >= OPTIONS_COUNT || OPTIONS[index].line.name == NULL)
+	if (index >= TABLES[dialect].count)
 		return false;
-	*line = OPTIONS[index].line;
+	*line = TABLES[dialect].options[index].line;
 	return true;
 }
 
@@ -359,13 +430,13 @@ static int apply(struct parser *parser, const struct option *option, const char 
 static const char PREFIX[] = "LULL_";
 
 /* The option whose variable stands before the '=' of this entry, or NULL. */
-static const struct option *find_variable(const char *entry)
+static const struct option *find_variable(const struct table *table, const char *entry)
 {
 	size_t length = strcspn(entry, "=");
-	for (size_t i = 0; i < OPTIONS_COUNT; i++) {
-		const char *name = OPTIONS[i].line.variable;
+	for (size_t i = 0; i < table->count; i++) {
+		const char *name = table->options[i].line.variable;
 		if (name != NULL && strlen(name) == length && memcmp(name, entry, length) == 0)
-			return &OPTIONS[i];
+			return &table->options[i];
 	}
 	return NULL;
 }
@@ -377,23 +448,25 @@ static bool is_ours(const char *entry)
 
 /*
  * In the order of the table, whatever that of the environment; of a name that is there twice the first counts. Goes on
- * behind a bad one, of which the first is told: how that is to be told may be in a later one.
+ * behind a bad one, of which the first is told: how that is to be told may be in a later one. An empty one of ours
+ * counts as not set.
  */
-static int apply_variables(struct parser *parser, char **envp)
+static int apply_variables(struct parser *parser, const struct table *table, char **envp)
 {
-	const char *values[OPTIONS_COUNT] = {NULL};
+	const char *values[OPTIONS_COUNT] = {NULL}; /* no table is longer */
 	int result = 0;
 	parser->source = SOURCE_VARIABLE;
 	for (; *envp != NULL; envp++) {
-		const struct option *option = is_ours(*envp) ? find_variable(*envp) : NULL;
-		if (option != NULL && values[option - OPTIONS] == NULL)
-			values[option - OPTIONS] = *envp + strlen(option->line.variable) + 1;
+		const struct option *option = find_variable(table, *envp);
+		if (option != NULL && values[option - table->options] == NULL)
+			values[option - table->options] = *envp + strcspn(*envp, "=");
 	}
-	for (size_t i = 0; i < OPTIONS_COUNT; i++) {
-		if (values[i] == NULL || values[i][0] == '\0')
+	for (size_t i = 0; i < table->count; i++) {
+		const char *value = values[i];
+		if (value == NULL || *value++ == '\0' || (*value == '\0' && table->options == OPTIONS))
 			continue;
-		begin_refusal(parser, "", OPTIONS[i].line.variable, values[i]);
-		if (apply(parser, &OPTIONS[i], values[i]) < 0) {
+		begin_refusal(parser, "", table->options[i].line.variable, value);
+		if (apply(parser, &table->options[i], value) < 0) {
 			result = -1;
 			parser->why = parser->unsaid;
 		}
@@ -405,7 +478,7 @@ void options_scrub(char **envp)
 {
 	char **kept = envp;
 	for (; *envp != NULL; envp++)
-		if (!is_ours(*envp) || find_variable(*envp) == NULL)
+		if (!is_ours(*envp) || find_variable(&TABLES[DIALECT_LULL], *envp) == NULL)
 			*kept++ = *envp;
 	*kept = NULL;
 }
@@ -436,7 +509,7 @@ const char *options_next_stray(char **envp, size_t *at, const char **nearest)
 {
 	while (envp[*at] != NULL) {
 		const char *entry = envp[(*at)++];
-		if (!is_ours(entry) || find_variable(entry) != NULL)
+		if (!is_ours(entry) || find_variable(&TABLES[DIALECT_LULL], entry) != NULL)
 			continue;
 		char bytes[128];
 		struct text name = TEXT_IN(bytes);
@@ -451,22 +524,28 @@ const char *options_next_stray(char **envp, size_t *at, const char **nearest)
 
 /* --- The command line ------------------------------------------------------------------------------------------- */
 
-static const struct option *find_letter(char letter)
+static const struct option *find_letter(const struct table *table, char letter)
 {
-	for (size_t i = 0; i < OPTIONS_COUNT; i++)
-		if (OPTIONS[i].line.letter == letter)
-			return &OPTIONS[i];
+	for (size_t i = 0; i < table->count; i++)
+		if (table->options[i].line.letter == letter)
+			return &table->options[i];
 	return NULL;
 }
 
-static const struct option *find_name(const char *name, size_t length)
+static const struct option *find_name(const struct table *table, const char *name, size_t length)
 {
-	for (size_t i = 0; i < OPTIONS_COUNT; i++) {
-		const char *known = OPTIONS[i].line.name;
+	for (size_t i = 0; i < table->count; i++) {
+		const char *known = table->options[i].line.name;
 		if (known != NULL && strlen(known) == length && memcmp(known, name, length) == 0)
-			return &OPTIONS[i];
+			return &table->options[i];
 	}
 	return NULL;
+}
+
+static int refuse_see_help(struct parser *parser, const char *what)
+{
+	text_add(parser->why, "%s; see %s", what, parser->options->personality->help);
+	return -1;
 }
 
 static int refuse_unknown_name(struct parser *parser, const char *name, size_t length)
@@ -475,14 +554,14 @@ static int refuse_unknown_name(struct parser *parser, const char *name, size_t l
 	struct text word = TEXT_IN(bytes);
 	text_add(&word, "%.*s", (int)length, name);
 	text_add(parser->why, "--%s: no such option", bytes);
-	for (size_t i = 0; i < OPTIONS_COUNT; i++) {
-		const char *known = OPTIONS[i].line.name;
+	for (size_t i = 0; i < parser->table->count; i++) {
+		const char *known = parser->table->options[i].line.name;
 		if (known != NULL && text_distance(bytes, known) <= 2) {
 			text_add(parser->why, "; did you mean --%s?", known);
 			return -1;
 		}
 	}
-	return refuse(parser, "; see lull --help");
+	return refuse_see_help(parser, "");
 }
 
 /* "--name", "--name=value" or "--name value". Returns how many words it took, or -1. */
@@ -490,7 +569,7 @@ static int apply_long(struct parser *parser, char **words)
 {
 	const char *name = words[0] + 2;
 	size_t length = strcspn(name, "=");
-	const struct option *option = find_name(name, length);
+	const struct option *option = find_name(parser->table, name, length);
 	if (option == NULL)
 		return refuse_unknown_name(parser, name, length);
 	const char *value = name[length] == '=' ? name + length + 1 : NULL;
@@ -510,10 +589,10 @@ static int apply_letters(struct parser *parser, char **words)
 {
 	for (const char *at = words[0] + 1; *at != '\0'; at++) {
 		const char name[] = {*at, '\0'};
-		const struct option *option = find_letter(*at);
+		const struct option *option = find_letter(parser->table, *at);
 		begin_refusal(parser, "-", name, NULL);
 		if (option == NULL)
-			return refuse(parser, "no such option; see lull --help");
+			return refuse_see_help(parser, "no such option");
 		if (option->line.argument == NULL) {
 			if (apply(parser, option, "1") < 0)
 				return -1;
@@ -534,6 +613,7 @@ static int apply_letters(struct parser *parser, char **words)
 static int apply_flags(struct parser *parser, char **words)
 {
 	parser->source = SOURCE_FLAG;
+	parser->table = &TABLES[parser->options->personality->dialect];
 	parser->stop_on_begun = parser->rewrite_begun = parser->success_begun = false;
 	while (*words != NULL && (*words)[0] == '-' && (*words)[1] != '\0') {
 		if (strcmp(*words, "--") == 0) {
@@ -606,7 +686,6 @@ static int plan_from_grace(struct parser *parser, enum source of_grace, enum sou
  */
 static int resolve_plan(struct parser *parser)
 {
-	enum { DEFAULT_TIMEOUT_MS = 90000 };
 	const struct timing *flags = &parser->timing[SOURCE_FLAG];
 	const struct timing *variables = &parser->timing[SOURCE_VARIABLE];
 	struct plan *plan = &parser->options->policy.plan;
@@ -625,7 +704,7 @@ static int resolve_plan(struct parser *parser)
 		return plan_from_grace(parser, of_kill, of_delay);
 	const struct timing *delay = &parser->timing[of_delay];
 	plan_from_timeout(plan, delay->delay != NULL ? delay->delay_ms : 0,
-	                  kill->timeout != NULL ? kill->timeout_ms : DEFAULT_TIMEOUT_MS);
+	                  kill->timeout != NULL ? kill->timeout_ms : parser->options->personality->timeout_ms);
 	return 0;
 }
 
@@ -639,30 +718,53 @@ static int refuse_own_port(struct parser *parser)
 	return refuse(parser, "that is the port of lull's own endpoint; write the app's");
 }
 
-static void set_defaults(struct options *options)
+static void set_defaults(struct options *options, const struct personality *personality)
 {
 	enum { DEFAULT_LINGER_MS = 5000 };
-	*options = (struct options){.request = REQUEST_RUN, .log_level = LOG_NOTICE, .grace_ms = -1};
+	*options = (struct options){.personality = personality, .request = REQUEST_RUN, .grace_ms = -1};
+	options->log_level = personality->log_level;
+	options->subreaper = personality->subreaper;
+	options->policy.abandon = personality->abandon;
 	options->policy.stop_on = SIGNAL_BIT(SIGTERM);
 	options->policy.linger_ms = DEFAULT_LINGER_MS;
 	rewrite_nothing(options->policy.rewrite);
 }
 
+/* The names of others are silent about a stop, but not about one that the user has shaped. */
+static void say_stop_asked_for(struct parser *parser)
+{
+	const struct timing *asked = &parser->timing[SOURCE_VARIABLE];
+	bool shaped = asked->delay != NULL || asked->timeout != NULL || asked->grace != NULL || asked->plan != NULL;
+	if (shaped && parser->options->log_level == LOG_WARNING)
+		parser->options->log_level = LOG_NOTICE;
+}
+
+static int refuse_no_command(struct parser *parser)
+{
+	const struct personality *personality = parser->options->personality;
+	text_add(parser->why, "no command to run; write %s [OPTION]... [--] COMMAND [ARG]..., or see %s",
+	         personality->names[0], personality->help);
+	return -1;
+}
+
 /* Flags are read even when a variable was bad: --help must work then, of all times. */
-int options_parse(struct options *options, char **argv, char **envp, struct text *why)
+int options_parse(struct options *options, const struct personality *personality, char **argv, char **envp,
+                  struct text *why)
 {
 	char bytes[256];
 	struct text unsaid = TEXT_IN(bytes);
 	struct parser parser = {.options = options, .why = why, .unsaid = &unsaid};
-	set_defaults(options);
-	int variables = apply_variables(&parser, envp);
+	set_defaults(options, personality);
+	int variables = apply_variables(&parser, &TABLES[DIALECT_LULL], envp);
+	say_stop_asked_for(&parser);
+	if (personality->dialect != DIALECT_LULL)
+		variables |= apply_variables(&parser, &TABLES[personality->dialect], envp);
 	int flags = apply_flags(&parser, argv[0] != NULL ? argv + 1 : argv);
-	if (options->request == REQUEST_HELP || options->request == REQUEST_VERSION)
+	if (options->request >= REQUEST_HELP)
 		return 0;
 	if (variables < 0 || flags < 0 || resolve_plan(&parser) < 0 || refuse_own_port(&parser) < 0)
 		return -1;
 	if (options->request == REQUEST_RUN && *options->command == NULL)
-		return refuse(&parser,
-		              "no command to run; write lull [OPTION]... [--] COMMAND [ARG]..., or see lull --help");
+		return refuse_no_command(&parser);
 	return 0;
 }

@@ -9,6 +9,7 @@
 
 #include "lifecycle.h"
 #include "log.h"
+#include "personality.h"
 #include "text.h"
 #include "values.h"
 
@@ -17,6 +18,7 @@ enum request {
 	REQUEST_READY,   /* ask the lull of this container whether it serves */
 	REQUEST_EXPLAIN, /* print what a stop would be */
 	REQUEST_HELP,
+	REQUEST_LICENCE,
 	REQUEST_VERSION,
 };
 
@@ -27,12 +29,14 @@ struct given {
 };
 
 struct options {
+	const struct personality *personality; /* whose name lull was called by */
 	enum request request;
 	struct policy policy;
 	enum log_level log_level;
 	const char *report; /* where a line on the end goes; NULL: nowhere */
 	enum log_format log_format;
 	bool warn_reap;          /* a warning for each orphan reaped */
+	bool subreaper;          /* orphans come to lull when it is not PID 1 */
 	int parent_death;        /* the signal lull gets when its parent dies; 0: none */
 	int64_t grace_ms;        /* what the plan was made from, for --explain; -1: not from a grace period */
 	struct address ready_on; /* where the readiness endpoint listens */
@@ -49,7 +53,8 @@ struct options {
  * Reads environ-like `envp`, then argv, which beats it. Returns 0, or -1 with one line in `why` that names the flag or
  * variable, the value and what would be right.
  */
-int options_parse(struct options *options, char **argv, char **envp, struct text *why);
+int options_parse(struct options *options, const struct personality *personality, char **argv, char **envp,
+                  struct text *why);
 
 /*
  * Looks through envp from *at for a variable that begins with LULL_ and is none of ours. Returns it, with the name of
@@ -60,14 +65,14 @@ const char *options_next_stray(char **envp, size_t *at, const char **nearest);
 /* Takes our own variables out of envp, in place. */
 void options_scrub(char **envp);
 
-/* The table, for --help. Returns false behind the last line. */
+/* The table of those that a name takes, for --help. Returns false behind the last line. */
 struct option_line {
 	char letter;          /* '\0': none */
-	const char *name;     /* without the dashes */
+	const char *name;     /* without the dashes; NULL: none */
 	const char *variable; /* NULL: none */
 	const char *argument; /* NULL: a switch */
-	const char *meaning;
+	const char *meaning;  /* NULL: accepted, and not shown */
 };
-bool options_line(size_t index, struct option_line *line);
+bool options_line(enum dialect dialect, size_t index, struct option_line *line);
 
 #endif

@@ -220,12 +220,12 @@ static void say_reaped(const struct supervisor *supervisor, const struct reaped 
 	char name[SIGNAL_NAME_SIZE];
 	bool orphan = reaped->kind == REAPED_ORPHAN;
 	enum log_level level = orphan && supervisor->options->warn_reap ? LOG_WARNING : LOG_VERBOSE;
-	const char *what = orphan ? "orphan" : "app";
+	const char *what = orphan ? supervisor->options->personality->reaped : "reaped app ";
 	if (reaped->by_signal)
-		log_line(supervisor->log, level, "reaped %s %d, ended by %s", what, (int)reaped->pid,
+		log_line(supervisor->log, level, "%s%d, ended by %s", what, (int)reaped->pid,
 		         signal_name(reaped->status - 128, name));
 	else
-		log_line(supervisor->log, level, "reaped %s %d, exited %d", what, (int)reaped->pid, reaped->status);
+		log_line(supervisor->log, level, "%s%d, exited %d", what, (int)reaped->pid, reaped->status);
 }
 
 /* One that lull has killed has had its line. */

@@ -270,7 +270,8 @@ static void check_action(const struct policy *policy, struct witness *witness, c
 		       "the pre-stop program started twice, or not at the stop's begin");
 		break;
 	case ACTION_KILL_PRE_STOP:
-		demand(witness->pre_stop_runs && (witness->now_ms >= witness->pre_stop_until_ms ||
+		demand(witness->pre_stop_runs && ((policy->abandon && witness->exited_ms >= 0) ||
+		                                  witness->now_ms >= witness->pre_stop_until_ms ||
 		                                  (witness->hurried && witness->exited_ms >= 0)),
 		       "the pre-stop program killed before its time");
 		witness->pre_stop_runs = false;
@@ -294,7 +295,7 @@ static void check_action(const struct policy *policy, struct witness *witness, c
 	case ACTION_EXIT:
 		witness->ended = true;
 		demand(action->status == expected_status(policy, witness), "the wrong status");
-		demand(!witness->children || policy->linger_ms == 0 || witness->exited_ms < 0 ||
+		demand(!witness->children || policy->linger_ms == 0 || policy->abandon || witness->exited_ms < 0 ||
 		               (witness->killed_ms >= 0 && witness->now_ms >= witness->killed_ms + 2000),
 		       "left before its children, and before SIGKILL had its time");
 		break;
@@ -532,11 +533,13 @@ static void explore(const struct policy *policy, const struct lifecycle *lifecyc
 	}
 }
 
+enum { LEFT_ALONE = -1 };
+
 static const struct kind {
 	const char *name;
 	struct plan plan;
-	int stop_as; /* what SIGTERM is rewritten to */
-	int64_t linger_ms;
+	int stop_as;       /* what SIGTERM is rewritten to */
+	int64_t linger_ms; /* or LEFT_ALONE */
 	bool group;
 	bool success;
 	enum job job;
@@ -605,6 +608,15 @@ static const struct kind {
          .stop_as = SIGTERM,
          .linger_ms = 5000,
          .pre_stop = true},
+	{.name = "what is left behind is left alone",
+         .plan = {{{1000, 0}, {2000, SIGKILL}}, 2, false},
+         .stop_as = SIGTERM,
+         .linger_ms = LEFT_ALONE},
+	{.name = "the same, a pre-stop program, never killed",
+         .plan = {{{2000, 0}}, 1, false},
+         .stop_as = SIGTERM,
+         .linger_ms = LEFT_ALONE,
+         .pre_stop = true},
 	{"all at once", {{{0, 0}, {0, SIGQUIT}, {0, SIGKILL}}, 3, false}, SIGTERM, 5000, false, false, JOB_INIT, false},
 };
 
@@ -614,7 +626,8 @@ static void make_policy(struct policy *policy, const struct kind *kind)
 	                          .linger_ms = kind->linger_ms,
 	                          .group = kind->group,
 	                          .job = kind->job,
-	                          .pre_stop = kind->pre_stop};
+	                          .pre_stop = kind->pre_stop,
+	                          .abandon = kind->linger_ms == LEFT_ALONE};
 	policy->stop_on = UINT64_C(1) << (SIGTERM - 1);
 	for (int signo = 0; signo < LIFECYCLE_SIGNALS; signo++)
 		policy->rewrite[signo] = (uint8_t)signo;

@@ -20,17 +20,21 @@ section() {
 	sed -n "/^$1\$/,/^[A-Z]/p" "$BATS_TEST_TMPDIR/manual"
 }
 
-# The table in options.c: letters, names and variables.
+# The table in options.c, of lull under its own name: letters, names and variables.
+table() {
+	sed -n '/ OPTIONS\[\] = {$/,/^};$/p' "$ROOT/src/options.c"
+}
+
 letters() {
-	sed -n "s/^\t{{'\(.\)'.*/-\1/p" "$ROOT/src/options.c"
+	table | sed -n "s/^\t{{'\(.\)'.*/-\1/p"
 }
 
 names() {
-	sed -n 's/^\t{{[^,]*, "\([^"]*\)".*/--\1/p' "$ROOT/src/options.c"
+	table | sed -n 's/^\t{{[^,]*, "\([^"]*\)".*/--\1/p'
 }
 
 variables() {
-	grep -o '"LULL_[A-Z_]\+"' "$ROOT/src/options.c" | tr -d '"' | sort -u
+	table | grep -o '"LULL_[A-Z_]\+"' | tr -d '"' | sort -u
 }
 
 # Those who read it: the manual, and the README where there is one.
@@ -80,7 +84,7 @@ each_known() {
 		[ "$letter" = 0 ] || line="-$letter, $line"
 		[ "$variable" = NULL ] || line+="( .*)?, $variable"
 		section OPTIONS | grep -qE -- "^ +$line\$" || fail "no entry like: $line"
-	done < <(tr -d "\"'" <"$ROOT/src/options.c" | sed -n 's/^\t{{\([^,]*\), \([a-z-]*\), \([A-Z_]*\),.*/\1 \2 \3/p')
+	done < <(table | tr -d "\"'" | sed -n 's/^\t{{\([^,]*\), \([a-z-]*\), \([A-Z_]*\),.*/\1 \2 \3/p')
 }
 
 @test "the README has each option and variable" {

@@ -169,7 +169,7 @@ word" ] || fail "said: $output"
 @test "--ready as another user, on a read-only root, of a lull by another name" {
 	cp "$LULL" "$BATS_TEST_TMPDIR/tini"
 	chmod 755 "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/tini"
-	LULL=$BATS_TEST_TMPDIR/tini start_init "$BATS_TEST_TMPDIR/tini" -d 60s "$PROBE" exit=1:0
+	LULL_DELAY=60s LULL=$BATS_TEST_TMPDIR/tini start_init "$BATS_TEST_TMPDIR/tini" "$PROBE" exit=1:0
 	wait_for out '^ready'
 	local as_nobody=(nsenter --target "$TARGET" --pid --mount unshare --mount sh -c
 		'mount -o remount,bind,ro / 2>/dev/null; exec "$@"' sh setpriv --reuid 65534 --regid 65534 --clear-groups

@@ -1,0 +1,77 @@
+/*
+ * Owns the names of the peers. Never reads options, never acts: what differs is a field, and nobody else asks for a
+ * name.
+ */
+#include "personality.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "text.h"
+
+#ifndef LULL_VERSION
+#error "LULL_VERSION comes from the Makefile"
+#endif
+
+/* " - git.HHHHHHH", a form that `docker info` reads, or nothing. */
+#ifndef LULL_COMMIT
+#define LULL_COMMIT ""
+#endif
+
+static const struct personality PERSONALITIES[] = {
+	{
+		.names = {"lull"},
+		.dialect = DIALECT_LULL,
+		.help = "lull --help",
+		.version = "lull version " LULL_VERSION LULL_COMMIT,
+		.exit_failed = 125, /* as env(1), nohup(1) and timeout(1) */
+		.exit_not_found = 127,
+		.exit_denied = 126,
+		.exit_not_run = 126,
+		.log_level = LOG_NOTICE,
+		.timeout_ms = 90000, /* as systemd's */
+		.reaped = "reaped orphan ",
+		.subreaper = true,
+	},
+	{
+		.names = {"tini", "tini-static", "docker-init"},
+		.dialect = DIALECT_TINI,
+		.help = "tini -h",
+		.version = "tini version 0.19.0", /* `docker info` reads it */
+		.exit_failed = 1,
+		.exit_not_found = 127,
+		.exit_denied = 126,
+		.exit_not_run = 1,
+		.log_level = LOG_WARNING,
+		.timeout_ms = TIME_NEVER,
+		.reaped = "Reaped zombie process with pid=", /* what people look for in a log */
+		.abandon = true,
+		.shell = true,
+	},
+};
+
+static bool goes_by(const struct personality *personality, const char *name)
+{
+	for (const char *const *known = personality->names; *known != NULL; known++)
+		if (strcmp(*known, name) == 0)
+			return true;
+	return false;
+}
+
+const struct personality *personality_of(const char *argv0)
+{
+	const char *slash = argv0 != NULL ? strrchr(argv0, '/') : NULL;
+	const char *name = slash != NULL ? slash + 1 : argv0;
+	for (size_t i = 0; name != NULL && i < sizeof PERSONALITIES / sizeof PERSONALITIES[0]; i++)
+		if (goes_by(&PERSONALITIES[i], name))
+			return &PERSONALITIES[i];
+	return &PERSONALITIES[0];
+}
+
+int personality_exec_status(const struct personality *personality, int error)
+{
+	if (error == ENOENT)
+		return personality->exit_not_found;
+	return error == EACCES ? personality->exit_denied : personality->exit_not_run;
+}

@@ -1,0 +1,38 @@
+/*
+ * The name that lull was called by, and all that it changes: the one table of the inits that lull stands in for.
+ */
+#ifndef LULL_PERSONALITY_H
+#define LULL_PERSONALITY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "log.h"
+
+/* Whose options and variables are read; LULL_* variables are under every name. */
+enum dialect { DIALECT_LULL, DIALECT_TINI };
+
+struct personality {
+	const char *names[4]; /* what it goes by, the first in its messages; NULL behind the last */
+	enum dialect dialect;
+	const char *help;         /* how to ask for help */
+	const char *version;      /* what --version prints */
+	int exit_failed;          /* lull itself failed: usage, fork */
+	int exit_not_found;       /* the command was not found */
+	int exit_denied;          /* it may not be executed */
+	int exit_not_run;         /* it could not be executed for another reason */
+	enum log_level log_level; /* when nothing is asked for */
+	int64_t timeout_ms;       /* the same, TIME_NEVER: the app has as long as it takes */
+	const char *reaped;       /* how the line on an orphan that was reaped begins */
+	bool abandon;             /* what the app leaves behind is left alone, unless --linger is asked for */
+	bool subreaper;           /* becomes one by itself when it is not PID 1 */
+	bool shell;               /* a script without a "#!" line is run by /bin/sh, as execvp(3) does it */
+};
+
+/* The one that goes by the last part of argv[0], which may be NULL; lull's own for any other name. */
+const struct personality *personality_of(const char *argv0);
+
+/* The exit status when execve(2) of the command failed with `error`. */
+int personality_exec_status(const struct personality *personality, int error);
+
+#endif

@@ -1,0 +1,197 @@
+#!/usr/bin/env bats
+# lull under the name of another init: what that adds and leaves out, beside what the other one itself promises.
+
+load ../lib
+bats_require_minimum_version 1.5.0
+
+# Not below a directory that the kernel would not execute from, or by a path that a user may not follow.
+setup() {
+	NAMES=$BATS_TEST_TMPDIR/names
+	mkdir "$NAMES"
+	local name
+	for name in tini tini-static docker-init; do
+		ln -s "$LULL" "$NAMES/$name"
+	done
+	TINI=$NAMES/tini
+}
+
+# under NAME [ARG]...: STATUS, and what it wrote in out and err.
+under() {
+	STATUS=0
+	"$NAMES/$1" "${@:2}" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" || STATUS=$?
+}
+
+# ends N NAME [ARG]...
+ends() {
+	under "${@:2}"
+	[ "$STATUS" -eq "$1" ] || fail "status $STATUS, not $1: ${*:2}"
+}
+
+silent() {
+	[ ! -s "$BATS_TEST_TMPDIR/err" ] || fail "it said something"
+}
+
+@test "a name is the last part of the path, whole; any other is lull's own" {
+	mkdir "$NAMES/dumb"
+	cp "$LULL" "$NAMES/dumb/tini"
+	[ "$("$NAMES/dumb/tini" --version)" = "tini version 0.19.0" ]
+	local name
+	for name in tini tini-static docker-init; do
+		[ "$("$NAMES/$name" --version)" = "tini version 0.19.0" ]
+		[ "$(cd "$NAMES" && "./$name" --version)" = "tini version 0.19.0" ]
+	done
+	for name in tin tini2 Tini lull init ''; do
+		[[ $(exec -a "$name" "$LULL" --version) == "lull version "* ]] || fail "not lull: $name"
+		[[ $(exec -a "tini/$name" "$LULL" --version) == "lull version "* ]] || fail "not lull: tini/$name"
+	done
+}
+
+@test "tini: what it prints, and where" {
+	ends 0 tini -h
+	has out '^Usage: tini \[OPTION\]'
+	has out '^TINI_SUBREAPER '
+	has out '^LULL_DELAY '
+	has out 'This is lull'
+	silent
+	ends 0 tini -l
+	has out 'lull'
+	ends 1 tini
+	has err '^lull: no command to run; write tini .*see tini -h'
+	ends 1 tini -q true
+	has err '^lull: -q: no such option; see tini -h'
+	ends 1 tini -d 5s true
+	ends 1 tini -e 256 true
+	ends 1 tini -p FOO true
+}
+
+@test "tini: --ready and --explain are there, and a stop has no end" {
+	ends 2 tini --ready
+	ends 0 tini --explain
+	has out '0 s  SIGTERM to the app$'
+	has out 'never  SIGKILL'
+	has out 'left alone'
+	LULL_GRACE=30s LULL_DELAY=10s ends 0 docker-init --explain
+	has out ' 10 s  SIGTERM'
+	has out ' 29 s  SIGKILL'
+	LULL_DELAY=10s ends 0 docker-init --explain
+	has out 'never  SIGKILL'
+}
+
+@test "tini: a stop without a line, unless a variable shaped it" {
+	start_init "$TINI" -- "$PROBE" exit=15:7
+	begin_stop
+	expect_status 7
+	silent
+	LULL_DELAY=1s start_init "$TINI" -- "$PROBE" exit=15:7 times
+	begin_stop
+	expect_status 7
+	expect_ms $(($(got_at 15) - T0)) 1000
+	has err '^lull: stop: SIGTERM .*in 1 s, no SIGKILL'
+	has err '^lull: stopped in'
+	LULL_TIMEOUT=200ms start_init "$TINI" -- "$PROBE"
+	begin_stop
+	expect_status 137
+	has err '^lull: warning: SIGKILL'
+}
+
+@test "tini: what the app leaves behind is left alone, unless a variable says otherwise" {
+	start_plain "$TINI" -s -- "$PROBE" exit=1:3 orphan exit=10:0
+	until_count 2 out '^ready'
+	kill -HUP "$TARGET"
+	expect_status 3
+	local left
+	left=$(sed -n 's/^ready //p' "$BATS_TEST_TMPDIR/out" | grep -vx "$APP")
+	[ -e "/proc/$left" ] || fail "it was killed"
+	came out 1
+	kill -USR1 "$left"
+	until_true is_gone "$left"
+	LULL_LINGER=60s start_plain "$TINI" -s -- "$PROBE" exit=1:3 orphan exit=15:0
+	until_count 2 out '^ready'
+	kill -HUP "$TARGET"
+	expect_status 3
+	came out '1 15'
+}
+
+@test "tini: its pre-stop program ends with it" {
+	printf '#!/bin/sh\necho $$ >"%s/pid"\nexec sleep 600\n' "$BATS_TEST_TMPDIR" >"$BATS_TEST_TMPDIR/hook"
+	chmod +x "$BATS_TEST_TMPDIR/hook"
+	LULL_PRE_STOP=$BATS_TEST_TMPDIR/hook LULL_DELAY=60s start_plain "$TINI" -s -- "$PROBE" exit=1:3
+	begin_stop
+	until_true test -s "$BATS_TEST_TMPDIR/pid"
+	kill -HUP "$TARGET"
+	expect_status 3
+	until_true is_gone "$(cat "$BATS_TEST_TMPDIR/pid")"
+}
+
+@test "tini: how much it says" {
+	ends 0 tini -s true
+	silent
+	ends 0 tini true
+	has err '^lull: warning: neither PID 1 nor a subreaper'
+	TINI_VERBOSITY=0 ends 0 tini true
+	silent
+	ends 0 tini -sv true
+	silent
+	ends 0 tini -svvv true
+	has err '^lull: reaped app [0-9]+, exited 0'
+	TINI_VERBOSITY=3 ends 0 tini -s true
+	has err '^lull: reaped app'
+	TINI_SUBREAPER='' ends 0 tini true
+	silent
+}
+
+@test "tini: an orphan comes with -s alone, and -w says so when it is reaped" {
+	start_plain "$TINI" -s -w -- "$PROBE" exit=1:3 orphan exit=10:0
+	until_count 2 out '^ready'
+	local left
+	left=$(sed -n 's/^ready //p' "$BATS_TEST_TMPDIR/out" | grep -vx "$APP")
+	kill -USR1 "$left"
+	wait_for err "^lull: warning: Reaped zombie process with pid=$left, exited 0"
+	kill -HUP "$TARGET"
+	expect_status 3
+	start_plain "$TINI" -- "$PROBE" exit=1:3 orphan
+	until_count 2 out '^ready'
+	left=$(sed -n 's/^ready //p' "$BATS_TEST_TMPDIR/out" | grep -vx "$APP")
+	grep -qE '^PPid:' "/proc/$left/status"
+	if grep -qx "PPid:.$TARGET" "/proc/$left/status"; then fail "it came without -s"; fi
+	kill -HUP "$TARGET" "$left"
+	expect_status 3
+}
+
+@test "tini: its variables stay with the app, lull's do not" {
+	TINI_SUBREAPER=1 LULL_DELAY=1s ends 0 tini env
+	has out '^TINI_SUBREAPER=1'
+	has_not out '^LULL_'
+}
+
+@test "tini: a script without #! is run by a shell, a damaged program is not" {
+	cd "$BATS_TEST_TMPDIR"
+	printf 'echo "$0" "$@"' >script
+	printf '\177ELF\0\0\0' >damaged
+	chmod +x script damaged
+	ends 0 tini -s ./script 'a b' c
+	[ "$(cat out)" = './script a b c' ]
+	PATH=$BATS_TEST_TMPDIR:$PATH ends 0 tini -s script
+	[ "$(cat out)" = "$BATS_TEST_TMPDIR/script" ]
+	ends 1 tini -s ./damaged
+	has err 'can not execute'
+	: >empty
+	chmod +x empty
+	ends 0 tini -s ./empty
+	STATUS=0
+	"$LULL" ./script 2>err || STATUS=$?
+	[ "$STATUS" -eq 126 ]
+}
+
+@test "tini: 127, 126, and the codes of -e" {
+	ends 127 tini -s no-such-command
+	ends 126 tini -s /
+	ends 0 tini -s -e 3 -e 143 -- sh -c 'kill -TERM $$'
+	ends 0 tini -s -e 3 -e 143 -- sh -c 'exit 3'
+	ends 4 tini -s -e 3 -- sh -c 'exit 4'
+}
+
+@test "tini: a bad LULL variable is refused under its name too" {
+	LULL_DELAY=x ends 1 docker-init -- true
+	has err '^lull: LULL_DELAY "x": not a time'
+}
