@@ -11,10 +11,10 @@
 
 enum { PAGE_SIZE = 8192, NAME_COLUMN = 36 };
 
-static int print(const struct text *text)
+static int print(int fd, const struct text *text)
 {
 	for (size_t at = 0; at < text->length;) {
-		ssize_t written = write(STDOUT_FILENO, text->bytes + at, text->length - at);
+		ssize_t written = write(fd, text->bytes + at, text->length - at);
 		if (written < 0)
 			return -1;
 		at += (size_t)written;
@@ -27,7 +27,7 @@ int help_print_version(const struct personality *personality)
 	char bytes[128];
 	struct text text = TEXT_IN(bytes);
 	text_add(&text, "%s\n", personality->version);
-	return print(&text);
+	return print(STDOUT_FILENO, &text);
 }
 
 int help_print_licence(const struct personality *personality)
@@ -37,7 +37,7 @@ int help_print_licence(const struct personality *personality)
 	text_add(&text,
 	         "This is lull, called as %s; none of its code is that of %s. The licence comes with the source.\n",
 	         personality->names[0], personality->names[0]);
-	return print(&text);
+	return print(STDOUT_FILENO, &text);
 }
 
 static void add_row_of(struct text *text, const char *left, const char *meaning)
@@ -66,7 +66,7 @@ static void add_options(struct text *text, enum dialect dialect)
 {
 	struct option_line line;
 	for (size_t i = 0; options_line(dialect, i, &line); i++)
-		if (line.meaning != NULL)
+		if (line.meaning != NULL && (line.letter != '\0' || line.name != NULL))
 			add_option(text, &line);
 }
 
@@ -98,6 +98,7 @@ static void add_own(struct text *text)
 	         "Usage: lull [OPTION]... [--] COMMAND [ARG]...\n"
 	         "       lull --ready [OPTION]... [--] [COMMAND [ARG]...]\n"
 	         "       lull --explain [OPTION]...\n"
+	         "       lull --pause\n"
 	         "       lull --help | --version\n\n"
 	         "Starts COMMAND, passes signals on to it and reaps zombies, as PID 1 of a container or anywhere.\n"
 	         "On SIGTERM it can wait before it passes the signal on, and kills what has not ended in time.\n\n");
@@ -117,7 +118,7 @@ int help_print(const struct personality *personality)
 		add_own(&text);
 	else
 		add_peer(&text, personality);
-	return print(&text);
+	return print(personality->help_to, &text);
 }
 
 /* --- The time line ------------------------------------------------------------------------------------------------ */
@@ -260,5 +261,5 @@ int help_explain(const struct options *options)
 	text_add(&text, "\n");
 	add_need(&text, options);
 	add_leftovers(&text, &options->policy);
-	return print(&text);
+	return print(STDOUT_FILENO, &text);
 }

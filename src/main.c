@@ -167,6 +167,28 @@ static int run(struct options *options, struct log *log, char **envp, signal_mas
 	return supervisor.exit_status;
 }
 
+static void reap_all(struct child *child)
+{
+	enum reaped_kind kind = REAPED_OTHER;
+	while (kind != REAPED_NOTHING && kind != REAPED_NONE_LEFT)
+		kind = child_reap(child).kind;
+}
+
+/* For what holds the namespaces of a pod: its orphans come here. */
+static int reap_only(const struct options *options, struct log *log)
+{
+	struct child child;
+	siginfo_t signal;
+	int kept[] = {-1, -1};
+	if (child_prepare(&child, options->subreaper, options->parent_death) < 0)
+		return fail(options, log, strerror(errno), options->personality->exit_failed);
+	log_app_runs(log);
+	child_release_inherited(kept);
+	for (int signo = 0; signo != SIGTERM && signo != SIGINT; signo = signals_wait(&signal, TIME_NEVER))
+		reap_all(&child);
+	return 0;
+}
+
 int main(int argc, char **argv, char **envp)
 {
 	(void)argc;
@@ -188,6 +210,8 @@ int main(int argc, char **argv, char **envp)
 	case REQUEST_EXPLAIN:
 		warn_of_strays(&log, envp);
 		return help_explain(&options) < 0 ? failed : 0;
+	case REQUEST_PAUSE:
+		return reap_only(&options, &log);
 	case REQUEST_HELP:
 		return help_print(options.personality) < 0 ? failed : 0;
 	case REQUEST_LICENCE:

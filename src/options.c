@@ -302,6 +302,11 @@ static int set_version(struct parser *parser, const char *value)
 	return set_request(parser, value, REQUEST_VERSION);
 }
 
+static int set_pause(struct parser *parser, const char *value)
+{
+	return set_request(parser, value, REQUEST_PAUSE);
+}
+
 static int set_licence(struct parser *parser, const char *value)
 {
 	return set_request(parser, value, REQUEST_LICENCE);
@@ -320,6 +325,13 @@ static int set_group_on(struct parser *parser, const char *value)
 {
 	(void)value;
 	parser->options->policy.group = true;
+	return 0;
+}
+
+static int set_debug(struct parser *parser, const char *value)
+{
+	(void)value;
+	parser->options->log_level = LOG_VERBOSE;
 	return 0;
 }
 
@@ -365,6 +377,7 @@ static const struct option OPTIONS[] = {
 	{{'w', "warn-reap", "LULL_WARN_REAP", NULL, "a warning for each orphan reaped"}, set_warn_reap},
 	{{0, "ready", NULL, NULL, "ask whether this container serves, and run COMMAND if so"}, set_ready},
 	{{0, "explain", NULL, NULL, "print the stop that all this amounts to, start nothing"}, set_explain},
+	{{0, "pause", NULL, NULL, "start nothing, reap orphans; ends on SIGTERM or SIGINT"}, set_pause},
 	{{'h', "help", NULL, NULL, "print this"}, set_help},
 	{{'V', "version", NULL, NULL, "print the version"}, set_version},
 	{{'s', NULL, NULL, NULL, NULL}, set_accepted},
@@ -391,11 +404,22 @@ static const struct option TINI_OPTIONS[] = {
 	READY_AND_EXPLAIN,
 };
 
+static const struct option CATATONIT_OPTIONS[] = {
+	{{'g', NULL, NULL, NULL, "pass signals to the app's process group"}, set_group_on},
+	{{'P', NULL, NULL, NULL, "start nothing, reap orphans; ends on SIGTERM or SIGINT"}, set_pause},
+	{{'h', NULL, NULL, NULL, "print this"}, set_help},
+	{{'L', NULL, NULL, NULL, "print about the licence"}, set_licence},
+	{{'V', "version", NULL, NULL, "print the version"}, set_version},
+	{{0, NULL, "CATATONIT_DEBUG", NULL, "say every signal and every process reaped"}, set_debug},
+	READY_AND_EXPLAIN,
+};
+
 enum { OPTIONS_COUNT = sizeof OPTIONS / sizeof OPTIONS[0] };
 
 static const struct table TABLES[] = {
 	[DIALECT_LULL] = {OPTIONS, OPTIONS_COUNT},
 	[DIALECT_TINI] = {TINI_OPTIONS, sizeof TINI_OPTIONS / sizeof TINI_OPTIONS[0]},
+	[DIALECT_CATATONIT] = {CATATONIT_OPTIONS, sizeof CATATONIT_OPTIONS / sizeof CATATONIT_OPTIONS[0]},
 };
 
 bool options_line(enum dialect dialect, size_t index, struct option_line *line)

@@ -17,6 +17,7 @@ enum request {
 	REQUEST_RUN,     /* start the command */
 	REQUEST_READY,   /* ask the lull of this container whether it serves */
 	REQUEST_EXPLAIN, /* print what a stop would be */
+	REQUEST_PAUSE,   /* run nothing, reap */
 	REQUEST_HELP,
 	REQUEST_LICENCE,
 	REQUEST_VERSION,

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "text.h"
 
@@ -23,6 +24,7 @@ static const struct personality PERSONALITIES[] = {
 	{
 		.names = {"lull"},
 		.dialect = DIALECT_LULL,
+		.help_to = STDOUT_FILENO,
 		.help = "lull --help",
 		.version = "lull version " LULL_VERSION LULL_COMMIT,
 		.exit_failed = 125, /* as env(1), nohup(1) and timeout(1) */
@@ -37,6 +39,7 @@ static const struct personality PERSONALITIES[] = {
 	{
 		.names = {"tini", "tini-static", "docker-init"},
 		.dialect = DIALECT_TINI,
+		.help_to = STDOUT_FILENO,
 		.help = "tini -h",
 		.version = "tini version 0.19.0", /* `docker info` reads it */
 		.exit_failed = 1,
@@ -47,6 +50,23 @@ static const struct personality PERSONALITIES[] = {
 		.timeout_ms = TIME_NEVER,
 		.reaped = "Reaped zombie process with pid=", /* what people look for in a log */
 		.abandon = true,
+		.shell = true,
+	},
+	{
+		.names = {"catatonit", "podman-init"},
+		.dialect = DIALECT_CATATONIT,
+		.help_to = STDERR_FILENO,
+		.help = "catatonit -h",
+		.version = "tini version 0.1.7_catatonit", /* it answers Docker in tini's name */
+		.exit_failed = 1,
+		.exit_not_found = 1,
+		.exit_denied = 1,
+		.exit_not_run = 1,
+		.log_level = LOG_WARNING,
+		.timeout_ms = TIME_NEVER,
+		.reaped = "reaped orphan ",
+		.abandon = true,
+		.subreaper = true,
 		.shell = true,
 	},
 };

@@ -10,11 +10,12 @@
 #include "log.h"
 
 /* Whose options and variables are read; LULL_* variables are under every name. */
-enum dialect { DIALECT_LULL, DIALECT_TINI };
+enum dialect { DIALECT_LULL, DIALECT_TINI, DIALECT_CATATONIT };
 
 struct personality {
 	const char *names[4]; /* what it goes by, the first in its messages; NULL behind the last */
 	enum dialect dialect;
+	int help_to;              /* the descriptor that --help is written to */
 	const char *help;         /* how to ask for help */
 	const char *version;      /* what --version prints */
 	int exit_failed;          /* lull itself failed: usage, fork */

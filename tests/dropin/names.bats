@@ -1,6 +1,9 @@
 #!/usr/bin/env bats
 # lull under the name of another init: what that adds and leaves out, beside what the other one itself promises.
 
+# Each test is a shell of its own.
+# shellcheck disable=SC2030,SC2031
+
 load ../lib
 bats_require_minimum_version 1.5.0
 
@@ -9,7 +12,7 @@ setup() {
 	NAMES=$BATS_TEST_TMPDIR/names
 	mkdir "$NAMES"
 	local name
-	for name in tini tini-static docker-init; do
+	for name in tini tini-static docker-init catatonit podman-init; do
 		ln -s "$LULL" "$NAMES/$name"
 	done
 	TINI=$NAMES/tini
@@ -46,6 +49,110 @@ silent() {
 	done
 }
 
+@test "catatonit: its version, under both names" {
+	[ "$("$NAMES/catatonit" -V)" = "tini version 0.1.7_catatonit" ]
+	[ "$("$NAMES/podman-init" --version)" = "tini version 0.1.7_catatonit" ]
+}
+
+@test "catatonit: what it prints, and where" {
+	ends 0 catatonit -h
+	has err '^Usage: catatonit \[OPTION\]'
+	has err '^CATATONIT_DEBUG '
+	has err '^LULL_DELAY '
+	[ ! -s "$BATS_TEST_TMPDIR/out" ]
+	ends 0 catatonit -L
+	has out 'lull'
+	ends 1 catatonit
+	has err '^lull: no command to run; write catatonit '
+	ends 1 catatonit -s true
+	ends 1 catatonit --help
+}
+
+@test "catatonit: status, silence, and what it says when asked" {
+	ends 3 catatonit -- sh -c 'exit 3'
+	silent
+	ends 143 podman-init -- sh -c 'kill -TERM $$'
+	silent
+	ends 1 catatonit no-such-command
+	ends 1 catatonit /
+	CATATONIT_DEBUG='' ends 0 catatonit -- true
+	has err '^lull: reaped app [0-9]+, exited 0'
+	CATATONIT_DEBUG=0 ends 0 catatonit -- env
+	has err '^lull: reaped app'
+	has out '^CATATONIT_DEBUG=0'
+}
+
+@test "catatonit: an orphan comes to it, and what is left behind is left alone" {
+	start_plain "$NAMES/catatonit" -- "$PROBE" exit=1:3 orphan exit=10:0
+	until_count 2 out '^ready'
+	local left
+	left=$(sed -n 's/^ready //p' "$BATS_TEST_TMPDIR/out" | grep -vx "$APP")
+	grep -qx "PPid:.$TARGET" "/proc/$left/status"
+	kill -HUP "$TARGET"
+	expect_status 3
+	kill -USR1 "$left"
+	until_true is_gone "$left"
+	silent
+}
+
+@test "catatonit: -g reaches the group, and LULL_GRACE stops it" {
+	start_init "$NAMES/catatonit" -g -- "$PROBE" exit=10:4 fork
+	until_count 2 out '^ready'
+	kill -USR1 "$TARGET"
+	expect_status 4
+	until_count 2 out '^got 10'
+	LULL_GRACE=2s start_init "$NAMES/podman-init" -- "$PROBE" times
+	begin_stop
+	expect_status 137
+	expect_ms $(($(now_ms) - T0)) 1000
+}
+
+# It leaves its directory as the last thing before it waits.
+is_pause() {
+	[ "$(readlink "/proc/$1/exe")" = "$(readlink -f "$LULL")" ] && [ "$(readlink "/proc/$1/cwd")" = / ]
+}
+
+is_childless() {
+	[ -z "$(cat "/proc/$1/task/$1/children")" ]
+}
+
+@test "--pause: SIGTERM or SIGINT end it with 0, nothing else does" {
+	local signal
+	for signal in TERM INT; do
+		start unshare --pid --fork --kill-child --mount-proc "$LULL" --pause
+		until_true child_of "$JOB"
+		TARGET=$CHILD
+		until_true is_pause "$TARGET"
+		kill -HUP "$TARGET"
+		kill -USR1 "$TARGET"
+		kill -RTMIN "$TARGET"
+		kill -$signal "$TARGET"
+		expect_status 0
+		silent
+	done
+	start "$NAMES/catatonit" -P
+	until_true is_pause "$TARGET"
+	kill -TERM "$TARGET"
+	expect_status 0
+}
+
+@test "--pause: orphans come to it and are reaped" {
+	start unshare --pid --fork --kill-child --mount-proc "$NAMES/catatonit" -P
+	until_true child_of "$JOB"
+	TARGET=$CHILD
+	until_true is_pause "$TARGET"
+	nsenter --target "$TARGET" --pid --mount sh -c 'sleep 600 & sleep 600 &' >/dev/null 3>&-
+	local orphans
+	until_true child_of "$TARGET"
+	orphans=$(cat "/proc/$TARGET/task/$TARGET/children")
+	[ "$(wc -w <<<"$orphans")" -eq 2 ]
+	# shellcheck disable=SC2086
+	kill -KILL $orphans
+	until_true is_childless "$TARGET"
+	kill -INT "$TARGET"
+	expect_status 0
+}
+
 @test "tini: what it prints, and where" {
 	ends 0 tini -h
 	has out '^Usage: tini \[OPTION\]'
@@ -65,7 +172,8 @@ silent() {
 }
 
 @test "tini: --ready and --explain are there, and a stop has no end" {
-	ends 2 tini --ready
+	run -2 unshare --pid --fork --mount-proc sh -c '"$0" --ready; exit $?' "$TINI"
+	[[ $output == *'no lull to ask'* ]]
 	ends 0 tini --explain
 	has out '0 s  SIGTERM to the app$'
 	has out 'never  SIGKILL'
