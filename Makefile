@@ -90,7 +90,7 @@ measure-listens: $(BUILD)/tests/look $(HELPERS)
 # --- Checks ---------------------------------------------------------------------------------------------------------
 
 SCRIPTS = tests/run tests/demo tests/demo-drain tests/check-install tests/measure-listens \
-	$(wildcard tests/*.bash tests/*.bats tests/dropin/*.bats .ci/run) tests/apps/apps tests/apps/cases.bash $(wildcard tests/drain/apps/*.sh)
+	$(wildcard tests/*.bash tests/*.bats tests/dropin/*.bash tests/dropin/*.bats .ci/run) tests/apps/apps tests/apps/cases.bash $(wildcard tests/drain/apps/*.sh)
 LINT_DEFINES = -D_GNU_SOURCE -DLULL_VERSION='""'
 
 lint:
@@ -167,9 +167,13 @@ test-drain: all
 plot-drain: all
 	@tests/drain/drain --sweep 5
 
-# lull under the names of other inits.
+# The other inits, and lull under their names: the same tests for both, and a table of what they show. Under a minute.
+# What it needs: tini, dumb-init, catatonit.
+DROPIN_TABLE = $(BUILD)/dropin.md
 test-dropin: all $(HELPERS)
-	@tests/run $(wildcard tests/dropin/*.bats)
+	@rm -f $(DROPIN_TABLE)
+	@DROPIN_TABLE=$(CURDIR)/$(DROPIN_TABLE) tests/run $(wildcard tests/dropin/*.bats); status=$$?; \
+		printf '| name | behaviour | the real one | lull |\n|---|---|---|---|\n'; cat $(DROPIN_TABLE); exit $$status
 
 # docs/examples/ and docs/verify.md on real parts: Docker, Compose, Swarm, podman, HAProxy and nginx, as root, in namespaces
 # of their own. Under two minutes.

@@ -27,7 +27,8 @@ static pid_t start(int init, char **command)
 
 /*
  * 1: it has blocked SIGTERM; 0: not yet; -1: it is gone. While it waits for signals the mask does not show, but it
- * sleeps, which the start of a program does not.
+ * sleeps, which the start of a program does not. Whatever lull was called by, it
+ * names itself so, and adds what it does.
  */
 static int has_blocked(pid_t pid, const char *name)
 {
@@ -43,7 +44,7 @@ static int has_blocked(pid_t pid, const char *name)
 		return -1;
 	while (fgets(line, sizeof line, status) != NULL) {
 		if (sscanf(line, "Name: %63s", word) == 1)
-			named = strncmp(word, name, strlen(name)) == 0; /* lull adds to it what it does */
+			named = strncmp(word, name, strlen(name)) == 0 || strncmp(word, "lull", 4) == 0;
 		(void)sscanf(line, "State: %c", &state);
 		(void)sscanf(line, "SigBlk: %llx", &blocked);
 	}

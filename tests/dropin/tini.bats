@@ -1,0 +1,508 @@
+#!/usr/bin/env bats
+# What tini 0.19 promises in its help and its README, or shows, and what lull makes of it under that name.
+
+# Inner shells expand their words themselves; that a test is a function is not seen.
+# shellcheck disable=SC2016,SC2030,SC2031
+
+# shellcheck disable=SC2034
+NAME=tini
+load lib
+
+# --- The command line
+
+@test "--version is one line on stdout that docker info reads" {
+	for INIT in "${BOTH[@]}"; do
+		ends 0 "$INIT" --version
+		[[ $(cat out) =~ ^tini\ version\ 0\.19\.[0-9]+(\ -\ git\.[0-9a-f]{1,7})?$ ]] || fail "$(cat out)"
+		silent err
+	done
+}
+
+@test "-h names every flag and variable on stdout" {
+	for INIT in "${BOTH[@]}"; do
+		ends 0 "$INIT" -h
+		for word in --version -h -s -p -v -w -g -e -l TINI_SUBREAPER TINI_VERBOSITY TINI_KILL_PROCESS_GROUP; do
+			has out "^ *$word\b"
+		done
+		has out '^Usage: '
+		silent err
+	done
+}
+
+@test "-l says something about the licence, on stdout" {
+	for INIT in "${BOTH[@]}"; do
+		ends 0 "$INIT" -l
+		has out '[Ll]icen[cs]e'
+		silent err
+	done
+}
+
+@test "bad usage: 1, and why, on stderr" {
+	for INIT in "${BOTH[@]}"; do
+		ends 1 "$INIT"
+		has err '(Usage:|write) tini \[OPTION'
+		silent out
+		ends 1 "$INIT" -x true
+		has err '(invalid option|no such option)'
+		ends 1 "$INIT" -e 256 -- true
+		has err '256'
+		ends 1 "$INIT" -e x -- true
+		has err 'x'
+		ends 1 "$INIT" -p SIGNONE -- true
+		has err 'SIGNONE'
+		ends 1 "$INIT" -e
+		silent out
+	done
+}
+
+@test "flags may be put together, their values too, and -- ends them" {
+	for INIT in "${BOTH[@]}"; do
+		ends 0 "$INIT" -swge3 -e 4 -pSIGTERM -- sh -c 'exit 3'
+		ends 0 "$INIT" -s true
+		ends 0 "$INIT" -s -- echo -v
+		[ "$(cat out)" = -v ]
+	done
+}
+
+@test "the app's own flags are the app's without --" {
+	for INIT in "${BOTH[@]}"; do
+		if is_real; then
+			ends 1 "$INIT" -s sh -c 'exit 3'
+			shows 'no: refused, or taken for its own'
+		else
+			ends 3 "$INIT" -s sh -c 'exit 3'
+		fi
+	done
+}
+
+@test "its variables stay in the app's environment" {
+	for INIT in "${BOTH[@]}"; do
+		TINI_SUBREAPER=1 TINI_VERBOSITY=1 ends 0 "$INIT" -- env
+		has out '^TINI_SUBREAPER=1$'
+		has out '^TINI_VERBOSITY=1$'
+	done
+}
+
+# --- Exit status
+
+@test "the app's status, or 128 + the signal that ended it" {
+	for INIT in "${BOTH[@]}"; do
+		for status in 0 1 7 255; do ends $status "$INIT" -s -- sh -c "exit $status"; done
+		for status in 1 9 15 34 64; do ends $((128 + status)) "$INIT" -s -- "$PROBE" raise=$status; done
+		ends 7 "${NAMESPACE[@]}" "$INIT" -- sh -c 'exit 7'
+		silent err
+		ends 137 "${NAMESPACE[@]}" "$INIT" -- sh -c 'kill -KILL $$'
+	done
+}
+
+@test "an app that somebody else killed is told of" {
+	for INIT in "${BOTH[@]}"; do
+		ends 137 "$INIT" -s -- sh -c 'kill -KILL $$'
+		if is_real; then
+			silent err
+			shows no
+		else
+			has err 'killed by SIGKILL, and not by lull'
+		fi
+	done
+}
+
+@test "-e makes 0 of a status, each that is given, and of 128 + a signal" {
+	for INIT in "${BOTH[@]}"; do
+		ends 0 "$INIT" -s -e 3 -e 143 -- sh -c 'exit 3'
+		ends 0 "$INIT" -s -e 3 -e 143 -- sh -c 'kill -TERM $$'
+		ends 4 "$INIT" -s -e 3 -e 143 -- sh -c 'exit 4'
+	done
+}
+
+@test "127 when the command is not found, 126 when it is not to be executed, 1 otherwise; with the reason" {
+	printf '\177ELF\0\0\0' >damaged
+	chmod +x damaged
+	for INIT in "${BOTH[@]}"; do
+		ends 127 "$INIT" -s -- no-such-command
+		has err 'no-such-command.*(No such file|not found)'
+		ends 127 "$INIT" -s -- /no/such/command
+		ends 126 "$INIT" -s -- /etc/passwd
+		has err '/etc/passwd.*([Pp]ermission denied|not executable)'
+		ends 126 "$INIT" -s -- /
+		silent out
+	done
+}
+
+@test "a script without #! is run by a shell" {
+	echo 'echo "$0" "$@"; exit 5' >script
+	chmod +x script
+	for INIT in "${BOTH[@]}"; do
+		ends 5 "$INIT" -s -- ./script a 'b c'
+		[ "$(cat out)" = './script a b c' ]
+	done
+}
+
+# --- Signals
+
+@test "signals are passed on to the app alone, realtime ones too" {
+	for INIT in "${BOTH[@]}"; do
+		runs start_init "$INIT" -- "$PROBE" fork
+		until_count 2 out '^ready'
+		for signo in 1 2 3 10 12 13 14 15 16 20 23 24 25 26 27 28 29 30 18 35 40 64; do send $signo; done
+		expect_count 22 out '^got'
+		silent err
+	done
+}
+
+@test "-g or its variable, whatever is in it: to the app's group" {
+	for INIT in "${BOTH[@]}"; do
+		for how in -g '' 1; do
+			if [ "$how" = -g ]; then
+				start_init "$INIT" -g -- "$PROBE" fork
+			else
+				start_init env TINI_KILL_PROCESS_GROUP=$how "$INIT" -- "$PROBE" fork
+			fi
+			until_count 2 out '^ready'
+			kill -15 "$TARGET"
+			until_count 2 out '^got 15 '
+			kill -10 "$TARGET"
+			until_count 2 out '^got 10 '
+			expect_count 4 out '^got'
+		done
+	done
+}
+
+@test "SIGCHLD is not passed on" {
+	for INIT in "${BOTH[@]}"; do
+		runs start_init "$INIT" -- "$PROBE"
+		kill -17 "$TARGET"
+		send 10
+		came out 10
+	done
+}
+
+@test "SIGABRT, SIGSYS, SIGTTIN and the like are passed on when somebody sends them" {
+	for INIT in "${BOTH[@]}"; do
+		runs start_init "$INIT" -- "$PROBE"
+		for signo in 4 5 6 7 8 11 21 22 31; do kill -$signo "$TARGET"; done
+		if is_real; then
+			send 40
+			came out 40
+			shows 'no: dropped'
+		else
+			until_count 9 out '^got'
+		fi
+	done
+}
+
+@test "the value of a sigqueue arrives" {
+	for INIT in "${BOTH[@]}"; do
+		runs start_init "$INIT" -- "$PROBE"
+		"$SEND" "$TARGET" 40 77
+		wait_for out '^got 40 '
+		if is_real; then
+			has out '^got 40 code 0 .* value 0$'
+			shows 'no: lost'
+		else
+			has out '^got 40 code -1 .* value 77$'
+		fi
+	done
+}
+
+@test "a SIGTERM that comes before the app runs is delivered, with -g" {
+	for INIT in "${BOTH[@]}"; do
+		counts=$("$EARLY" 100 init blocked "$INIT" -g -- sleep 0.3 3>&- 2>/dev/null)
+		if is_real; then
+			[ "$counts" != '143 100' ] || fail "it was not lost"
+			shows 'no: lost, most of the time'
+		else
+			[ "$counts" = '143 100' ] || fail "status and how often: $counts"
+		fi
+	done
+}
+
+@test "an app that may not be signalled is not the end" {
+	for INIT in "${BOTH[@]}"; do
+		runs start_plain setpriv --inh-caps -kill --bounding-set -kill "$INIT" -s -- \
+			setpriv --reuid 65534 --regid 65534 --clear-groups "$PROBE"
+		kill -10 "$TARGET"
+		if is_real; then
+			expect_status 1
+			shows 'no: exits with 1, the container ends'
+		else
+			wait_for err 'could not be sent'
+			kill -0 "$TARGET"
+		fi
+		kill -KILL "$READY"
+	done
+}
+
+@test "-p: the signal comes when the parent dies, and is passed on" {
+	for INIT in "${BOTH[@]}"; do
+		: >out
+		sh -c '"$@" & echo "$!" >pid; wait' - "$INIT" -s -p SIGUSR1 -- "$PROBE" exit=10:0 >>out 2>>err 3>&- &
+		parent=$!
+		wait_for out '^ready'
+		kill -KILL "$parent"
+		wait_for out '^got 10'
+		until_true is_gone "$(cat pid)"
+		came out 10
+		run wait "$parent"
+	done
+}
+
+# --- What the app is given
+
+@test "a process group of its own in the session that was" {
+	for INIT in "${BOTH[@]}"; do
+		runs start_init setsid "$INIT" -- "$PROBE" state
+		[ "$(state_of pid)" = "$(state_of group)" ]
+		[ "$(state_of session)" = 1 ]
+	done
+}
+
+@test "the mask and the ignored signals that were inherited, the directory and the descriptors" {
+	exec 8</dev/null
+	for INIT in "${BOTH[@]}"; do
+		start env --default-signal --block-signal=USR1,TTIN --ignore-signal=HUP,TTOU "$INIT" -s -- "$PROBE" state exit=15:0
+		wait_for out '^ready'
+		has out '^SigBlk:.*0000100200$'
+		has out '^SigIgn:.*0200001$'
+		has out "^cwd $PWD$"
+		has out '^fds 0 1 2 .*8'
+		kill -TERM "$TARGET"
+		expect_status 0
+	done
+}
+
+@test "SIGCHLD ignored by the starter changes nothing" {
+	for INIT in "${BOTH[@]}"; do
+		if is_real; then
+			hangs env --ignore-signal=CHLD "$INIT" -s -- true
+			shows 'no: hangs for ever'
+		else
+			ends 7 env --ignore-signal=CHLD "$INIT" -s -- sh -c 'exit 7'
+		fi
+	done
+}
+
+@test "it starts with stdin closed" {
+	for INIT in "${BOTH[@]}"; do
+		STATUS=0
+		timeout 20 "$INIT" -s -- sh -c 'exit 7' <&- 2>err || STATUS=$?
+		if is_real; then
+			[ "$STATUS" -eq 1 ]
+			has err 'tcsetpgrp failed'
+			shows 'no: 1, the app is not started'
+		else
+			[ "$STATUS" -eq 7 ]
+		fi
+	done
+}
+
+@test "descriptors of the app are not kept open" {
+	exec 8</dev/null
+	for INIT in "${BOTH[@]}"; do
+		runs start_plain "$INIT" -s -- "$PROBE"
+		if is_real; then
+			[ -e "/proc/$TARGET/fd/8" ]
+			shows 'no'
+		else
+			until_true test ! -e "/proc/$TARGET/fd/8"
+		fi
+		kill -KILL "$READY"
+		expect_status 137
+	done
+}
+
+# --- Processes
+
+@test "as PID 1 it reaps, and says so under -w" {
+	for INIT in "${BOTH[@]}"; do
+		start_init "$INIT" -w -- sh -c '(true &); exec "$0" exit=10:0' "$PROBE"
+		wait_for err 'Reaped zombie process with pid=[0-9]+'
+		wait_for out '^ready'
+		kill -USR1 "$TARGET"
+		expect_status 0
+		expect_count 1 err .
+	done
+}
+
+@test "-s, or its variable, even empty: a subreaper, silent about it" {
+	for INIT in "${BOTH[@]}"; do
+		for how in '-s' 'env'; do
+			if [ $how = -s ]; then
+				start_plain "$INIT" -s -- sh -c '"$0" orphan & exec sleep 60' "$PROBE"
+			else
+				start_plain env TINI_SUBREAPER= "$INIT" -- sh -c '"$0" orphan & exec sleep 60' "$PROBE"
+			fi
+			until_count 2 out '^ready'
+			orphan=
+			for pid in $(probes); do
+				if is_child "$pid" "$TARGET"; then orphan=$pid; fi
+			done
+			[ -n "$orphan" ] || fail "no orphan came"
+			kill -KILL "$orphan"
+			until_true is_gone "$orphan"
+			silent err
+			kill -TERM "$TARGET"
+			expect_status 143
+			end_probes "$orphan"
+		done
+	done
+}
+
+@test "neither PID 1 nor a subreaper: a warning, and orphans do not come" {
+	for INIT in "${BOTH[@]}"; do
+		start_plain "$INIT" -- sh -c '"$0" orphan & exec sleep 60' "$PROBE"
+		until_count 2 out '^ready'
+		has err 'PID 1.*subreaper'
+		for pid in $(probes); do
+			until_true is_adopted "$pid"
+		done
+		kill -TERM "$TARGET"
+		expect_status 143
+		end_probes
+		TINI_VERBOSITY=0 ends 0 "$INIT" -- true
+		silent err
+		ends 0 "${NAMESPACE[@]}" "$INIT" -- true
+		silent err
+	done
+}
+
+# is_adopted PID: neither the init nor what it started is its parent's parent, or its parent is not the init.
+is_adopted() {
+	! is_child "$1" "$TARGET"
+}
+
+@test "up to three times -v, or TINI_VERBOSITY: it says more, on stdout" {
+	for INIT in "${BOTH[@]}"; do
+		for how in -v -vv -vvv; do
+			ends 3 "$INIT" -s $how -- sh -c 'exit 3'
+		done
+		[ -s out ] || [ -s err ]
+		if is_real; then
+			has out "Spawned child process 'sh'"
+			has out "Main child exited normally \(with status '3'\)"
+		else
+			silent out
+			has err 'reaped app [0-9]+, exited 3'
+			shows 'on stderr, and in its own words: stdout is the app'\''s'
+		fi
+		TINI_VERBOSITY=3 ends 3 "$INIT" -s -- sh -c 'exit 3'
+		[ -s out ] || [ -s err ]
+	done
+}
+
+# --- Stopping
+
+@test "an app that takes no notice of SIGTERM is left alone, and nothing is said" {
+	for INIT in "${BOTH[@]}"; do
+		runs start_init "$INIT" -- "$PROBE" exit=10:6
+		send 15 15 2
+		kill -10 "$TARGET"
+		expect_status 6
+		came out 15 15 2 10
+		silent err
+	done
+}
+
+@test "it ends with its app at once, and what that left behind gets no signal" {
+	for INIT in "${BOTH[@]}"; do
+		start_plain "$INIT" -s -- sh -c 'trap "exit 5" USR1; "$0" & wait' "$PROBE"
+		wait_for out '^ready'
+		READY=$(probes)
+		kill -USR1 "$TARGET"
+		expect_status 5
+		[ -e "/proc/$READY" ]
+		"$SEND" "$READY" 40
+		wait_for out '^got 40'
+		came out 40
+		silent err
+		kill -KILL "$READY"
+	done
+}
+
+@test "a stopped app is continued for the SIGTERM" {
+	for INIT in "${BOTH[@]}"; do
+		runs start_init "$INIT" -- "$PROBE" exit=15:0
+		kill -STOP "$APP"
+		until_true is_stopped "$APP"
+		kill -TERM "$TARGET"
+		if is_real; then
+			# One more signal, and it has dealt with the first.
+			kill -CHLD "$TARGET"
+			until_true sigterm_waits "$APP"
+			is_stopped "$APP"
+			kill -CONT "$APP"
+			shows 'no: it stays stopped, until it is killed'
+		fi
+		expect_status 0
+	done
+}
+
+# sigterm_waits PID: it is pending there.
+sigterm_waits() {
+	grep -q '^ShdPnd:.*4...$' "/proc/$1/status"
+}
+
+@test "idle, it does not wake up" {
+	for INIT in "${BOTH[@]}"; do
+		runs start_init "$INIT" -- "$PROBE"
+		until_true is_asleep
+		before=$(wakeups)
+		if is_real; then
+			until_true has_woken $((before + 2))
+			shows 'no: once a second'
+		else
+			sleep 2.5
+			[ "$(wakeups)" -eq "$before" ]
+		fi
+	done
+}
+
+is_asleep() {
+	grep -q '^State:.S' "/proc/$TARGET/status"
+}
+
+# has_woken TIMES
+has_woken() {
+	[ "$(wakeups)" -ge "$1" ]
+}
+
+@test "LULL_DELAY: SIGTERM is passed on when it is over" {
+	for INIT in "${BOTH[@]}"; do
+		runs start_init env LULL_DELAY=500ms "$INIT" -- "$PROBE" times exit=15:0
+		begin_stop
+		expect_status 0
+		if is_real; then
+			shows 'no: at once'
+		else
+			expect_ms $(($(got_at 15) - T0)) 500
+		fi
+	done
+}
+
+# --- On a terminal
+
+@test "PID 1: the app is the foreground job, Ctrl-C reaches it once" {
+	for INIT in "${BOTH[@]}"; do
+		STATUS=0
+		"$PTY" --pid1 expect:ready 'type:\x03' 'expect:got 2 ' signal:15 -- "$INIT" -- "$PROBE" state exit=15:0 \
+			>out 2>err </dev/null 3>&- || STATUS=$?
+		[ "$STATUS" -eq 0 ] || fail "status $STATUS"
+		has out 'group 2 session 1 foreground 2\b'
+		expect_count 1 out 'got 2 '
+	done
+}
+
+@test "PID 1: an app stopped by Ctrl-Z is continued" {
+	for INIT in "${BOTH[@]}"; do
+		STATUS=0
+		if is_real; then
+			steps=('until:read -r app _ <"/proc/$PID/task/$PID/children"; grep "^State:.T" "/proc/$app/status"' signal:18)
+			shows 'no: nobody can bring it back but by SIGCONT'
+		else
+			steps=()
+		fi
+		"$PTY" --pid1 expect:ready 'type:\x1a' 'expect:\^Z' "${steps[@]}" signal:40 'expect:got 40 ' signal:15 -- \
+			"$INIT" -- "$PROBE" die=20 exit=15:5 >out 2>err </dev/null 3>&- || STATUS=$?
+		[ "$STATUS" -eq 5 ] || fail "status $STATUS"
+	done
+}
