@@ -27,8 +27,8 @@ static pid_t start(int init, char **command)
 
 /*
  * 1: it has blocked SIGTERM; 0: not yet; -1: it is gone. While it waits for signals the mask does not show, but it
- * sleeps, which the start of a program does not. Whatever lull was called by, it
- * names itself so, and adds what it does.
+ * sleeps, which the start of a program does not. lull gives itself that name, whatever it was called by, and adds to it
+ * what it does.
  */
 static int has_blocked(pid_t pid, const char *name)
 {
