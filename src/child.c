@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -177,7 +178,10 @@ static void outlast_stops(void)
 static int become_app(void *shared)
 {
 	struct attempt *attempt = shared;
-	if (attempt->own_group)
+	if (attempt->start->session) {
+		(void)setsid();
+		(void)ioctl(STDIN_FILENO, TIOCSCTTY, 0L);
+	} else if (attempt->own_group)
 		attempt->own_group = setpgid(0, 0) == 0;
 	if (attempt->terminal >= 0)
 		(void)tcsetpgrp(attempt->terminal, getpid());
@@ -268,7 +272,10 @@ int child_start(struct child *child, const struct start *start)
 	attempt.listen_pid = find_listen_pid(start->envp);
 	char *listen_pid_before = attempt.listen_pid != NULL ? *attempt.listen_pid : NULL;
 	attempt.ignore_sigchld = default_sigchld();
-	int terminal = open_terminal();
+	/* A leader that gives it up sends itself SIGHUP and SIGCONT: what comes from lull itself is not passed on. */
+	if (start->session)
+		(void)ioctl(STDIN_FILENO, TIOCNOTTY);
+	int terminal = start->session ? -1 : open_terminal();
 	attempt.has_terminal = terminal >= 0;
 	attempt.terminal = share_terminal(child, &attempt, terminal);
 	pid_t pid = child_spawn(become_app, &attempt);

@@ -24,8 +24,9 @@ struct start {
 	char **command; /* part of an argv, with a word before it */
 	char **envp;
 	signal_mask mask;
-	bool group; /* asked for: the app leads a group of its own at a prompt too */
-	bool shell; /* a text file that the kernel does not take is run by /bin/sh */
+	bool group;   /* asked for: the app leads a group of its own at a prompt too */
+	bool session; /* the app leads a session of its own, and has the terminal that is stdin */
+	bool shell;   /* a text file that the kernel does not take is run by /bin/sh */
 };
 
 enum start_failure {

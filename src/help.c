@@ -27,7 +27,7 @@ int help_print_version(const struct personality *personality)
 	char bytes[128];
 	struct text text = TEXT_IN(bytes);
 	text_add(&text, "%s\n", personality->version);
-	return print(STDOUT_FILENO, &text);
+	return print(personality->version_to, &text);
 }
 
 int help_print_licence(const struct personality *personality)

@@ -261,6 +261,8 @@ static void forward(const struct lifecycle *lifecycle, const struct event *event
 	bool had_it = event->shared && signo == event->signo;
 	if (signo != 0 && !had_it)
 		act(actions, ACTION_FORWARD, signo);
+	if (lifecycle->policy->session && is_job_control(event->signo) && event->signo != SIGCONT)
+		act(actions, ACTION_SUSPEND, event->signo);
 }
 
 /* The stop signal of some image, most likely, that --stop-on does not know of. */
@@ -380,6 +382,8 @@ static void on_app_exited(struct lifecycle *lifecycle, const struct event *event
 	lifecycle->status = event->status;
 	lifecycle->ended_in_stop = stop_has_begun(lifecycle);
 	lifecycle->app_stopped = false;
+	if (lifecycle->policy->session && (lifecycle->policy->abandon || event->childless))
+		act(actions, ACTION_END_GROUP, SIGTERM);
 	switch (lifecycle->phase) {
 	case PHASE_RUNNING:
 	case PHASE_DELAY:

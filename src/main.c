@@ -140,6 +140,7 @@ static int run(struct options *options, struct log *log, char **envp, signal_mas
 	struct supervisor supervisor;
 	struct start start = {.command = options->command, .envp = envp, .mask = inherited};
 	start.group = options->policy.group;
+	start.session = options->policy.session;
 	start.shell = options->personality->shell;
 	warn_of_strays(log, envp);
 	warn_of_files(options, log);
@@ -147,7 +148,7 @@ static int run(struct options *options, struct log *log, char **envp, signal_mas
 	if (child_prepare(&supervisor.child, options->subreaper, options->parent_death) < 0)
 		log_line(log, LOG_WARNING, "the signal for the death of the parent could not be set: %s",
 		         strerror(errno));
-	if (!options->subreaper && !supervisor.child.init)
+	if (options->personality->warns && !options->subreaper && !supervisor.child.init)
 		log_line(log, LOG_WARNING,
 		         "neither PID 1 nor a subreaper: orphans do not come here to be reaped; see %s",
 		         options->personality->help);

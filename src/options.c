@@ -335,6 +335,31 @@ static int set_debug(struct parser *parser, const char *value)
 	return 0;
 }
 
+static void set_session(struct parser *parser, bool session)
+{
+	parser->options->policy.session = parser->options->policy.group = session;
+}
+
+static int set_single_child(struct parser *parser, const char *value)
+{
+	(void)value;
+	set_session(parser, false);
+	return 0;
+}
+
+/* These two are on or off by one word alone. */
+static int set_setsid(struct parser *parser, const char *value)
+{
+	if (strcmp(value, "0") == 0)
+		set_session(parser, false);
+	return 0;
+}
+
+static int set_debug_1(struct parser *parser, const char *value)
+{
+	return strcmp(value, "1") == 0 ? set_debug(parser, value) : 0;
+}
+
 /* Each -v is one level more; the variable is the level, and 0 where it is no number. */
 static int set_verbosity(struct parser *parser, const char *value)
 {
@@ -414,12 +439,24 @@ static const struct option CATATONIT_OPTIONS[] = {
 	READY_AND_EXPLAIN,
 };
 
+static const struct option DUMB_INIT_OPTIONS[] = {
+	{{'c', "single-child", NULL, NULL, "no session of its own: signals go to the app alone"}, set_single_child},
+	{{'r', "rewrite", NULL, "S:R", "pass R on instead of S; 0 drops it; repeatable"}, set_rewrite},
+	{{'v', "verbose", NULL, NULL, "say every signal and every process reaped"}, set_debug},
+	{{'h', "help", NULL, NULL, "print this"}, set_help},
+	{{'V', "version", NULL, NULL, "print the version"}, set_version},
+	{{0, NULL, "DUMB_INIT_SETSID", NULL, "0: no session of its own, as -c"}, set_setsid},
+	{{0, NULL, "DUMB_INIT_DEBUG", NULL, "1: say every signal and every process reaped"}, set_debug_1},
+	READY_AND_EXPLAIN,
+};
+
 enum { OPTIONS_COUNT = sizeof OPTIONS / sizeof OPTIONS[0] };
 
 static const struct table TABLES[] = {
 	[DIALECT_LULL] = {OPTIONS, OPTIONS_COUNT},
 	[DIALECT_TINI] = {TINI_OPTIONS, sizeof TINI_OPTIONS / sizeof TINI_OPTIONS[0]},
 	[DIALECT_CATATONIT] = {CATATONIT_OPTIONS, sizeof CATATONIT_OPTIONS / sizeof CATATONIT_OPTIONS[0]},
+	[DIALECT_DUMB_INIT] = {DUMB_INIT_OPTIONS, sizeof DUMB_INIT_OPTIONS / sizeof DUMB_INIT_OPTIONS[0]},
 };
 
 bool options_line(enum dialect dialect, size_t index, struct option_line *line)
@@ -742,6 +779,15 @@ static int refuse_own_port(struct parser *parser)
 	return refuse(parser, "that is the port of lull's own endpoint; write the app's");
 }
 
+/* An app that leads a session is in an orphaned group, where the kernel drops what the terminal stops by. */
+static void stop_for_sure(struct policy *policy)
+{
+	static const int STOPS[] = {SIGTSTP, SIGTTIN, SIGTTOU};
+	for (size_t i = 0; policy->session && i < sizeof STOPS / sizeof STOPS[0]; i++)
+		if (policy->rewrite[STOPS[i]] == STOPS[i])
+			policy->rewrite[STOPS[i]] = SIGSTOP;
+}
+
 static void set_defaults(struct options *options, const struct personality *personality)
 {
 	enum { DEFAULT_LINGER_MS = 5000 };
@@ -749,6 +795,7 @@ static void set_defaults(struct options *options, const struct personality *pers
 	options->log_level = personality->log_level;
 	options->subreaper = personality->subreaper;
 	options->policy.abandon = personality->abandon;
+	options->policy.session = options->policy.group = personality->session;
 	options->policy.stop_on = SIGNAL_BIT(SIGTERM);
 	options->policy.linger_ms = DEFAULT_LINGER_MS;
 	rewrite_nothing(options->policy.rewrite);
@@ -784,6 +831,7 @@ int options_parse(struct options *options, const struct personality *personality
 	if (personality->dialect != DIALECT_LULL)
 		variables |= apply_variables(&parser, &TABLES[personality->dialect], envp);
 	int flags = apply_flags(&parser, argv[0] != NULL ? argv + 1 : argv);
+	stop_for_sure(&options->policy);
 	if (options->request >= REQUEST_HELP)
 		return 0;
 	if (variables < 0 || flags < 0 || resolve_plan(&parser) < 0 || refuse_own_port(&parser) < 0)

@@ -25,6 +25,7 @@ static const struct personality PERSONALITIES[] = {
 		.names = {"lull"},
 		.dialect = DIALECT_LULL,
 		.help_to = STDOUT_FILENO,
+		.version_to = STDOUT_FILENO,
 		.help = "lull --help",
 		.version = "lull version " LULL_VERSION LULL_COMMIT,
 		.exit_failed = 125, /* as env(1), nohup(1) and timeout(1) */
@@ -40,6 +41,7 @@ static const struct personality PERSONALITIES[] = {
 		.names = {"tini", "tini-static", "docker-init"},
 		.dialect = DIALECT_TINI,
 		.help_to = STDOUT_FILENO,
+		.version_to = STDOUT_FILENO,
 		.help = "tini -h",
 		.version = "tini version 0.19.0", /* `docker info` reads it */
 		.exit_failed = 1,
@@ -50,12 +52,14 @@ static const struct personality PERSONALITIES[] = {
 		.timeout_ms = TIME_NEVER,
 		.reaped = "Reaped zombie process with pid=", /* what people look for in a log */
 		.abandon = true,
+		.warns = true,
 		.shell = true,
 	},
 	{
 		.names = {"catatonit", "podman-init"},
 		.dialect = DIALECT_CATATONIT,
 		.help_to = STDERR_FILENO,
+		.version_to = STDOUT_FILENO,
 		.help = "catatonit -h",
 		.version = "tini version 0.1.7_catatonit", /* it answers Docker in tini's name */
 		.exit_failed = 1,
@@ -67,6 +71,24 @@ static const struct personality PERSONALITIES[] = {
 		.reaped = "reaped orphan ",
 		.abandon = true,
 		.subreaper = true,
+		.shell = true,
+	},
+	{
+		.names = {"dumb-init"},
+		.dialect = DIALECT_DUMB_INIT,
+		.help_to = STDERR_FILENO,
+		.version_to = STDERR_FILENO,
+		.help = "dumb-init --help",
+		.version = "dumb-init v1.2.5",
+		.exit_failed = 1,
+		.exit_not_found = 2,
+		.exit_denied = 2,
+		.exit_not_run = 2,
+		.log_level = LOG_WARNING,
+		.timeout_ms = TIME_NEVER,
+		.reaped = "reaped orphan ",
+		.session = true,
+		.abandon = true,
 		.shell = true,
 	},
 };

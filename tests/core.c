@@ -276,6 +276,10 @@ static void check_action(const struct policy *policy, struct witness *witness, c
 		       "the pre-stop program killed before its time");
 		witness->pre_stop_runs = false;
 		break;
+	case ACTION_SUSPEND:
+	case ACTION_END_GROUP:
+		demand(policy->session, "only a session is suspended, or ended, as a group");
+		break;
 	case ACTION_STOP_SELF:
 		demand(policy->job == JOB_PROMPT && witness->begun_ms < 0,
 		       "stopped itself away from a prompt, or in a stop");

@@ -12,7 +12,7 @@ setup() {
 	NAMES=$BATS_TEST_TMPDIR/names
 	mkdir "$NAMES"
 	local name
-	for name in tini tini-static docker-init catatonit podman-init; do
+	for name in tini tini-static docker-init catatonit podman-init dumb-init; do
 		ln -s "$LULL" "$NAMES/$name"
 	done
 	TINI=$NAMES/tini
@@ -96,7 +96,7 @@ silent() {
 }
 
 @test "catatonit: -g reaches the group, and LULL_GRACE stops it" {
-	start_init "$NAMES/catatonit" -g -- "$PROBE" exit=10:4 fork
+	start_plain "$NAMES/catatonit" -g -- "$PROBE" exit=10:4 fork
 	until_count 2 out '^ready'
 	kill -USR1 "$TARGET"
 	expect_status 4
@@ -151,6 +151,96 @@ is_childless() {
 	until_true is_childless "$TARGET"
 	kill -INT "$TARGET"
 	expect_status 0
+}
+
+@test "dumb-init: what it prints, and where" {
+	local flag
+	for flag in -h --help; do
+		ends 0 dumb-init $flag
+		has err '^Usage: dumb-init \[OPTION\]'
+		has err '^DUMB_INIT_SETSID '
+		[ ! -s "$BATS_TEST_TMPDIR/out" ]
+	done
+	for flag in -V --version; do
+		ends 0 dumb-init $flag
+		[ "$(cat "$BATS_TEST_TMPDIR/err")" = 'dumb-init v1.2.5' ]
+	done
+	ends 1 dumb-init
+	ends 1 dumb-init -q true
+	ends 1 dumb-init -r 99:1 true
+	ends 2 dumb-init no-such-command
+	ends 2 dumb-init /
+	ends 3 dumb-init sh -c 'exit 3'
+	silent
+	DUMB_INIT_DEBUG=0 ends 0 dumb-init true
+	silent
+	DUMB_INIT_DEBUG=1 ends 0 dumb-init true
+	has err '^lull: reaped app'
+	ends 0 dumb-init --verbose true
+	has err '^lull: reaped app'
+}
+
+# The session of a process.
+session_of() {
+	local stat
+	stat=$(cat "/proc/$1/stat")
+	read -r _ _ _ session _ <<<"${stat##*) }"
+	echo "$session"
+}
+
+@test "dumb-init: a session of its own, unless it shall not be" {
+	start_plain "$NAMES/dumb-init" "$PROBE" exit=10:0
+	wait_for out '^ready'
+	[ "$(session_of "$APP")" = "$APP" ]
+	kill -USR1 "$TARGET"
+	expect_status 0
+	local how
+	for how in 'env DUMB_INIT_SETSID=0 dumb-init' 'env DUMB_INIT_SETSID=1 dumb-init -c' 'env dumb-init --single-child'; do
+		# shellcheck disable=SC2086
+		PATH=$NAMES:$PATH start_plain $how "$PROBE" exit=10:0
+		wait_for out '^ready'
+		[ "$(session_of "$APP")" = "$(session_of "$TARGET")" ] || fail "a session: $how"
+		kill -USR1 "$TARGET"
+		expect_status 0
+	done
+}
+
+@test "dumb-init: the group gets each signal, and SIGTERM when the app ends; rewritten, dropped" {
+	start_plain "$NAMES/dumb-init" -r 1:10 -r 12:0 "$PROBE" exit=2:5 fork
+	until_count 2 out '^ready'
+	kill -USR2 "$TARGET"
+	kill -HUP "$TARGET"
+	until_count 2 out '^got 10'
+	kill -INT "$APP"
+	expect_status 5
+	until_count 1 out '^got 15'
+	has_not out '^got (1|12) '
+	end_tree "$(sed -n 's/^ready //p' "$BATS_TEST_TMPDIR/out" | grep -vx "$APP")"
+}
+
+@test "dumb-init: what stops a job stops both, and both go on" {
+	local signal
+	start_plain "$NAMES/dumb-init" "$PROBE" exit=10:0
+	wait_for out '^ready'
+	for signal in TSTP TTIN TTOU; do
+		kill -$signal "$TARGET"
+		until_true is_stopped "$APP"
+		until_true is_stopped "$TARGET"
+		kill -CONT "$TARGET"
+		until_true is_running "$APP"
+	done
+	kill -USR1 "$TARGET"
+	expect_status 0
+}
+
+is_running() {
+	! is_stopped "$1"
+}
+
+@test "dumb-init: the terminal goes to the app, and no SIGHUP with it" {
+	run -0 timeout 60 script -qec "'$NAMES/dumb-init' sh -c 'ps -o tpgid= -p \$\$; echo pid \$\$; sleep 0.2; echo lives'" /dev/null
+	[[ $output == *lives* ]]
+	[ "$(grep -oE '^ *[0-9]+' <<<"$output" | tr -d ' ' | head -1)" = "$(tr -d '\r' <<<"$output" | sed -n 's/^pid //p')" ]
 }
 
 @test "tini: what it prints, and where" {
