@@ -13,24 +13,24 @@
 enum dialect { DIALECT_LULL, DIALECT_TINI, DIALECT_CATATONIT, DIALECT_DUMB_INIT };
 
 struct personality {
-	const char *names[4]; /* what it goes by, the first in its messages; NULL behind the last */
-	enum dialect dialect;
-	int help_to;              /* the descriptor that --help is written to */
-	int version_to;           /* the same for --version */
+	const char *names[4];     /* what it goes by, the first in its messages; NULL behind the last */
 	const char *help;         /* how to ask for help */
 	const char *version;      /* what --version prints */
-	int exit_failed;          /* lull itself failed: usage, fork */
-	int exit_not_found;       /* the command was not found */
-	int exit_denied;          /* it may not be executed */
-	int exit_not_run;         /* it could not be executed for another reason */
-	enum log_level log_level; /* when nothing is asked for */
-	int64_t timeout_ms;       /* the same, TIME_NEVER: the app has as long as it takes */
 	const char *reaped;       /* how the line on an orphan that was reaped begins */
-	bool session;             /* the app leads a session of its own, which signals go to the first group of */
-	bool abandon;             /* what the app leaves behind is left alone, unless --linger is asked for */
-	bool subreaper;           /* becomes one by itself when it is not PID 1 */
-	bool warns;               /* when it is neither PID 1 nor a subreaper */
-	bool shell;               /* a script without a "#!" line is run by /bin/sh, as execvp(3) does it */
+	int64_t timeout_ms;       /* when nothing is asked for; TIME_NEVER: the app has as long as it takes */
+	enum log_level log_level; /* the same */
+	enum dialect dialect;
+	int help_to;        /* the descriptor that --help is written to */
+	int version_to;     /* the same for --version */
+	int exit_failed;    /* lull itself failed: usage, fork */
+	int exit_not_found; /* the command was not found */
+	int exit_denied;    /* it may not be executed */
+	int exit_not_run;   /* it could not be executed for another reason */
+	bool session;       /* the app leads a session of its own, which signals go to the first group of */
+	bool abandon;       /* what the app leaves behind is left alone, unless --linger is asked for */
+	bool subreaper;     /* becomes one by itself when it is not PID 1 */
+	bool warns;         /* when it is neither PID 1 nor a subreaper */
+	bool shell;         /* a script without a "#!" line is run by /bin/sh, as execvp(3) does it */
 };
 
 /* The one that goes by the last part of argv[0], which may be NULL; lull's own for any other name. */
