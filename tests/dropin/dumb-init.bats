@@ -1,0 +1,434 @@
+#!/usr/bin/env bats
+# What dumb-init 1.2.5 promises in its help and its README, or shows, and what lull makes of it under that name.
+
+# Inner shells expand their words themselves; that a test is a function is not seen.
+# shellcheck disable=SC2016,SC2030,SC2031
+
+# shellcheck disable=SC2034
+NAME=dumb-init
+load lib
+
+# --- The command line
+
+@test "-V and --version: one line on stderr" {
+	for INIT in "${BOTH[@]}"; do
+		for how in -V --version -vV; do
+			ends 0 "$INIT" $how
+			[[ $(cat out err) =~ ^dumb-init\ v1\.2\.[0-9]+$ ]] || fail "$(cat out err)"
+			silent out
+		done
+	done
+}
+
+@test "-h and --help name every flag, on stderr" {
+	for INIT in "${BOTH[@]}"; do
+		for how in -h --help; do
+			ends 0 "$INIT" $how
+			for word in -c --single-child -r --rewrite -v --verbose -h --help -V --version; do
+				grep -qE -- "(^|[ ,])$word\b" err || fail "no $word in the help of $INIT"
+			done
+			silent out
+		done
+	done
+}
+
+@test "bad usage: 1, and why, on stderr" {
+	for INIT in "${BOTH[@]}"; do
+		ends 1 "$INIT"
+		[ -s err ]
+		ends 1 "$INIT" --nonsense true
+		has err 'nonsense'
+		for value in x 15 15:99 0:1 15:x; do
+			ends 1 "$INIT" -r $value true
+			[ -s err ]
+		done
+		silent out
+	done
+}
+
+@test "long flags and short, with values in every form; what follows the command is the app's" {
+	for INIT in "${BOTH[@]}"; do
+		ends 3 "$INIT" -c -r 15:2 --rewrite 1:2 --rewrite=10:0 -r12:0 --single-child -- sh -c 'exit 3'
+		ends 3 "$INIT" sh -c 'exit 3'
+		ends 0 "$INIT" echo -v --help
+		[ "$(cat out)" = '-v --help' ]
+	done
+}
+
+@test "as the interpreter of a script" {
+	for INIT in "${BOTH[@]}"; do
+		printf '#!%s /bin/sh\necho "$1"; exit 5\n' "$INIT" >script
+		chmod +x script
+		ends 5 ./script word
+		[ "$(cat out)" = word ]
+	done
+}
+
+@test "one in another, with -c or DUMB_INIT_SETSID=0 or not" {
+	for INIT in "${BOTH[@]}"; do
+		ends 7 "$INIT" "$INIT" sh -c 'exit 7'
+		ends 7 "$INIT" -c "$INIT" -c sh -c 'exit 7'
+		DUMB_INIT_SETSID=0 ends 7 "$INIT" "$INIT" sh -c 'exit 7'
+	done
+}
+
+@test "its variables stay in the app's environment" {
+	for INIT in "${BOTH[@]}"; do
+		DUMB_INIT_SETSID=0 DUMB_INIT_DEBUG=0 ends 0 "$INIT" env
+		has out '^DUMB_INIT_SETSID=0$'
+		has out '^DUMB_INIT_DEBUG=0$'
+	done
+}
+
+# --- Exit status
+
+@test "the app's status, or 128 + the signal that ended it" {
+	for INIT in "${BOTH[@]}"; do
+		for status in 0 1 7 255; do ends $status "$INIT" sh -c "exit $status"; done
+		for status in 1 9 15 34 64; do ends $((128 + status)) "$INIT" "$PROBE" raise=$status; done
+		ends 7 "${NAMESPACE[@]}" "$INIT" sh -c 'exit 7'
+		silent err
+	done
+}
+
+@test "2 when the command can not be executed, and why" {
+	for INIT in "${BOTH[@]}"; do
+		ends 2 "$INIT" no-such-command
+		has err 'no-such-command.*(No such file|not found)'
+		ends 2 "$INIT" /etc/passwd
+		has err '/etc/passwd.*([Pp]ermission denied|not executable)'
+		ends 2 "$INIT" /
+		silent out
+	done
+}
+
+@test "a script without #! is run by a shell" {
+	echo 'echo "$0" "$@"; exit 5' >script
+	chmod +x script
+	for INIT in "${BOTH[@]}"; do
+		ends 5 "$INIT" ./script a 'b c'
+		[ "$(cat out)" = './script a b c' ]
+	done
+}
+
+# --- Sessions and groups
+
+@test "the app leads a session and a group of its own" {
+	for INIT in "${BOTH[@]}"; do
+		for start in start_init start_plain; do
+			runs $start "$INIT" "$PROBE" state exit=15:0
+			[ "$(state_of pid)" = "$(state_of group)" ]
+			[ "$(state_of pid)" = "$(state_of session)" ]
+			kill -TERM "$TARGET"
+			expect_status 0
+		done
+	done
+}
+
+@test "-c or DUMB_INIT_SETSID=0: no session of its own" {
+	for INIT in "${BOTH[@]}"; do
+		runs start_init setsid "$INIT" -c "$PROBE" state
+		[ "$(state_of session)" = 1 ]
+		runs start_init setsid env DUMB_INIT_SETSID=0 "$INIT" "$PROBE" state
+		[ "$(state_of session)" = 1 ]
+		runs start_init env DUMB_INIT_SETSID=1 "$INIT" "$PROBE" state
+		[ "$(state_of session)" = "$(state_of pid)" ]
+	done
+}
+
+# --- Signals
+
+@test "signals are passed on to the group, realtime ones too" {
+	for INIT in "${BOTH[@]}"; do
+		start_init "$INIT" "$PROBE" fork
+		until_count 2 out '^ready'
+		for signo in 1 2 3 4 5 6 7 8 10 11 12 13 14 15 16 23 24 25 26 27 28 29 30 31 18 35 40 64; do
+			kill -$signo "$TARGET"
+			until_count 2 out "^got $signo "
+		done
+		expect_count 56 out '^got'
+		silent err
+	done
+}
+
+@test "-c or DUMB_INIT_SETSID=0: to the app alone" {
+	for INIT in "${BOTH[@]}"; do
+		for how in -c env; do
+			if [ $how = -c ]; then
+				start_init "$INIT" -c "$PROBE" fork
+			else
+				start_init env DUMB_INIT_SETSID=0 "$INIT" "$PROBE" fork
+			fi
+			until_count 2 out '^ready'
+			send 15 10 1
+			expect_count 3 out '^got'
+		done
+	done
+}
+
+@test "-r: another signal instead, by numbers, again and again; 0 drops it" {
+	for INIT in "${BOTH[@]}"; do
+		runs start_init "$INIT" -r 15:3 --rewrite 1:12 -r 10:0 "$PROBE"
+		kill -15 "$TARGET"
+		wait_for out '^got 3 '
+		kill -1 "$TARGET"
+		wait_for out '^got 12 '
+		kill -10 "$TARGET"
+		send 2
+		came out 3 12 2
+	done
+}
+
+@test "SIGCHLD is not passed on" {
+	for INIT in "${BOTH[@]}"; do
+		runs start_init "$INIT" "$PROBE"
+		kill -17 "$TARGET"
+		send 10
+		came out 10
+	done
+}
+
+@test "SIGTSTP, SIGTTIN, SIGTTOU stop the app and then itself; SIGCONT continues both" {
+	for INIT in "${BOTH[@]}"; do
+		for signo in 20 21 22; do
+			runs start_plain "$INIT" "$PROBE" exit=15:0
+			kill -$signo "$TARGET"
+			until_true is_stopped "$READY"
+			until_true is_stopped "$TARGET"
+			kill -CONT "$TARGET"
+			wait_for out '^got 18 '
+			until_true is_running "$TARGET"
+			kill -TERM "$TARGET"
+			expect_status 0
+			came out 18 15
+		done
+	done
+}
+
+is_running() {
+	! is_stopped "$1"
+}
+
+@test "-r 20:20: the app gets SIGTSTP itself, and it is stopped all the same" {
+	for INIT in "${BOTH[@]}"; do
+		runs start_plain "$INIT" -r 20:20 "$PROBE" exit=15:0
+		kill -20 "$TARGET"
+		wait_for out '^got 20 '
+		until_true is_stopped "$TARGET"
+		kill -CONT "$TARGET"
+		wait_for out '^got 18 '
+		kill -TERM "$TARGET"
+		expect_status 0
+	done
+}
+
+@test "the value of a sigqueue arrives" {
+	for INIT in "${BOTH[@]}"; do
+		runs start_init "$INIT" "$PROBE"
+		"$SEND" "$TARGET" 40 77
+		wait_for out '^got 40 '
+		if is_real; then
+			has out '^got 40 code 0 .* value 0$'
+			shows 'no: lost'
+		else
+			has out '^got 40 code -1 .* value 77$'
+		fi
+	done
+}
+
+@test "a SIGTERM that comes before the app runs is delivered" {
+	for INIT in "${BOTH[@]}"; do
+		counts=$("$EARLY" 100 init blocked "$INIT" sleep 0.3 3>&- 2>/dev/null)
+		if is_real; then
+			[ "$counts" != '143 100' ] || fail "it was not lost"
+			shows 'no: lost, most of the time'
+		else
+			[ "$counts" = '143 100' ] || fail "status and how often: $counts"
+		fi
+	done
+}
+
+@test "an app that may not be signalled is not the end" {
+	for INIT in "${BOTH[@]}"; do
+		runs start_plain setpriv --inh-caps -kill --bounding-set -kill "$INIT" \
+			setpriv --reuid 65534 --regid 65534 --clear-groups "$PROBE" exit=10:6
+		kill -10 "$TARGET"
+		kill -CHLD "$TARGET"
+		"$SEND" "$READY" 12
+		wait_for out '^got 12'
+		kill -0 "$TARGET"
+		"$SEND" "$READY" 10
+		expect_status 6
+		came out 12 10
+	done
+}
+
+# --- What the app is given
+
+@test "the mask and the ignored signals that were inherited" {
+	for INIT in "${BOTH[@]}"; do
+		start env --default-signal --block-signal=USR1 --ignore-signal=HUP "$INIT" "$PROBE" state exit=15:0
+		wait_for out '^ready'
+		if is_real; then
+			has out '^SigBlk:.*0000000$'
+			has out '^SigIgn:.*0000000$'
+			shows 'no: nothing is blocked or ignored'
+		else
+			has out '^SigBlk:.*0000200$'
+			has out '^SigIgn:.*0000001$'
+		fi
+		kill -TERM "$TARGET"
+		expect_status 0
+	done
+}
+
+@test "the directory and the descriptors" {
+	exec 8</dev/null
+	for INIT in "${BOTH[@]}"; do
+		runs start_plain "$INIT" "$PROBE" state exit=15:0
+		has out "^cwd $PWD$"
+		has out '^fds 0 1 2 .*8'
+		kill -TERM "$TARGET"
+		expect_status 0
+	done
+}
+
+@test "SIGCHLD ignored by the starter changes nothing" {
+	for INIT in "${BOTH[@]}"; do
+		ends 7 env --ignore-signal=CHLD "$INIT" sh -c 'exit 7'
+	done
+}
+
+@test "it starts with stdin closed, and with stdout and stderr closed" {
+	for INIT in "${BOTH[@]}"; do
+		STATUS=0
+		timeout 20 "$INIT" sh -c 'exit 7' <&- || STATUS=$?
+		[ "$STATUS" -eq 7 ]
+		STATUS=0
+		timeout 20 "$INIT" sh -c 'exit 7' <&- >&- 2>&- || STATUS=$?
+		[ "$STATUS" -eq 7 ]
+	done
+}
+
+# --- Processes
+
+@test "as PID 1 it reaps" {
+	for INIT in "${BOTH[@]}"; do
+		start_init "$INIT" sh -c '"$0" orphan & exec "$0"' "$PROBE"
+		until_count 3 out '^ready'
+		until_true has_child_but "$APP"
+		kill -KILL "$ORPHAN"
+		until_true is_gone "$ORPHAN"
+		silent err
+	done
+}
+
+@test "not PID 1: no subreaper, and silent about it" {
+	for INIT in "${BOTH[@]}"; do
+		start_plain "$INIT" sh -c '"$0" orphan & exec "$0"' "$PROBE"
+		until_count 3 out '^ready'
+		for pid in $(probes); do
+			[ "$pid" = "$APP" ] || until_true is_elsewhere "$pid"
+		done
+		silent err
+		kill -KILL "$APP"
+		expect_status 137
+	done
+}
+
+# is_elsewhere PID: its parent is not the init.
+is_elsewhere() {
+	! is_child "$1" "$TARGET"
+}
+
+@test "-v or DUMB_INIT_DEBUG=1, and no other value: says what it passes on and whom it reaps, on stderr" {
+	for INIT in "${BOTH[@]}"; do
+		ends 3 "$INIT" -v sh -c 'exit 3'
+		has err '[0-9]+,? exited (with exit status )?3'
+		silent out
+		DUMB_INIT_DEBUG=1 ends 3 "$INIT" sh -c 'exit 3'
+		has err '[0-9]+,? exited (with exit status )?3'
+		for value in 0 true yes; do
+			DUMB_INIT_DEBUG=$value ends 3 "$INIT" sh -c 'exit 3'
+			silent err
+		done
+	done
+}
+
+# --- Stopping
+
+@test "an app that takes no notice of SIGTERM is left alone, and nothing is said" {
+	for INIT in "${BOTH[@]}"; do
+		runs start_init "$INIT" "$PROBE" exit=10:6
+		send 15 15 2
+		kill -10 "$TARGET"
+		expect_status 6
+		came out 15 15 2 10
+		silent err
+	done
+}
+
+@test "when the app ends its group gets SIGTERM, and nobody waits for it" {
+	for INIT in "${BOTH[@]}"; do
+		start_plain "$INIT" sh -c '"$0" fork & exec "$0" exit=64:5' "$PROBE"
+		until_count 3 out '^ready'
+		"$SEND" "$APP" 64
+		expect_status 5
+		until_count 2 out '^got 15 '
+		end_probes "$APP"
+		expect_count 3 out '^got'
+		silent err
+	done
+}
+
+@test "the SIGTERM at the end is rewritten as well" {
+	for INIT in "${BOTH[@]}"; do
+		start_plain "$INIT" -r 15:12 sh -c '"$0" & exec "$0" exit=64:5' "$PROBE"
+		until_count 2 out '^ready'
+		"$SEND" "$APP" 64
+		expect_status 5
+		wait_for out '^got 12 '
+		end_probes "$APP"
+		expect_count 2 out '^got'
+	done
+}
+
+@test "-c: what the app leaves behind gets no signal" {
+	for INIT in "${BOTH[@]}"; do
+		start_plain "$INIT" -c sh -c '"$0" & exec "$0" exit=64:5' "$PROBE"
+		until_count 2 out '^ready'
+		"$SEND" "$APP" 64
+		expect_status 5
+		READY=$(probes | grep -vx "$APP")
+		"$SEND" "$READY" 40
+		wait_for out '^got 40'
+		came out 64 40
+		kill -KILL "$READY"
+	done
+}
+
+@test "LULL_DELAY: SIGTERM is passed on when it is over" {
+	for INIT in "${BOTH[@]}"; do
+		runs start_init env LULL_DELAY=500ms "$INIT" "$PROBE" times exit=15:0
+		begin_stop
+		expect_status 0
+		if is_real; then
+			shows 'no: at once'
+		else
+			expect_ms $(($(got_at 15) - T0)) 500
+		fi
+	done
+}
+
+# --- On a terminal
+
+@test "PID 1: the terminal is handed over to the app's session, and no SIGHUP or SIGCONT comes of it" {
+	for INIT in "${BOTH[@]}"; do
+		STATUS=0
+		"$PTY" --pid1 expect:ready 'type:\x03' 'expect:got 2 ' signal:1 'expect:got 1 ' signal:18 'expect:got 18 ' \
+			signal:15 -- "$INIT" "$PROBE" state exit=15:0 >out 2>err </dev/null 3>&- || STATUS=$?
+		[ "$STATUS" -eq 0 ] || fail "status $STATUS"
+		has out 'group 2 session 2 foreground 2\b'
+		expect_count 4 out 'got '
+	done
+}
