@@ -159,17 +159,31 @@ static int set_drain_file(struct parser *parser, const char *value)
 	return set_path(parser, value, &parser->options->drain_file);
 }
 
-static void rewrite_nothing(uint8_t table[LIFECYCLE_SIGNALS])
+static const int STOPS[] = {SIGTSTP, SIGTTIN, SIGTTOU};
+enum { STOPS_COUNT = sizeof STOPS / sizeof STOPS[0] };
+
+/* An app that leads a session is in an orphaned group, where the kernel drops what the terminal stops by. */
+static void rewrite_nothing(struct policy *policy)
 {
 	for (int signo = 0; signo < LIFECYCLE_SIGNALS; signo++)
-		table[signo] = (uint8_t)signo;
+		policy->rewrite[signo] = (uint8_t)signo;
+	for (int i = 0; policy->session && i < STOPS_COUNT; i++)
+		policy->rewrite[STOPS[i]] = SIGSTOP;
+}
+
+/* The app leads no session after all. */
+static void stop_as_asked(struct policy *policy)
+{
+	for (int i = 0; i < STOPS_COUNT; i++)
+		if (policy->rewrite[STOPS[i]] == SIGSTOP)
+			policy->rewrite[STOPS[i]] = (uint8_t)STOPS[i];
 }
 
 static int set_rewrite(struct parser *parser, const char *value)
 {
 	const char *bad;
 	if (!parser->rewrite_begun)
-		rewrite_nothing(parser->options->policy.rewrite);
+		rewrite_nothing(&parser->options->policy);
 	parser->rewrite_begun = true;
 	if (rewrite_parse(value, parser->options->policy.rewrite, &bad) == 0)
 		return 0;
@@ -779,15 +793,6 @@ static int refuse_own_port(struct parser *parser)
 	return refuse(parser, "that is the port of lull's own endpoint; write the app's");
 }
 
-/* An app that leads a session is in an orphaned group, where the kernel drops what the terminal stops by. */
-static void stop_for_sure(struct policy *policy)
-{
-	static const int STOPS[] = {SIGTSTP, SIGTTIN, SIGTTOU};
-	for (size_t i = 0; policy->session && i < sizeof STOPS / sizeof STOPS[0]; i++)
-		if (policy->rewrite[STOPS[i]] == STOPS[i])
-			policy->rewrite[STOPS[i]] = SIGSTOP;
-}
-
 static void set_defaults(struct options *options, const struct personality *personality)
 {
 	enum { DEFAULT_LINGER_MS = 5000 };
@@ -798,7 +803,7 @@ static void set_defaults(struct options *options, const struct personality *pers
 	options->policy.session = options->policy.group = personality->session;
 	options->policy.stop_on = SIGNAL_BIT(SIGTERM);
 	options->policy.linger_ms = DEFAULT_LINGER_MS;
-	rewrite_nothing(options->policy.rewrite);
+	rewrite_nothing(&options->policy);
 }
 
 /* The names of others are silent about a stop, but not about one that the user has shaped. */
@@ -831,7 +836,8 @@ int options_parse(struct options *options, const struct personality *personality
 	if (personality->dialect != DIALECT_LULL)
 		variables |= apply_variables(&parser, &TABLES[personality->dialect], envp);
 	int flags = apply_flags(&parser, argv[0] != NULL ? argv + 1 : argv);
-	stop_for_sure(&options->policy);
+	if (options->personality->session && !options->policy.session)
+		stop_as_asked(&options->policy);
 	if (options->request >= REQUEST_HELP)
 		return 0;
 	if (variables < 0 || flags < 0 || resolve_plan(&parser) < 0 || refuse_own_port(&parser) < 0)
