@@ -123,10 +123,20 @@ PYTHON
 
 # --- Who asked for it
 
-@test "a stop from within the namespace: pid, uid and name" {
+# For other users: a report that they may write, and programs that they may run wherever the checkout is.
+for_everybody() {
 	touch report
 	chmod 666 report
 	chmod 755 . "$BATS_RUN_TMPDIR"
+	mkdir programs
+	cp "$LULL" programs/lull
+	cp "$PROBE" programs/probe
+	LULL=$PWD/programs/lull PROBE=$PWD/programs/probe
+	TEXT[0]=$LULL
+}
+
+@test "a stop from within the namespace: pid, uid and name" {
+	for_everybody
 	for as in 0 4242; do
 		start_plain setpriv --reuid 4242 --regid 4242 --clear-groups "${TEXT[@]}" "$PROBE" exit=15:0
 		wait_for out '^ready'
@@ -229,7 +239,7 @@ while True: signal.pause()' "${names[i]}")
 		begin_stop
 		expect_status 137
 		if LC_ALL=C grep -q $'[\x01-\x1f\x7f]' report; then fail "$(od -c report)"; fi
-		iconv -f UTF-8 report >converted
+		iconv -f UTF-8 -t UTF-16 report >converted
 		LC_ALL=C reads ".*; killed 2 .* [(]sleeping[)]"
 	done
 }
@@ -446,9 +456,7 @@ KILL_SELF='kill -KILL $$'
 }
 
 @test "a process that can not be started is reported" {
-	touch report
-	chmod 666 report
-	chmod 755 . "$BATS_RUN_TMPDIR"
+	for_everybody
 	start setpriv --reuid 4243 --regid 4243 --clear-groups bash -c 'ulimit -u 1; exec "$@"' - "${TEXT[@]}" true
 	expect_status 125
 	reads "lull: $DATE; exit 125; error can not start a process: .*"
