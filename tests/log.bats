@@ -138,7 +138,7 @@ while True: signal.pause()' "$1"
 		start_init "$LULL" -t 100ms bash -c "$(declare -f named); named \"\$1\"" - "${names[i]}"
 		begin_stop
 		finish
-		iconv -f UTF-8 -t UTF-16 err >said || fail "no UTF-8"
+		iconv -f UTF-8 -t UTF-8 err >said || fail "no UTF-8"
 		expect_count 3 said '^lull: '
 		expect_count 3 said .
 	done

@@ -239,7 +239,7 @@ while True: signal.pause()' "${names[i]}")
 		begin_stop
 		expect_status 137
 		if LC_ALL=C grep -q $'[\x01-\x1f\x7f]' report; then fail "$(od -c report)"; fi
-		iconv -f UTF-8 -t UTF-16 report >converted
+		iconv -f UTF-8 -t UTF-8 report >converted
 		LC_ALL=C reads ".*; killed 2 .* [(]sleeping[)]"
 	done
 }
