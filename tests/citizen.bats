@@ -222,17 +222,6 @@ is_waiting() {
 	has_not out .
 }
 
-# closing WHICH COMMAND...: some of 0, 1 and 2 closed.
-closing() {
-	local closed=$1
-	shift
-	[[ $closed != *0* ]] || exec 0<&-
-	[[ $closed != *1* ]] || exec 1>&-
-	[[ $closed != *2* ]] || exec 2>&-
-	exec "$@"
-}
-export -f closing
-
 @test "stdin, stdout and stderr closed, in any combination" {
 	local closed
 	for closed in none 0 1 2 01 02 12 012; do
@@ -305,15 +294,7 @@ flags_are_left() {
 @test "stderr a full pipe: nothing waits, and the lines lost are counted later" {
 	make_full_pipe
 	start_plain bash -c 'with_stderr "$@"' - "$PIPE" "$LULL" -v "$PROBE" exit=15:0
-	wait_for out '^ready'
-	for signo in 1 2 10 12; do
-		kill -$signo "$TARGET"
-		wait_for out "^got $signo "
-	done
-	dd if="$PIPE" of=/dev/null bs=65536 count=1 iflag=nonblock status=none
-	kill -WINCH "$TARGET"
-	wait_for out '^got 28'
-	dd if="$PIPE" of=said bs=65536 count=1 iflag=nonblock status=none
+	lose_four_lines
 	expect_count 1 said '^lull: warning: lines lost, since writing them would have waited: 4$'
 	expect_count 1 said '^lull: SIGWINCH from'
 	kill -TERM "$TARGET"

@@ -480,17 +480,6 @@ calls_of() {
 	done
 }
 
-# closing WHICH COMMAND...: some of 0, 1 and 2 closed.
-closing() {
-	local closed=$1
-	shift
-	[[ $closed != *0* ]] || exec 0<&-
-	[[ $closed != *1* ]] || exec 1>&-
-	[[ $closed != *2* ]] || exec 2>&-
-	exec "$@"
-}
-export -f closing
-
 @test "without a descriptor for a connection lull sleeps, and goes on when there is one" {
 	start_lull --ready-on 8080 "$PROBE" exit=1:0
 	wait_for out '^ready'

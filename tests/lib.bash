@@ -188,6 +188,32 @@ make_full_pipe() {
 	if dd if=/dev/zero of="$PIPE" bs=4096 oflag=nonblock status=none 2>/dev/null; then return 1; fi
 }
 
+# closing WHICH COMMAND...: some of 0, 1 and 2 closed.
+closing() {
+	local closed=$1
+	shift
+	[[ $closed != *0* ]] || exec 0<&-
+	[[ $closed != *1* ]] || exec 1>&-
+	[[ $closed != *2* ]] || exec 2>&-
+	exec "$@"
+}
+export -f closing
+
+# lose_four_lines: a verbose lull has PIPE, which is full, as its stderr. It is sent four signals, and a fifth once there is
+# room; what it says then is in the file said.
+lose_four_lines() {
+	local signo
+	wait_for out '^ready'
+	for signo in 1 2 10 12; do
+		kill -$signo "$TARGET"
+		wait_for out "^got $signo "
+	done
+	dd if="$PIPE" of=/dev/null bs=65536 count=1 iflag=nonblock status=none
+	kill -WINCH "$TARGET"
+	wait_for out '^got 28'
+	dd if="$PIPE" of=said bs=65536 count=1 iflag=nonblock status=none
+}
+
 is_stopped() {
 	[[ $(cat "/proc/$1/stat" 2>/dev/null) == *") T "* ]]
 }

@@ -131,12 +131,7 @@ load lib
 }
 
 @test "SIGCHLD is not passed on" {
-	for INIT in "${BOTH[@]}"; do
-		runs start_init "$INIT" -- "$PROBE"
-		kill -17 "$TARGET"
-		send 10
-		came out 10
-	done
+	keeps_sigchld --
 }
 
 @test "SIGTSTP, SIGTTIN, SIGTTOU, and SIGABRT, SIGSYS and the like are passed on when somebody sends them" {
@@ -154,29 +149,11 @@ load lib
 }
 
 @test "the value of a sigqueue arrives" {
-	for INIT in "${BOTH[@]}"; do
-		runs start_init "$INIT" -- "$PROBE"
-		"$SEND" "$TARGET" 40 77
-		wait_for out '^got 40 '
-		if is_real; then
-			has out '^got 40 code 0 .* value 0$'
-			shows 'no: lost'
-		else
-			has out '^got 40 code -1 .* value 77$'
-		fi
-	done
+	keeps_values --
 }
 
 @test "a SIGTERM that comes before the app runs is delivered, with -g" {
-	for INIT in "${BOTH[@]}"; do
-		counts=$("$EARLY" 100 init blocked "$INIT" -g -- sleep 0.3 3>&- 2>/dev/null)
-		if is_real; then
-			[ "$counts" != '143 100' ] || fail "it was not lost"
-			shows 'no: lost, most of the time'
-		else
-			[ "$counts" = '143 100' ] || fail "status and how often: $counts"
-		fi
-	done
+	delivers_early -g --
 }
 
 @test "an app that may not be signalled is not the end" {
@@ -197,11 +174,7 @@ load lib
 # --- What the app is given
 
 @test "a process group of its own in the session that was" {
-	for INIT in "${BOTH[@]}"; do
-		runs start_init setsid "$INIT" -- "$PROBE" state
-		[ "$(state_of pid)" = "$(state_of group)" ]
-		[ "$(state_of session)" = 1 ]
-	done
+	leads_a_group --
 }
 
 @test "the ignored signals that were inherited, the directory and the descriptors" {
@@ -303,14 +276,7 @@ end_probes() {
 # --- Stopping
 
 @test "an app that takes no notice of SIGTERM is left alone, and nothing is said" {
-	for INIT in "${BOTH[@]}"; do
-		runs start_init "$INIT" -- "$PROBE" exit=10:6
-		send 15 15 2
-		kill -10 "$TARGET"
-		expect_status 6
-		came out 15 15 2 10
-		silent err
-	done
+	has_no_timeout --
 }
 
 @test "it ends with its app at once, and what that left behind gets no signal" {
@@ -330,16 +296,7 @@ end_probes() {
 }
 
 @test "LULL_DELAY: SIGTERM is passed on when it is over" {
-	for INIT in "${BOTH[@]}"; do
-		runs start_init env LULL_DELAY=500ms "$INIT" -- "$PROBE" times exit=15:0
-		begin_stop
-		expect_status 0
-		if is_real; then
-			shows 'no: at once'
-		else
-			expect_ms $(($(got_at 15) - T0)) 500
-		fi
-	done
+	delays --
 }
 
 # --- Pause
@@ -392,12 +349,5 @@ is_waiting() {
 # --- On a terminal
 
 @test "PID 1: the app is the foreground job, Ctrl-C reaches it once" {
-	for INIT in "${BOTH[@]}"; do
-		STATUS=0
-		"$PTY" --pid1 expect:ready 'type:\x03' 'expect:got 2 ' signal:15 -- "$INIT" -- "$PROBE" state exit=15:0 \
-			>out 2>err </dev/null 3>&- || STATUS=$?
-		[ "$STATUS" -eq 0 ] || fail "status $STATUS"
-		has out 'group 2 session 1 foreground 2\b'
-		expect_count 1 out 'got 2 '
-	done
+	shares_the_terminal --
 }

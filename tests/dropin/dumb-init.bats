@@ -180,12 +180,7 @@ load lib
 }
 
 @test "SIGCHLD is not passed on" {
-	for INIT in "${BOTH[@]}"; do
-		runs start_init "$INIT" "$PROBE"
-		kill -17 "$TARGET"
-		send 10
-		came out 10
-	done
+	keeps_sigchld
 }
 
 @test "SIGTSTP, SIGTTIN, SIGTTOU stop the app and then itself; SIGCONT continues both" {
@@ -223,29 +218,11 @@ is_running() {
 }
 
 @test "the value of a sigqueue arrives" {
-	for INIT in "${BOTH[@]}"; do
-		runs start_init "$INIT" "$PROBE"
-		"$SEND" "$TARGET" 40 77
-		wait_for out '^got 40 '
-		if is_real; then
-			has out '^got 40 code 0 .* value 0$'
-			shows 'no: lost'
-		else
-			has out '^got 40 code -1 .* value 77$'
-		fi
-	done
+	keeps_values
 }
 
 @test "a SIGTERM that comes before the app runs is delivered" {
-	for INIT in "${BOTH[@]}"; do
-		counts=$("$EARLY" 100 init blocked "$INIT" sleep 0.3 3>&- 2>/dev/null)
-		if is_real; then
-			[ "$counts" != '143 100' ] || fail "it was not lost"
-			shows 'no: lost, most of the time'
-		else
-			[ "$counts" = '143 100' ] || fail "status and how often: $counts"
-		fi
-	done
+	delivers_early
 }
 
 @test "an app that may not be signalled is not the end" {
@@ -358,14 +335,7 @@ is_elsewhere() {
 # --- Stopping
 
 @test "an app that takes no notice of SIGTERM is left alone, and nothing is said" {
-	for INIT in "${BOTH[@]}"; do
-		runs start_init "$INIT" "$PROBE" exit=10:6
-		send 15 15 2
-		kill -10 "$TARGET"
-		expect_status 6
-		came out 15 15 2 10
-		silent err
-	done
+	has_no_timeout
 }
 
 @test "when the app ends its group gets SIGTERM, and nobody waits for it" {
@@ -408,16 +378,7 @@ is_elsewhere() {
 }
 
 @test "LULL_DELAY: SIGTERM is passed on when it is over" {
-	for INIT in "${BOTH[@]}"; do
-		runs start_init env LULL_DELAY=500ms "$INIT" "$PROBE" times exit=15:0
-		begin_stop
-		expect_status 0
-		if is_real; then
-			shows 'no: at once'
-		else
-			expect_ms $(($(got_at 15) - T0)) 500
-		fi
-	done
+	delays
 }
 
 # --- On a terminal

@@ -126,3 +126,83 @@ has_child_but() {
 wakeups() {
 	awk '/^voluntary/ { print $2 }' "/proc/$TARGET/status"
 }
+
+# --- What more than one of them promises: each a whole test, given the words between the init and its command ---------
+
+keeps_sigchld() {
+	for INIT in "${BOTH[@]}"; do
+		runs start_init "$INIT" "$@" "$PROBE"
+		kill -17 "$TARGET"
+		send 10
+		came out 10
+	done
+}
+
+keeps_values() {
+	for INIT in "${BOTH[@]}"; do
+		runs start_init "$INIT" "$@" "$PROBE"
+		"$SEND" "$TARGET" 40 77
+		wait_for out '^got 40 '
+		if is_real; then
+			has out '^got 40 code 0 .* value 0$'
+			shows 'no: lost'
+		else
+			has out '^got 40 code -1 .* value 77$'
+		fi
+	done
+}
+
+delivers_early() {
+	for INIT in "${BOTH[@]}"; do
+		counts=$("$EARLY" 100 init blocked "$INIT" "$@" sleep 0.3 3>&- 2>/dev/null)
+		if is_real; then
+			[ "$counts" != '143 100' ] || fail "it was not lost"
+			shows 'no: lost, most of the time'
+		else
+			[ "$counts" = '143 100' ] || fail "status and how often: $counts"
+		fi
+	done
+}
+
+leads_a_group() {
+	for INIT in "${BOTH[@]}"; do
+		runs start_init setsid "$INIT" "$@" "$PROBE" state
+		[ "$(state_of pid)" = "$(state_of group)" ]
+		[ "$(state_of session)" = 1 ]
+	done
+}
+
+has_no_timeout() {
+	for INIT in "${BOTH[@]}"; do
+		runs start_init "$INIT" "$@" "$PROBE" exit=10:6
+		send 15 15 2
+		kill -10 "$TARGET"
+		expect_status 6
+		came out 15 15 2 10
+		silent err
+	done
+}
+
+delays() {
+	for INIT in "${BOTH[@]}"; do
+		runs start_init env LULL_DELAY=500ms "$INIT" "$@" "$PROBE" times exit=15:0
+		begin_stop
+		expect_status 0
+		if is_real; then
+			shows 'no: at once'
+		else
+			expect_ms $(($(got_at 15) - T0)) 500
+		fi
+	done
+}
+
+shares_the_terminal() {
+	for INIT in "${BOTH[@]}"; do
+		STATUS=0
+		"$PTY" --pid1 expect:ready 'type:\x03' 'expect:got 2 ' signal:15 -- "$INIT" "$@" "$PROBE" state exit=15:0 \
+			>out 2>err </dev/null 3>&- || STATUS=$?
+		[ "$STATUS" -eq 0 ] || fail "status $STATUS"
+		has out 'group 2 session 1 foreground 2\b'
+		expect_count 1 out 'got 2 '
+	done
+}
