@@ -238,7 +238,7 @@ is_running() {
 }
 
 @test "dumb-init: the terminal goes to the app, and no SIGHUP with it" {
-	run -0 timeout 60 script -qec "'$NAMES/dumb-init' sh -c 'ps -o tpgid= -p \$\$; echo pid \$\$; sleep 0.2; echo lives'" /dev/null
+	run -0 timeout 60 script -qec "exec '$NAMES/dumb-init' sh -c 'ps -o tpgid= -p \$\$; echo pid \$\$; sleep 0.2; echo lives'" /dev/null
 	[[ $output == *lives* ]]
 	[ "$(grep -oE '^ *[0-9]+' <<<"$output" | tr -d ' ' | head -1)" = "$(tr -d '\r' <<<"$output" | sed -n 's/^pid //p')" ]
 }
