@@ -504,13 +504,20 @@ static int apply(struct parser *parser, const struct option *option, const char 
 
 static const char PREFIX[] = "LULL_";
 
+static bool is_named(const char *entry, const char *name)
+{
+	size_t i = 0;
+	while (name[i] != '\0' && name[i] == entry[i])
+		i++;
+	return name[i] == '\0' && (entry[i] == '=' || entry[i] == '\0');
+}
+
 /* The option whose variable stands before the '=' of this entry, or NULL. */
 static const struct option *find_variable(const struct table *table, const char *entry)
 {
-	size_t length = strcspn(entry, "=");
 	for (size_t i = 0; i < table->count; i++) {
 		const char *name = table->options[i].line.variable;
-		if (name != NULL && strlen(name) == length && memcmp(name, entry, length) == 0)
+		if (name != NULL && is_named(entry, name))
 			return &table->options[i];
 	}
 	return NULL;
@@ -537,10 +544,11 @@ static int apply_variables(struct parser *parser, const struct table *table, cha
 			values[option - table->options] = *envp + strcspn(*envp, "=");
 	}
 	for (size_t i = 0; i < table->count; i++) {
+		const char *name = table->options[i].line.variable;
 		const char *value = values[i];
-		if (value == NULL || *value++ == '\0' || (*value == '\0' && table->options == OPTIONS))
+		if (name == NULL || value == NULL || *value++ == '\0' || (*value == '\0' && table->options == OPTIONS))
 			continue;
-		begin_refusal(parser, "", table->options[i].line.variable, value);
+		begin_refusal(parser, "", name, value);
 		if (apply(parser, &table->options[i], value) < 0) {
 			result = -1;
 			parser->why = parser->unsaid;
