@@ -48,10 +48,10 @@ static bool stop_has_begun(const struct lifecycle *lifecycle)
 	return lifecycle->stop_begun_ms != TIME_NEVER;
 }
 
-/* The signal of a step, or 0 when the plan says "the stop signal" and a rewrite drops that. */
-static int step_signal(const struct lifecycle *lifecycle, const struct step *step)
+int lifecycle_step_signal(const struct lifecycle *lifecycle, int step)
 {
-	return step->signo == PLAN_STOP_SIGNAL ? lifecycle->stop_signal : step->signo;
+	int signo = lifecycle->policy->plan.steps[step].signo;
+	return signo == PLAN_STOP_SIGNAL ? lifecycle->stop_signal : signo;
 }
 
 void lifecycle_init(struct lifecycle *lifecycle, const struct policy *policy)
@@ -82,9 +82,8 @@ void lifecycle_init(struct lifecycle *lifecycle, const struct policy *policy)
 
 static bool ended_by_plan(const struct lifecycle *lifecycle)
 {
-	const struct plan *plan = &lifecycle->policy->plan;
-	for (int i = 0; i < plan->count; i++) {
-		int signo = step_signal(lifecycle, &plan->steps[i]);
+	for (int i = 0; i < lifecycle->policy->plan.count; i++) {
+		int signo = lifecycle_step_signal(lifecycle, i);
 		if (signo != 0 && signo != SIGKILL && lifecycle->status == 128 + signo)
 			return true;
 	}
@@ -170,7 +169,7 @@ static void continue_if_stopped(struct lifecycle *lifecycle, int signo, struct a
 
 static void step_take(struct lifecycle *lifecycle, int64_t now_ms, struct actions *actions)
 {
-	int signo = step_signal(lifecycle, &lifecycle->policy->plan.steps[lifecycle->next_step]);
+	int signo = lifecycle_step_signal(lifecycle, lifecycle->next_step);
 	if (signo == SIGKILL) {
 		kill_all(lifecycle, now_ms, actions);
 		return;
@@ -470,7 +469,7 @@ static void on_time(struct lifecycle *lifecycle, int64_t now_ms, struct actions 
 	}
 }
 
-void lifecycle_skip_pre_stop(struct lifecycle *lifecycle)
+void lifecycle_pre_stop_ended(struct lifecycle *lifecycle)
 {
 	lifecycle->pre_stop_ms = TIME_NEVER;
 }
@@ -494,9 +493,6 @@ void lifecycle_step(struct lifecycle *lifecycle, const struct event *event, int6
 	case EVENT_ORPHAN_EXITED:
 		if (lifecycle->phase == PHASE_KILLED)
 			act(actions, ACTION_KILL_CHILDREN, SIGKILL);
-		break;
-	case EVENT_PRE_STOP_ENDED:
-		lifecycle_skip_pre_stop(lifecycle);
 		break;
 	case EVENT_CHILDLESS:
 		if (lifecycle->phase != PHASE_ENDED)

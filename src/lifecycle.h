@@ -54,14 +54,13 @@ enum phase {
 };
 
 enum event_kind {
-	EVENT_SIGNAL,         /* a signal to pass on arrived: signo, outside, shared */
-	EVENT_APP_EXITED,     /* the app was reaped: status, childless */
-	EVENT_APP_STOPPED,    /* the app was stopped by signo */
-	EVENT_APP_CONTINUED,  /* the app runs again */
-	EVENT_ORPHAN_EXITED,  /* some orphans were reaped: what they left behind has become lull's */
-	EVENT_PRE_STOP_ENDED, /* the pre-stop program was reaped */
-	EVENT_CHILDLESS,      /* lull has no child any more */
-	EVENT_TIME,           /* nothing but that time has passed */
+	EVENT_SIGNAL,        /* a signal to pass on arrived: signo, outside, shared */
+	EVENT_APP_EXITED,    /* the app was reaped: status, childless */
+	EVENT_APP_STOPPED,   /* the app was stopped by signo */
+	EVENT_APP_CONTINUED, /* the app runs again */
+	EVENT_ORPHAN_EXITED, /* some orphans were reaped: what they left behind has become lull's */
+	EVENT_CHILDLESS,     /* lull has no child any more */
+	EVENT_TIME,          /* nothing but that time has passed */
 };
 
 struct event {
@@ -141,9 +140,13 @@ void lifecycle_init(struct lifecycle *lifecycle, const struct policy *policy);
 void lifecycle_step(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms, struct actions *actions);
 
 /*
- * The pre-stop program could not be started: nothing waits for it. The step that is due now is done by the next event.
+ * The pre-stop program has ended, or could not be started: nothing waits for it. What is due now is done by the next
+ * event.
  */
-void lifecycle_skip_pre_stop(struct lifecycle *lifecycle);
+void lifecycle_pre_stop_ended(struct lifecycle *lifecycle);
+
+/* The signal of a step of the plan, or 0 when that is "the stop signal" and a rewrite drops it. */
+int lifecycle_step_signal(const struct lifecycle *lifecycle, int step);
 
 /* When lifecycle_step wants to be called at the latest, absolute, in ms; TIME_NEVER: only for an event. */
 int64_t lifecycle_deadline_ms(const struct lifecycle *lifecycle);

@@ -23,18 +23,12 @@ static void add_sender(struct text *text, const siginfo_t *info)
 	text_add(text, sender.name[0] != '\0' ? "from %d (%s)" : "from %d", (int)info->si_pid, sender.name);
 }
 
-static int step_signal(const struct lifecycle *lifecycle, int step)
-{
-	int signo = lifecycle->policy->plan.steps[step].signo;
-	return signo == PLAN_STOP_SIGNAL ? lifecycle->stop_signal : signo;
-}
-
 static void add_first_step(struct text *text, const struct lifecycle *lifecycle, int signo)
 {
 	char name[SIGNAL_NAME_SIZE];
 	char time[TEXT_TIME_SIZE];
 	int64_t wait_ms = lifecycle->policy->plan.steps[0].wait_ms;
-	int sent = step_signal(lifecycle, 0);
+	int sent = lifecycle_step_signal(lifecycle, 0);
 	if (sent == 0)
 		text_add(text, "passing nothing on");
 	else if (sent == signo)
@@ -57,7 +51,7 @@ static void add_later_steps(struct text *text, const struct lifecycle *lifecycle
 	const struct plan *plan = &lifecycle->policy->plan;
 	int64_t at_ms = plan->steps[0].wait_ms;
 	for (int i = 1; i < plan->count; i++) {
-		int sent = step_signal(lifecycle, i);
+		int sent = lifecycle_step_signal(lifecycle, i);
 		at_ms += plan->steps[i].wait_ms;
 		if (sent != 0)
 			text_add(text, ", %s at %s", signal_name(sent, name), text_time(at_ms, time));

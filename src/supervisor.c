@@ -127,15 +127,12 @@ static void start_pre_stop(struct supervisor *supervisor, int signo)
 		return;
 	log_line(supervisor->log, LOG_WARNING, "the pre-stop program %s could not be started: %s", prestop->program,
 	         strerror(errno));
-	lifecycle_skip_pre_stop(&supervisor->lifecycle);
+	lifecycle_pre_stop_ended(&supervisor->lifecycle);
 }
 
-/* It may have been reaped in this turn, with the app, whose end is told first. */
 static void kill_pre_stop(struct supervisor *supervisor, int64_t now_ms)
 {
 	char time[TEXT_TIME_SIZE];
-	if (supervisor->prestop.pid == 0)
-		return;
 	log_line(supervisor->log, LOG_WARNING, "the pre-stop program has not ended in %s: killing %d",
 	         text_time(now_ms - supervisor->lifecycle.stop_begun_ms, time), (int)supervisor->prestop.pid);
 	prestop_kill(&supervisor->prestop);
@@ -254,7 +251,6 @@ struct harvest {
 	bool app_exited;
 	bool any_exited;
 	bool childless;
-	bool pre_stop_ended;
 	struct event change; /* the last stop or continuation of the app; EVENT_TIME: none */
 };
 
@@ -272,9 +268,9 @@ static void gather(struct supervisor *supervisor, struct harvest *harvest, const
 	case REAPED_ORPHAN:
 		harvest->any_exited = true;
 		if (reaped->pid == supervisor->prestop.pid) {
-			harvest->pre_stop_ended = true;
 			say_pre_stop_ended(supervisor, reaped);
 			supervisor->prestop.pid = 0;
+			lifecycle_pre_stop_ended(&supervisor->lifecycle);
 		} else {
 			say_reaped(supervisor, reaped);
 		}
@@ -322,7 +318,6 @@ static void reap(struct supervisor *supervisor, int64_t now_ms)
 
 	const struct event exited = {
 		.kind = EVENT_APP_EXITED, .status = supervisor->app.status, .childless = harvest.childless};
-	const struct event pre_stop_ended = {.kind = EVENT_PRE_STOP_ENDED};
 	const struct event childless = {.kind = EVENT_CHILDLESS};
 	const struct event orphans = {.kind = EVENT_ORPHAN_EXITED};
 	if (harvest.app_exited) {
@@ -331,8 +326,6 @@ static void reap(struct supervisor *supervisor, int64_t now_ms)
 	} else if (harvest.change.kind != EVENT_TIME) {
 		step(supervisor, &harvest.change, now_ms);
 	}
-	if (harvest.pre_stop_ended)
-		step(supervisor, &pre_stop_ended, now_ms);
 	if (harvest.childless)
 		step(supervisor, &childless, now_ms);
 	if (harvest.any_exited)

@@ -336,8 +336,6 @@ static void witness_event(const struct policy *policy, struct witness *witness, 
 		if (policy->linger_ms == 0)
 			witness->kill_due_ms = witness->now_ms;
 	}
-	if (event->kind == EVENT_PRE_STOP_ENDED)
-		witness->pre_stop_runs = witness->pre_stop_there = false;
 	if (event->kind == EVENT_CHILDLESS)
 		witness->children = false;
 	if (event->kind == EVENT_APP_CONTINUED)
@@ -477,9 +475,8 @@ static struct event make_event(enum happening happening)
 	case HAPPENS_CONT:
 		return (struct event){.kind = EVENT_APP_CONTINUED};
 	case HAPPENS_ORPHAN:
-		return (struct event){.kind = EVENT_ORPHAN_EXITED};
 	case HAPPENS_PRE_STOP_ENDED:
-		return (struct event){.kind = EVENT_PRE_STOP_ENDED};
+		return (struct event){.kind = EVENT_ORPHAN_EXITED};
 	case HAPPENS_CHILDLESS:
 		return (struct event){.kind = EVENT_CHILDLESS};
 	default:
@@ -530,6 +527,10 @@ static void explore(const struct policy *policy, const struct lifecycle *lifecyc
 			seen.now_ms = now_ms;
 			if (now_ms > lifecycle_deadline_ms(lifecycle))
 				seen.undisturbed = false;
+			if (happening == HAPPENS_PRE_STOP_ENDED) {
+				lifecycle_pre_stop_ended(&next);
+				seen.pre_stop_runs = seen.pre_stop_there = false;
+			}
 			play(policy, &next, &seen, &event);
 			explore(policy, &next, &seen, depth - 1);
 			path.length--;
