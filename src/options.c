@@ -512,15 +512,15 @@ static bool is_named(const char *entry, const char *name)
 	return name[i] == '\0' && (entry[i] == '=' || entry[i] == '\0');
 }
 
-/* The option whose variable stands before the '=' of this entry, or NULL. */
-static const struct option *find_variable(const struct table *table, const char *entry)
+/* Where the option stands whose variable is before the '=' of this entry, or -1. */
+static int find_variable(const struct table *table, const char *entry)
 {
 	for (size_t i = 0; i < table->count; i++) {
 		const char *name = table->options[i].line.variable;
 		if (name != NULL && is_named(entry, name))
-			return &table->options[i];
+			return (int)i;
 	}
-	return NULL;
+	return -1;
 }
 
 static bool is_ours(const char *entry)
@@ -539,16 +539,15 @@ static int apply_variables(struct parser *parser, const struct table *table, cha
 	int result = 0;
 	parser->source = SOURCE_VARIABLE;
 	for (; *envp != NULL; envp++) {
-		const struct option *option = find_variable(table, *envp);
-		if (option != NULL && values[option - table->options] == NULL)
-			values[option - table->options] = *envp + strcspn(*envp, "=");
+		int found = find_variable(table, *envp);
+		if (found >= 0 && values[found] == NULL)
+			values[found] = *envp + strcspn(*envp, "=");
 	}
 	for (size_t i = 0; i < table->count; i++) {
-		const char *name = table->options[i].line.variable;
 		const char *value = values[i];
-		if (name == NULL || value == NULL || *value++ == '\0' || (*value == '\0' && table->options == OPTIONS))
+		if (value == NULL || *value++ == '\0' || (*value == '\0' && table->options == OPTIONS))
 			continue;
-		begin_refusal(parser, "", name, value);
+		begin_refusal(parser, "", table->options[i].line.variable, value);
 		if (apply(parser, &table->options[i], value) < 0) {
 			result = -1;
 			parser->why = parser->unsaid;
@@ -561,7 +560,7 @@ void options_scrub(char **envp)
 {
 	char **kept = envp;
 	for (; *envp != NULL; envp++)
-		if (!is_ours(*envp) || find_variable(&TABLES[DIALECT_LULL], *envp) == NULL)
+		if (!is_ours(*envp) || find_variable(&TABLES[DIALECT_LULL], *envp) < 0)
 			*kept++ = *envp;
 	*kept = NULL;
 }
@@ -592,7 +591,7 @@ const char *options_next_stray(char **envp, size_t *at, const char **nearest)
 {
 	while (envp[*at] != NULL) {
 		const char *entry = envp[(*at)++];
-		if (!is_ours(entry) || find_variable(&TABLES[DIALECT_LULL], entry) != NULL)
+		if (!is_ours(entry) || find_variable(&TABLES[DIALECT_LULL], entry) >= 0)
 			continue;
 		char bytes[128];
 		struct text name = TEXT_IN(bytes);
