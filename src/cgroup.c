@@ -36,14 +36,22 @@ static int64_t find_kills(const char *events)
 	return -1;
 }
 
-/* The path behind the key in a list like "4:memory:/docker/7\n0::/\n", cgroups(7). */
-static int64_t kills_of(const char *list, const char *key, const char *mount, const char *file)
+/* The path of that controller in a list like "4:memory:/docker/7\n0::/\n", cgroups(7); "" when it is not there. */
+static const char *find_path(const char *list, const char *controller)
+{
+	size_t length = strlen(controller);
+	const char *name = strchr(list, ':');
+	for (; name != NULL; name = strchr(name + strcspn(name, "\n"), ':'))
+		if (strncmp(++name, controller, length) == 0 && name[length] == ':')
+			return name + length + 1;
+	return "";
+}
+
+static int64_t kills_of(const char *place, const char *mount, const char *file)
 {
 	char path[PATH_SIZE];
 	char events[EVENTS_SIZE];
 	struct text text = TEXT_IN(path);
-	const char *found = list != NULL ? strstr(list, key) : NULL;
-	const char *place = found != NULL ? found + strlen(key) : "";
 	text_add(&text, "%s%.*s/%s", mount, (int)strcspn(place, "\n"), place, file);
 	return read_file(path, events, sizeof events) ? find_kills(events) : -1;
 }
@@ -57,9 +65,10 @@ int64_t cgroup_oom_kills(void)
 	char list[LIST_SIZE];
 	(void)read_file("/proc/self/cgroup", list, sizeof list);
 	for (int own = 1; own >= 0; own--) {
-		int64_t kills = kills_of(own ? list : NULL, "0::", "/sys/fs/cgroup", "memory.events");
+		int64_t kills = kills_of(own ? find_path(list, "") : "", "/sys/fs/cgroup", "memory.events");
 		if (kills < 0)
-			kills = kills_of(own ? list : NULL, ":memory:", "/sys/fs/cgroup/memory", "memory.oom_control");
+			kills = kills_of(own ? find_path(list, "memory") : "", "/sys/fs/cgroup/memory",
+			                 "memory.oom_control");
 		if (kills >= 0)
 			return kills;
 	}

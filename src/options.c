@@ -568,8 +568,14 @@ void options_scrub(char **envp)
 /* What Kubernetes sets for a Service whose name begins with "lull". */
 static bool is_of_a_service(const char *name)
 {
-	const char *last = strrchr(name, '_');
-	return strstr(name, "_SERVICE_") != NULL || strstr(name, "_PORT_") != NULL || strcmp(last, "_PORT") == 0;
+	static const char SERVICE[] = "_SERVICE_";
+	static const char PORT[] = "_PORT_";
+	for (const char *word = strchr(name, '_'); word != NULL; word = strchr(word + 1, '_')) {
+		bool is_port = strncmp(word, PORT, sizeof PORT - 2) == 0 && strchr("_", word[sizeof PORT - 2]) != NULL;
+		if (is_port || strncmp(word, SERVICE, sizeof SERVICE - 1) == 0)
+			return true;
+	}
+	return false;
 }
 
 static const char *nearest_variable(const char *name)
