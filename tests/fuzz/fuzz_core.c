@@ -1,0 +1,407 @@
+/*
+ * The core under random events: whatever comes, and however late, a stop keeps what docs/design.md promises of it.
+ * Nothing here is shared with tests/core.c, which enumerates. Input: some bytes for the policy, then two an event: what
+ * happens, and how long after the one before.
+ */
+#include <signal.h>
+#include <string.h>
+
+#include "../../src/lifecycle.h"
+#include "../../src/signals.h"
+#include "fuzz.h"
+
+enum { SLACK_MS = 1000, GIVE_UP_MS = 2000, TURNS_MOST = 2000 };
+
+/* What is true outside the core. */
+struct model {
+	struct policy policy;
+	struct lifecycle core;
+	int64_t now_ms;
+	int64_t begun_ms;  /* the stop; TIME_NEVER: none */
+	int64_t late_ms;   /* when an event last came late; 0: never */
+	int64_t exited_ms; /* the app; TIME_NEVER: it runs */
+	int64_t killed_ms; /* the first SIGKILL to all */
+	int status;        /* the app's */
+	int stop_signal;   /* what the first request becomes */
+	int steps;         /* signals of the plan that went to the app */
+	int drained;
+	int pre_stops;
+	bool shared; /* the terminal gave the app the first signal of the plan */
+	bool pre_stop;
+	bool leftovers;
+	bool ended_in_stop; /* the app, and not before it */
+	bool hurried;
+	bool first_out; /* the first step of the plan was taken */
+	bool ended;
+};
+
+static const int64_t WAITS_MS[] = {0, 1, 250, 999, 1000, 1001, 2000, 4999, 5000, 10000, 90000, TIME_LONGEST_MS};
+static const int SIGNALS[] = {PLAN_STOP_SIGNAL, SIGTERM, SIGQUIT, SIGTSTP, SIGCONT, SIGINT, SIGSTOP, 64};
+static const int ARRIVING[] = {SIGTERM, SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGTSTP, SIGCONT, SIGWINCH, SIGUSR1, 64};
+
+enum {
+	WAITS_COUNT = sizeof WAITS_MS / sizeof WAITS_MS[0],
+	SIGNALS_COUNT = sizeof SIGNALS / sizeof SIGNALS[0],
+	ARRIVING_COUNT = sizeof ARRIVING / sizeof ARRIVING[0],
+};
+
+/* --- The policy --------------------------------------------------------------------------------------------------- */
+
+static void make_plan(struct plan *plan, struct input *input)
+{
+	unsigned shape = input_byte(input);
+	plan->count = 0;
+	plan->fixed = shape % 8 == 0;
+	int steps = plan->fixed ? 1 : 1 + (int)(shape / 8 % (PLAN_STEPS - 1));
+	for (int i = 0; i < steps; i++) {
+		unsigned kind = input_byte(input);
+		plan->steps[plan->count++] =
+			(struct step){WAITS_MS[kind % WAITS_COUNT],
+		                      plan->fixed ? PLAN_STOP_SIGNAL : SIGNALS[kind / WAITS_COUNT % SIGNALS_COUNT]};
+	}
+	if (plan->fixed || shape % 8 > 2)
+		plan->steps[plan->count++] = (struct step){WAITS_MS[input_byte(input) % WAITS_COUNT], SIGKILL};
+	if (shape % 8 == 7)
+		plan->steps[0] = plan->steps[--plan->count];
+	if (plan->steps[0].signo == SIGKILL)
+		plan->count = 1;
+}
+
+static void make_policy(struct policy *policy, struct input *input)
+{
+	unsigned bits = input_byte(input);
+	unsigned more = input_byte(input);
+	*policy = (struct policy){.stop_on = SIGNAL_BIT(SIGTERM), .linger_ms = WAITS_MS[more % 8]};
+	make_plan(&policy->plan, input);
+	for (int signo = 1; signo < LIFECYCLE_SIGNALS; signo++)
+		policy->rewrite[signo] = (uint8_t)signo;
+	policy->stop_on |= bits & 1 ? SIGNAL_BIT(SIGQUIT) | SIGNAL_BIT(64) : 0;
+	policy->rewrite[SIGTERM] = (uint8_t)(bits & 2 ? SIGQUIT : bits & 4 ? 0 : SIGTERM);
+	policy->rewrite[SIGHUP] = bits & 8 ? 0 : SIGHUP;
+	policy->pre_stop = bits & 16;
+	policy->group = bits & 32;
+	policy->stopped_ok = bits & 64;
+	policy->success_exit[0] = bits & 128 ? 1U << 7 : 0;
+	policy->abandon = more >> 3 & 1;
+	policy->session = more >> 4 & 1;
+	policy->job = (enum job)((more >> 5) % 3);
+}
+
+/* --- What is promised --------------------------------------------------------------------------------------------- */
+
+static bool begins(const struct model *model, int signo)
+{
+	return model->policy.stop_on >> (signo - 1) & 1;
+}
+
+static int step_signal(const struct model *model, int step)
+{
+	int signo = model->policy.plan.steps[step].signo;
+	return signo == PLAN_STOP_SIGNAL ? model->stop_signal : signo;
+}
+
+/* The shortest that the plan can be: in a hurry its first wait falls away, unless it ends at a fixed time. */
+static int64_t kill_earliest_ms(const struct model *model)
+{
+	const struct plan *plan = &model->policy.plan;
+	int64_t at_ms = plan_kill_ms(plan);
+	if (at_ms == TIME_NEVER)
+		return TIME_NEVER;
+	if ((model->hurried || model->shared) && (!plan->fixed || plan->count == 1))
+		at_ms -= plan->steps[0].wait_ms;
+	return model->begun_ms + at_ms;
+}
+
+/* The longest: as planned, or what is left to each step when one came late. */
+static int64_t kill_latest_ms(const struct model *model)
+{
+	const struct plan *plan = &model->policy.plan;
+	int64_t at_ms = plan_kill_ms(plan);
+	int64_t late_ms = model->late_ms;
+	if (at_ms == TIME_NEVER)
+		return TIME_NEVER;
+	for (int i = 0; i < plan->count; i++)
+		late_ms += plan->steps[i].wait_ms < SLACK_MS ? plan->steps[i].wait_ms : SLACK_MS;
+	return model->begun_ms + at_ms > late_ms ? model->begun_ms + at_ms : late_ms;
+}
+
+static void check_kill(struct model *model)
+{
+	bool at_once = model->exited_ms != TIME_NEVER && model->policy.linger_ms == 0;
+	if (model->killed_ms != TIME_NEVER)
+		return;
+	model->killed_ms = model->now_ms;
+	if (at_once)
+		return;
+	bool by_plan = model->begun_ms != TIME_NEVER && model->now_ms >= kill_earliest_ms(model);
+	bool by_linger = model->exited_ms != TIME_NEVER && !model->ended_in_stop &&
+	                 model->now_ms >= model->exited_ms + model->policy.linger_ms;
+	demand(by_plan || by_linger, "no SIGKILL before its time");
+}
+
+/* The plan's next signal to the app. Those that a rewrite drops are not seen. */
+static void check_step(struct model *model, int signo)
+{
+	const struct plan *plan = &model->policy.plan;
+	demand(model->begun_ms != TIME_NEVER, "no signal of the plan without a stop");
+	while (model->steps < plan->count && step_signal(model, model->steps) == 0)
+		model->steps++;
+	demand(model->steps < plan->count && step_signal(model, model->steps) == signo,
+	       "the plan's signals in order, each once");
+	int64_t earliest_ms = model->begun_ms;
+	for (int i = 0; i <= model->steps; i++)
+		earliest_ms += i > 0 || !(model->hurried || model->shared) ? plan->steps[i].wait_ms : 0;
+	demand(plan->fixed || model->now_ms >= earliest_ms, "no signal of the plan before its time");
+	model->steps++;
+}
+
+static void check_forward(const struct model *model, const struct event *event, int signo)
+{
+	demand(event->kind == EVENT_SIGNAL && signo != 0 && signo == model->policy.rewrite[event->signo],
+	       "what is passed on has arrived, and is rewritten");
+	demand(!event->shared || signo != event->signo, "what the terminal gave is not given again");
+}
+
+static int expected_status(const struct model *model)
+{
+	const struct plan *plan = &model->policy.plan;
+	if (model->exited_ms == TIME_NEVER)
+		return 128 + SIGKILL;
+	if (model->policy.success_exit[model->status / 64] >> model->status % 64 & 1)
+		return 0;
+	for (int i = 0; model->policy.stopped_ok && model->ended_in_stop && i < plan->count; i++) {
+		int signo = step_signal(model, i);
+		if (signo != 0 && signo != SIGKILL && model->status == 128 + signo)
+			return 0;
+	}
+	return model->status;
+}
+
+static void check_exit(struct model *model, int status)
+{
+	bool waited = model->killed_ms != TIME_NEVER && model->now_ms >= model->killed_ms + GIVE_UP_MS;
+	bool leaves = model->policy.abandon || model->policy.linger_ms == 0;
+	model->ended = true;
+	demand(status == expected_status(model), "the status is the app's");
+	demand(model->exited_ms != TIME_NEVER || waited, "nobody leaves before the app, but 2 s after SIGKILL");
+	demand(!model->leftovers || leaves || waited, "nobody leaves before what was left behind");
+}
+
+static void check_app_action(const struct model *model, enum action_kind kind)
+{
+	bool to_app = kind == ACTION_FORWARD || kind == ACTION_SIGNAL_APP || kind == ACTION_CONTINUE_APP ||
+	              kind == ACTION_STOP_SELF;
+	demand(!to_app || model->exited_ms == TIME_NEVER, "nothing is signalled after it was reaped");
+	demand(!model->ended, "nothing is done after the end");
+}
+
+static void check_action(struct model *model, const struct event *event, const struct action *action)
+{
+	check_app_action(model, action->kind);
+	switch (action->kind) {
+	case ACTION_FORWARD:
+		check_forward(model, event, action->signo);
+		demand(!begins(model, event->signo) || model->first_out,
+		       "the stop signal is sent once for the first request");
+		break;
+	case ACTION_SIGNAL_APP:
+		check_step(model, action->signo);
+		break;
+	case ACTION_FORWARD_LEFTOVERS:
+		demand(event->kind == EVENT_SIGNAL && action->signo == model->policy.rewrite[event->signo] &&
+		               action->signo != 0,
+		       "what is passed on has arrived");
+		demand(model->exited_ms != TIME_NEVER, "leftovers are those of an app that has ended");
+		break;
+	case ACTION_SIGNAL_LEFTOVERS:
+		demand(event->kind == EVENT_APP_EXITED && model->leftovers && action->signo > 0,
+		       "leftovers have one signal");
+		break;
+	case ACTION_KILL_ALL:
+		check_kill(model);
+		break;
+	case ACTION_KILL_CHILDREN:
+		demand(model->killed_ms != TIME_NEVER, "orphans are killed after SIGKILL");
+		break;
+	case ACTION_DRAIN:
+		demand(++model->drained == 1 && model->begun_ms == model->now_ms, "draining is told once, at once");
+		break;
+	case ACTION_START_PRE_STOP:
+		demand(++model->pre_stops == 1 && model->policy.pre_stop, "the pre-stop program is started once");
+		model->pre_stop = true;
+		break;
+	case ACTION_KILL_PRE_STOP:
+		demand(model->pre_stop, "only a pre-stop program that runs is killed");
+		break;
+	case ACTION_EXIT:
+		check_exit(model, action->status);
+		break;
+	case ACTION_CONTINUE_APP:
+	case ACTION_SUSPEND:
+	case ACTION_END_GROUP:
+	case ACTION_STOP_SELF:
+	case ACTION_SAY_STOP:
+	case ACTION_SAY_SKIPPED:
+	case ACTION_SAY_RUNNING:
+	case ACTION_SAY_KILLING:
+		break;
+	}
+}
+
+/* What holds between two events. */
+static void check_rest(struct model *model, enum phase before)
+{
+	const struct lifecycle *core = &model->core;
+	int64_t deadline_ms = lifecycle_deadline_ms(core);
+	demand(core->phase >= before, "phases only advance");
+	demand((core->phase == PHASE_ENDED) == model->ended, "the end is told");
+	if (model->ended)
+		return;
+	demand(deadline_ms > model->now_ms, "a deadline is never in the past: no busy loop");
+	demand(model->exited_ms != TIME_NEVER || model->begun_ms == TIME_NEVER || model->killed_ms != TIME_NEVER ||
+	               model->now_ms < kill_latest_ms(model),
+	       "SIGKILL by its time, always");
+	model->first_out = model->first_out || core->phase >= PHASE_STOPPING;
+}
+
+/* --- Events ------------------------------------------------------------------------------------------------------- */
+
+/* What is known of an event before the core has seen it. */
+static void note(struct model *model, const struct event *event)
+{
+	if (event->kind == EVENT_APP_EXITED) {
+		model->exited_ms = model->now_ms;
+		model->status = event->status;
+		model->leftovers = !event->childless;
+		model->ended_in_stop = model->begun_ms != TIME_NEVER;
+	}
+	if (event->kind == EVENT_CHILDLESS)
+		model->leftovers = false;
+	if (event->kind == EVENT_PRE_STOP_ENDED)
+		model->pre_stop = false;
+	if (event->kind != EVENT_SIGNAL || !begins(model, event->signo) || model->killed_ms != TIME_NEVER)
+		return;
+	if (model->begun_ms != TIME_NEVER) {
+		model->hurried = model->hurried || model->now_ms - model->begun_ms >= LIFECYCLE_DUPLICATE_MS;
+		return;
+	}
+	model->begun_ms = model->now_ms;
+	model->stop_signal = model->policy.rewrite[event->signo];
+	model->shared = event->shared && model->stop_signal == event->signo && model->exited_ms == TIME_NEVER &&
+	                model->policy.plan.steps[0].signo == PLAN_STOP_SIGNAL;
+	model->steps = model->shared ? 1 : 0;
+	model->first_out = model->shared;
+}
+
+static void happen(struct model *model, const struct event *event, int64_t now_ms)
+{
+	struct actions actions;
+	enum phase before = model->core.phase;
+	if (now_ms > lifecycle_deadline_ms(&model->core))
+		model->late_ms = now_ms;
+	model->now_ms = now_ms;
+	note(model, event);
+	lifecycle_step(&model->core, event, now_ms, &actions);
+	demand(actions.count >= 0 && actions.count < ACTIONS_MAX, "there is room for all that is to be done");
+	for (int i = 0; i < actions.count; i++)
+		check_action(model, event, &actions.list[i]);
+	check_rest(model, before);
+}
+
+/* How long after the last event: mostly at the moments that matter. */
+static int64_t moment(const struct model *model, unsigned byte)
+{
+	int64_t deadline_ms = lifecycle_deadline_ms(&model->core);
+	bool none = deadline_ms == TIME_NEVER;
+	switch (byte % 8) {
+	case 0:
+		return model->now_ms;
+	case 1:
+		return none ? model->now_ms : deadline_ms - 1;
+	case 2:
+		return none ? model->now_ms + 1 : deadline_ms;
+	case 3:
+		return (none ? model->now_ms : deadline_ms) + 1 + byte / 8 * 60;
+	case 4:
+		return (none ? model->now_ms : deadline_ms) + 600000;
+	default:
+		return model->now_ms + WAITS_MS[byte / 8 % (WAITS_COUNT - 1)];
+	}
+}
+
+/* What can not be is left out: nobody ends twice, and while a child is there nobody says that none is. */
+static bool is_possible(const struct model *model, const struct event *event)
+{
+	bool runs = model->exited_ms == TIME_NEVER;
+	switch (event->kind) {
+	case EVENT_APP_EXITED:
+	case EVENT_APP_STOPPED:
+	case EVENT_APP_CONTINUED:
+		return runs;
+	case EVENT_CHILDLESS:
+		return !runs && !model->pre_stop;
+	case EVENT_PRE_STOP_ENDED:
+		return model->pre_stop;
+	case EVENT_SIGNAL:
+	case EVENT_ORPHAN_EXITED:
+	case EVENT_TIME:
+		break;
+	}
+	return true;
+}
+
+static struct event make_event(const struct model *model, unsigned byte)
+{
+	static const int STOPPING[] = {SIGTSTP, SIGSTOP, SIGTTIN, SIGTTOU};
+	static const int STATUS[] = {0, 7, 143, 137, 131, 192, 255, 1};
+	struct event event = {.kind = byte & 1 ? EVENT_SIGNAL : (enum event_kind)(byte >> 1 & 7)};
+	unsigned detail = byte >> 4;
+	event.signo =
+		event.kind == EVENT_APP_STOPPED ? STOPPING[detail % 4] : ARRIVING[(byte >> 1 & 15) % ARRIVING_COUNT];
+	event.status = STATUS[detail % 8];
+	event.outside = event.kind == EVENT_SIGNAL && byte >> 5 & 1;
+	event.shared = event.kind == EVENT_SIGNAL && model->policy.job == JOB_PROMPT && byte >> 6 & 1;
+	event.childless = event.kind == EVENT_APP_EXITED && detail >> 3 && !model->pre_stop;
+	return event;
+}
+
+/* Time alone, as the loop has it, ends every stop that has a SIGKILL, and every wait for leftovers. */
+static void run_out(struct model *model)
+{
+	const struct event time = {.kind = EVENT_TIME};
+	int64_t from_ms = model->now_ms;
+	bool ends = model->killed_ms != TIME_NEVER ||
+	            (model->begun_ms != TIME_NEVER && plan_kill_ms(&model->policy.plan) != TIME_NEVER) ||
+	            (model->exited_ms != TIME_NEVER && model->begun_ms == TIME_NEVER);
+	int turns = 0;
+	while (!model->ended && turns++ < TURNS_MOST && lifecycle_deadline_ms(&model->core) != TIME_NEVER)
+		happen(model, &time, lifecycle_deadline_ms(&model->core));
+	demand(turns < TURNS_MOST, "an idle lull does not wake up for ever");
+	demand(!ends || model->ended, "a stop always ends");
+	demand(!ends || model->now_ms <= from_ms + PLAN_STEPS * TIME_LONGEST_MS + GIVE_UP_MS, "and in time");
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const int64_t STARTS_MS[] = {0, 1, 1000000, INT64_C(1) << 40, INT64_MAX / 2};
+	struct input input = {data, data + size};
+	struct model model = {.begun_ms = TIME_NEVER, .exited_ms = TIME_NEVER, .killed_ms = TIME_NEVER};
+	make_policy(&model.policy, &input);
+	model.now_ms = STARTS_MS[input_byte(&input) % (sizeof STARTS_MS / sizeof STARTS_MS[0])];
+	lifecycle_init(&model.core, &model.policy);
+	while (input.at < input.end && !model.ended) {
+		struct event event = make_event(&model, input_byte(&input));
+		int64_t now_ms = moment(&model, input_byte(&input));
+		if (!is_possible(&model, &event))
+			continue;
+		bool started = model.pre_stops > 0;
+		happen(&model, &event, now_ms);
+		if (!started && model.pre_stops > 0 && input.at < input.end && *input.at >= 240) {
+			lifecycle_skip_pre_stop(&model.core);
+			model.pre_stop = false;
+			happen(&model, &(struct event){.kind = EVENT_TIME}, now_ms);
+		}
+	}
+	run_out(&model);
+	return 0;
+}

@@ -1,0 +1,94 @@
+/*
+ * Lists, the whole of each: signals, rewrites, exit codes. Each word counts by itself, and the first that is none is
+ * the one that is told.
+ */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../src/signals.h"
+#include "fuzz.h"
+
+/* A number from 0 to 255, as strtol(3) sees it. */
+static long code_of(const char *word, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (!isdigit((unsigned char)word[i]))
+			return -1;
+	long code = length > 0 ? strtol(word, NULL, 10) : -1;
+	return code > 255 ? -1 : code;
+}
+
+static const char *read_signals(const char *list, uint64_t *signals)
+{
+	size_t length;
+	for (const char *at = list; at != NULL;) {
+		const char *word = next_of(&at, ',', &length);
+		int signo = signal_parse(word, length);
+		if (!signal_is_passed_on(signo))
+			return word;
+		*signals |= SIGNAL_BIT(signo);
+	}
+	return NULL;
+}
+
+static const char *read_rewrites(const char *list, uint8_t table[65])
+{
+	size_t length;
+	for (const char *at = list; at != NULL;) {
+		const char *word = next_of(&at, ',', &length);
+		size_t before = strcspn(word, ":");
+		size_t behind = before < length ? length - before - 1 : 0;
+		const char *to = word + before + 1;
+		int from = before < length ? signal_parse(word, before) : -1;
+		int becomes = behind == 1 && *to == '0' ? 0 : behind > 0 ? signal_parse(to, behind) : -1;
+		if (!signal_is_passed_on(from) || becomes < 0)
+			return word;
+		table[from] = (uint8_t)becomes;
+	}
+	return NULL;
+}
+
+static const char *read_codes(const char *list, uint64_t codes[4])
+{
+	size_t length;
+	for (const char *at = list; at != NULL;) {
+		const char *word = next_of(&at, ',', &length);
+		long code = code_of(word, length);
+		if (code < 0)
+			return word;
+		codes[code / 64] |= UINT64_C(1) << code % 64;
+	}
+	return NULL;
+}
+
+static void check(int taken, const char *told, const char *bad)
+{
+	demand(taken == (bad == NULL ? 0 : -1), "a list is taken when each word is");
+	demand(bad == NULL || told == bad, "the first bad word is told");
+}
+
+static void check_all(const char *list)
+{
+	uint64_t signals[2] = {0};
+	uint64_t codes[2][4] = {{0}};
+	uint8_t tables[2][65] = {{0}};
+	const char *told = NULL;
+	int taken = signals_parse(list, &signals[0], &told);
+	check(taken, told, read_signals(list, &signals[1]));
+	demand(signals[0] == signals[1], "the signals of a list are those of its words");
+	taken = rewrite_parse(list, tables[0], &told);
+	check(taken, told, read_rewrites(list, tables[1]));
+	demand(memcmp(tables[0], tables[1], sizeof tables[0]) == 0, "a rewrite changes what it names");
+	taken = codes_parse(list, codes[0], &told);
+	check(taken, told, read_codes(list, codes[1]));
+	demand(memcmp(codes[0], codes[1], sizeof codes[0]) == 0, "the codes of a list are those of its words");
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input input = {data, data + size};
+	check_all(input_rest(&input));
+	input_free();
+	return 0;
+}

@@ -1,0 +1,267 @@
+/*
+ * The command line and the environment as data, under every name. Input: one word a line: argv[0], the environment, an
+ * empty line, the arguments.
+ */
+#include <signal.h>
+#include <string.h>
+
+#include "../../src/help.h"
+#include "../../src/signals.h"
+#include "fuzz.h"
+#include "world.h"
+
+enum {
+	WORDS_MOST = 100,
+	WHY_SIZE = 2048,   /* as main has it */
+	VALUE_SHOWN = 100, /* bytes of a value, in a refusal */
+	NAME_SHOWN = 63,   /* of a flag that is not known */
+};
+
+struct words {
+	char *list[WORDS_MOST + 1];
+	char *before[WORDS_MOST]; /* copies */
+	int count;
+};
+
+static void add(struct words *words, char *word)
+{
+	words->before[words->count] = fuzz_copy(word);
+	words->list[words->count++] = word;
+	words->list[words->count] = NULL;
+}
+
+static void demand_unchanged(const struct words *words, char *const *list)
+{
+	for (int i = 0; i < words->count; i++) {
+		demand(words->list[i] == list[i], "nobody moves the words of the command line");
+		demand_same(words->list[i], words->before[i], "nobody writes to argv or the environment");
+	}
+	demand(words->list[words->count] == NULL, "a list has its end");
+}
+
+/* --- What is taken ----------------------------------------------------------------------------------------------- */
+
+static void check_plan(const struct policy *policy)
+{
+	const struct plan *plan = &policy->plan;
+	demand(plan->count >= 1 && plan->count <= PLAN_STEPS, "a plan has 1 to 16 steps");
+	for (int i = 0; i < plan->count; i++) {
+		const struct step *step = &plan->steps[i];
+		demand(step->wait_ms >= 0 && step->wait_ms <= TIME_LONGEST_MS, "a wait is a time");
+		demand(step->signo >= 0 && step->signo <= SIGNALS_MAX, "a step has a signal");
+		demand(step->signo != SIGKILL || i == plan->count - 1, "nothing comes after KILL");
+	}
+}
+
+static void check_taken(const struct options *options)
+{
+	const uint64_t never = SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGCHLD);
+	const struct policy *policy = &options->policy;
+	check_plan(policy);
+	demand(policy->stop_on != 0 && (policy->stop_on & never) == 0, "a stop begins with what can be caught");
+	for (int signo = 1; signo < LIFECYCLE_SIGNALS; signo++)
+		demand(policy->rewrite[signo] <= SIGNALS_MAX, "a signal is rewritten to a signal");
+	demand(policy->rewrite[SIGKILL] == SIGKILL && policy->rewrite[SIGCHLD] == SIGCHLD, "or not at all");
+	demand(policy->linger_ms >= 0 && policy->linger_ms <= TIME_LONGEST_MS, "leftovers have a time");
+	demand(policy->pre_stop == (options->pre_stop != NULL), "there is a pre-stop program, or there is none");
+	demand(options->pre_stop == NULL || options->pre_stop[0] == '/', "paths are absolute");
+	demand(options->drain_file == NULL || options->drain_file[0] == '/', "paths are absolute");
+	demand(options->report == NULL || options->report[0] == '/', "paths are absolute");
+	demand(options->listens >= 0 && options->listens <= 65535, "a port is a port");
+	demand(options->ready_on.port >= 0 && options->ready_on.port <= 65535, "a port is a port");
+	demand(options->listens == 0 || options->listens != options->ready_on.port, "two ports are two");
+	demand(options->parent_death >= 0 && options->parent_death <= SIGNALS_MAX, "a signal is a signal");
+	demand(options->log_level <= LOG_VERBOSE && options->log_format <= LOG_JSON, "there is such a level and form");
+	demand(options->grace_ms == -1 || plan_kill_ms(&policy->plan) == options->grace_ms - 1000,
+	       "SIGKILL comes a second before the grace period is over");
+}
+
+/* The command is what is left of argv, and nothing else. */
+static void check_command(const struct options *options, const struct words *argv)
+{
+	char *const *command = options->command;
+	bool inside = command >= argv->list && command <= argv->list + argv->count;
+	demand(inside && (command > argv->list || argv->count == 0), "the command is a part of argv");
+	demand(options->request != REQUEST_RUN || *command != NULL, "there is a command to run");
+	bool marked = command > argv->list + 1 && strcmp(command[-1], "--") == 0;
+	bool option = *command != NULL && (*command)[0] == '-' && (*command)[1] != '\0';
+	demand(!option || marked, "no option is taken for a command");
+}
+
+/* --- What is refused --------------------------------------------------------------------------------------------- */
+
+/* Behind `name` and `value` (NULL: none) the line says what is wrong, and what would be right. */
+static bool names(const char *line, const char *name, size_t length, const char *value)
+{
+	if (strncmp(line, name, length) != 0)
+		return false;
+	line += length;
+	if (value != NULL) {
+		size_t shown = strnlen(value, VALUE_SHOWN);
+		if (strncmp(line, " \"", 2) != 0 || strncmp(line + 2, value, shown) != 0 || line[shown + 2] != '"')
+			return false;
+		line += shown + 3;
+	}
+	return (line[0] == ':' && strlen(line) > 8) || strncmp(line, " with ", 6) == 0;
+}
+
+static bool names_variable(const char *line, const struct words *envp)
+{
+	for (int i = 0; i < envp->count; i++) {
+		size_t length = strcspn(envp->list[i], "=");
+		const char *value = envp->list[i] + length;
+		if (*value == '=' && names(line, envp->list[i], length, value + 1))
+			return true;
+	}
+	return false;
+}
+
+static bool names_long(const char *line, const char *word, const char *next)
+{
+	size_t length = strcspn(word, "=");
+	const char *value = word[length] == '=' ? word + length + 1 : next;
+	size_t shown = length < NAME_SHOWN + 2 ? length : NAME_SHOWN + 2;
+	return names(line, word, shown, NULL) || (value != NULL && names(line, word, length, value));
+}
+
+/* What is refused for another option beside it is called by its long name. */
+static bool names_long_of(const char *line, char letter, const char *value)
+{
+	struct option_line option;
+	for (size_t i = 0; options_line(DIALECT_LULL, i, &option); i++)
+		if (option.letter == letter && option.name != NULL && strncmp(line, "--", 2) == 0 &&
+		    names(line + 2, option.name, strlen(option.name), value))
+			return true;
+	return false;
+}
+
+static bool names_letter(const char *line, const char *word, const char *next)
+{
+	for (const char *at = word + 1; *at != '\0'; at++) {
+		const char flag[] = {'-', *at, '\0'};
+		const char *value = at[1] != '\0' ? at + 1 : next;
+		if (names(line, flag, 2, NULL))
+			return true;
+		if (value != NULL && (names(line, flag, 2, value) || names_long_of(line, *at, value)))
+			return true;
+	}
+	return false;
+}
+
+static bool names_flag(const char *line, const struct words *argv)
+{
+	for (int i = 1; i < argv->count; i++) {
+		const char *word = argv->list[i];
+		const char *next = argv->list[i + 1];
+		if (word[0] == '-' && (word[1] == '-' ? names_long(line, word, next) : names_letter(line, word, next)))
+			return true;
+	}
+	return false;
+}
+
+static void check_refused(const char *line, const struct text *why, const struct words *argv, const struct words *envp)
+{
+	static const char NONE[] = "no command to run; write ";
+	demand(why->length > 0 && why->length < WHY_SIZE && strlen(line) == why->length, "a refusal has a line");
+	demand(strncmp(line, NONE, sizeof NONE - 1) == 0 || names_variable(line, envp) || names_flag(line, argv),
+	       "a refusal names the flag or the variable, and the value");
+	const char *hint = strchr(line, ';');
+	demand(why->length < WHY_SIZE - 1 && (hint == NULL || hint[1] != '\0'), "a refusal is whole");
+}
+
+/* --- All of it ---------------------------------------------------------------------------------------------------- */
+
+static void check_strays(struct words *envp)
+{
+	const char *nearest = NULL;
+	size_t at = 0;
+	for (const char *stray; (stray = options_next_stray(envp->list, &at, &nearest)) != NULL;) {
+		demand(strncmp(stray, "LULL_", 5) == 0 && stray == envp->list[at - 1], "a stray one is there");
+		demand(nearest != NULL && strncmp(nearest, "LULL_", 5) == 0, "the nearest is one of ours");
+	}
+}
+
+/* Ours are taken out, the others stay in their order; a second time changes nothing. */
+static void check_scrub(struct words *envp)
+{
+	size_t at = 0;
+	const char *nearest;
+	options_scrub(envp->list);
+	int kept = 0;
+	for (int i = 0; i < envp->count; i++) {
+		bool stays = envp->list[kept] != NULL && strcmp(envp->list[kept], envp->before[i]) == 0;
+		demand(stays || strncmp(envp->before[i], "LULL_", 5) == 0, "only our variables are taken away");
+		kept += stays;
+	}
+	demand(envp->list[kept] == NULL, "nothing comes in");
+	for (int i = 0; i < kept; i++) {
+		bool ours = strncmp(envp->list[i], "LULL_", 5) == 0;
+		at = (size_t)i;
+		const char *stray = ours ? options_next_stray(envp->list, &at, &nearest) : NULL;
+		demand(!ours || stray == envp->list[i] || strstr(envp->list[i], "_SERVICE_") != NULL ||
+		               strstr(envp->list[i], "_PORT") != NULL,
+		       "what stays is not ours");
+	}
+}
+
+static void check_explained(const struct options *options)
+{
+	demand(help_explain(options) == 0, "it can be explained");
+	demand(world.written > 0 && world.output[world.written - 1] == '\n', "an explanation is whole");
+	demand(strstr(world.output, "Counted from then:") != NULL, "an explanation says from when");
+}
+
+static int parse(struct options *options, struct words *argv, struct words *envp, struct text *why)
+{
+	const struct personality *personality = personality_of(argv->list[0]);
+	char *arguments[WORDS_MOST + 1];
+	char *environment[WORDS_MOST + 1];
+	memcpy(arguments, argv->list, sizeof arguments);
+	memcpy(environment, envp->list, sizeof environment);
+	int parsed = options_parse(options, personality, argv->list, envp->list, why);
+	demand_unchanged(argv, arguments);
+	demand_unchanged(envp, environment);
+	return parsed;
+}
+
+static void check(struct words *argv, struct words *envp)
+{
+	char *bytes = fuzz_alloc(WHY_SIZE);
+	char again_bytes[WHY_SIZE];
+	struct text why = text_in(bytes, WHY_SIZE);
+	struct text again_why = TEXT_IN(again_bytes);
+	struct options options;
+	struct options again;
+	memset(&options, 0x5a, sizeof options);
+	int parsed = parse(&options, argv, envp, &why);
+	demand(parsed == 0 || parsed == -1, "taken or refused");
+	demand(parse(&again, argv, envp, &again_why) == parsed && same_options(&options, &again),
+	       "the same words mean the same");
+	check_strays(envp);
+	if (parsed < 0) {
+		check_refused(bytes, &why, argv, envp);
+	} else if (options.request < REQUEST_HELP) {
+		check_taken(&options);
+		check_command(&options, argv);
+		check_explained(&options);
+	}
+	check_scrub(envp);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input input = {data, data + size};
+	struct words argv = {.count = 0};
+	struct words envp = {.count = 0};
+	char *word = input_line(&input);
+	world_begin();
+	if (word != NULL)
+		add(&argv, word);
+	while ((word = input_line(&input)) != NULL && *word != '\0' && envp.count < WORDS_MOST)
+		add(&envp, word);
+	while ((word = input_line(&input)) != NULL && argv.count < WORDS_MOST)
+		add(&argv, word);
+	check(&argv, &envp);
+	input_free();
+	return 0;
+}

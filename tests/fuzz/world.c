@@ -1,0 +1,362 @@
+/*
+ * Owns the world of the fuzzed product. Never makes a call for it. Demands that every descriptor is used as one.
+ */
+#include "world.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "fuzz.h"
+
+/* Above those that the test itself has. */
+enum { FIRST_FD = 1000, CALL_PIDFD_SEND_SIGNAL = 424, CALL_PIDFD_OPEN = 434 };
+
+enum kind { CLOSED, A_FILE, A_DIRECTORY, A_PROCESS, A_SOCKET };
+
+struct descriptor {
+	enum kind kind;
+	const struct world_file *file;
+	size_t at; /* in the file, or in the list of files */
+	char path[128];
+	pid_t pid;
+};
+
+struct world world;
+static struct descriptor descriptors[WORLD_OPEN];
+
+/* getdents64(2) */
+struct entry {
+	uint64_t inode;
+	int64_t offset;
+	unsigned short length;
+	unsigned char type;
+	char name[];
+};
+
+/* --- What there is ------------------------------------------------------------------------------------------------ */
+
+void world_begin(void)
+{
+	world.files_count = world.written = world.sent_count = 0;
+	world.read_most = 0;
+	world.self = 1;
+	world.now_ms = 1000000;
+	world.tick_ms = 0;
+	world.pidfds = true;
+	world.child = 0;
+	world.answer = NULL;
+	world.answer_length = 0;
+	world.output[0] = '\0';
+	memset(descriptors, 0, sizeof descriptors);
+}
+
+void world_end(void)
+{
+	for (size_t i = 0; i < WORLD_OPEN; i++)
+		demand(descriptors[i].kind == CLOSED, "what was opened is closed");
+}
+
+void world_add(const char *path, const char *bytes, size_t length)
+{
+	if (world.files_count == WORLD_FILES || strlen(path) >= sizeof descriptors->path / 2)
+		return;
+	char *own = fuzz_alloc(length > 0 ? length : 1);
+	memcpy(own, bytes, length);
+	world.files[world.files_count++] = (struct world_file){path, own, length};
+}
+
+/* The next line that begins with an @; `end` if there is none. */
+static const char *next_head(const char *at, const char *end)
+{
+	while (at < end && *at != '@') {
+		const char *stop = memchr(at, '\n', (size_t)(end - at));
+		at = stop != NULL ? stop + 1 : end;
+	}
+	return at;
+}
+
+void world_add_files(const char *text, size_t length)
+{
+	const char *end = text + length;
+	for (const char *at = next_head(text, end); at < end;) {
+		const char *stop = memchr(at, '\n', (size_t)(end - at));
+		if (stop == NULL)
+			return;
+		char *path = fuzz_alloc((size_t)(stop - at));
+		memcpy(path, at + 1, (size_t)(stop - at) - 1);
+		path[stop - at - 1] = '\0';
+		at = next_head(stop + 1, end);
+		world_add(path, stop + 1, (size_t)(at - stop - 1));
+	}
+}
+
+static const struct world_file *find(const char *path)
+{
+	for (size_t i = 0; i < world.files_count; i++)
+		if (strcmp(world.files[i].path, path) == 0)
+			return &world.files[i];
+	return NULL;
+}
+
+/* The first file from *at on that is somewhere below `path`; *at is moved past it. NULL: there is none. */
+static const char *find_below(const char *path, size_t *at)
+{
+	size_t length = strlen(path);
+	while (*at < world.files_count) {
+		const char *own = world.files[(*at)++].path;
+		if (strncmp(own, path, length) == 0 && own[length] == '/')
+			return own + length + 1;
+	}
+	return NULL;
+}
+
+/* --- Descriptors -------------------------------------------------------------------------------------------------- */
+
+static int fail(int error)
+{
+	errno = error;
+	return -1;
+}
+
+static struct descriptor *descriptor_of(int fd)
+{
+	bool known = fd >= FIRST_FD && fd < FIRST_FD + WORLD_OPEN && descriptors[fd - FIRST_FD].kind != CLOSED;
+	demand(known, "a descriptor that is used is open");
+	return &descriptors[fd - FIRST_FD];
+}
+
+static int take(struct descriptor wanted)
+{
+	for (int i = 0; i < WORLD_OPEN; i++) {
+		if (descriptors[i].kind != CLOSED)
+			continue;
+		descriptors[i] = wanted;
+		return FIRST_FD + i;
+	}
+	return fail(EMFILE);
+}
+
+int world_open(const char *path, int flags, ...)
+{
+	size_t at = 0;
+	struct descriptor own = {.kind = A_FILE, .file = find(path)};
+	if (own.file == NULL) {
+		own.kind = A_DIRECTORY;
+		if (strlen(path) >= sizeof own.path || find_below(path, &at) == NULL)
+			return fail(ENOENT);
+		strcpy(own.path, path);
+	}
+	if (own.kind != A_DIRECTORY && (flags & O_DIRECTORY) != 0)
+		return fail(ENOTDIR);
+	return take(own);
+}
+
+int world_openat(int directory, const char *path, int flags, ...)
+{
+	char whole[256];
+	struct text text = TEXT_IN(whole);
+	const struct descriptor *own = descriptor_of(directory);
+	demand(own->kind == A_DIRECTORY, "what is looked into is a directory");
+	text_add(&text, "%s/%s", own->path, path);
+	return world_open(whole, flags);
+}
+
+ssize_t world_read(int fd, void *buffer, size_t size)
+{
+	struct descriptor *own = descriptor_of(fd);
+	if (own->kind != A_FILE)
+		return fail(EISDIR);
+	size_t left = own->file->length - own->at;
+	size_t most = world.read_most > 0 && world.read_most < size ? world.read_most : size;
+	size_t got = left < most ? left : most;
+	memcpy(buffer, own->file->bytes + own->at, got);
+	own->at += got;
+	return (ssize_t)got;
+}
+
+ssize_t world_write(int fd, const void *bytes, size_t length)
+{
+	(void)fd;
+	size_t room = WORLD_OUTPUT - 1 - world.written;
+	demand(length <= room, "what is written is bounded");
+	memcpy(world.output + world.written, bytes, length);
+	world.written += length;
+	world.output[world.written] = '\0';
+	return (ssize_t)length;
+}
+
+int world_close(int fd)
+{
+	descriptor_of(fd)->kind = CLOSED;
+	return 0;
+}
+
+int world_access(const char *path, int mode)
+{
+	(void)mode;
+	return find(path) != NULL ? 0 : fail(ENOENT);
+}
+
+int world_stat(const char *path, struct stat *status)
+{
+	*status = (struct stat){.st_mode = S_IFREG | 0755};
+	return world_access(path, F_OK);
+}
+
+int world_fstat(int fd, struct stat *status)
+{
+	(void)fd;
+	*status = (struct stat){.st_mode = S_IFREG | 0644};
+	return 0;
+}
+
+int world_statvfs(const char *path, struct statvfs *status)
+{
+	*status = (struct statvfs){.f_flag = 0};
+	return world_access(path, F_OK);
+}
+
+int world_uname(struct utsname *name)
+{
+	*name = (struct utsname){.machine = "x86_64"};
+	return 0;
+}
+
+/* --- Processes ---------------------------------------------------------------------------------------------------- */
+
+static int send_signal(pid_t pid, int signo)
+{
+	demand(world.sent_count < WORLD_SENT, "signals are not sent for ever");
+	world.sent[world.sent_count++] = (struct world_signal){pid, signo};
+	return 0;
+}
+
+int world_kill(pid_t pid, int signo)
+{
+	return send_signal(pid, signo);
+}
+
+pid_t world_getpid(void)
+{
+	return world.self;
+}
+
+pid_t world_getpgid(pid_t pid)
+{
+	return pid;
+}
+
+int world_waitid(idtype_t type, id_t id, siginfo_t *info, int options)
+{
+	demand(type == P_PID && (options & WNOWAIT) != 0, "a look changes nothing");
+	info->si_pid = 0;
+	return world.child != 0 && id == (id_t)world.child ? 0 : fail(ECHILD);
+}
+
+/* Each name in a directory once, as long as there is room for it. */
+static long list(int fd, char *buffer, size_t size)
+{
+	struct descriptor *own = descriptor_of(fd);
+	size_t filled = 0;
+	demand(own->kind == A_DIRECTORY, "what is listed is a directory");
+	for (;;) {
+		size_t at = own->at;
+		const char *name = find_below(own->path, &at);
+		if (name == NULL)
+			break;
+		size_t length = strcspn(name, "/");
+		size_t needed = (sizeof(struct entry) + length + 8) / 8 * 8;
+		if (needed > size - filled)
+			break;
+		own->at = at;
+		struct entry *entry = (void *)(buffer + filled);
+		*entry = (struct entry){.length = (unsigned short)needed};
+		memcpy(entry->name, name, length);
+		entry->name[length] = '\0';
+		filled += needed;
+	}
+	return (long)filled;
+}
+
+/* --- Sockets ------------------------------------------------------------------------------------------------------ */
+
+int world_socket(int family, int type, int protocol)
+{
+	(void)type;
+	(void)protocol;
+	return family == AF_NETLINK && world.answer == NULL ? fail(EPROTONOSUPPORT)
+	                                                    : take((struct descriptor){.kind = A_SOCKET});
+}
+
+ssize_t world_send(int fd, const void *bytes, size_t length, int flags)
+{
+	(void)bytes;
+	(void)flags;
+	demand(descriptor_of(fd)->kind == A_SOCKET, "what is sent goes to a socket");
+	return (ssize_t)length;
+}
+
+/* The first half of the answer is IPv4's, the second IPv6's; a datagram loses what is not taken. */
+ssize_t world_recv(int fd, void *buffer, size_t size, int flags)
+{
+	(void)flags;
+	struct descriptor *own = descriptor_of(fd);
+	demand(own->kind == A_SOCKET, "what is received comes from a socket");
+	size_t half = world.answer_length / 2;
+	const char *from = own->at++ == 0 ? world.answer : world.answer + half;
+	size_t length = from == world.answer ? half : world.answer_length - half;
+	if (length == 0)
+		return fail(EAGAIN);
+	memcpy(buffer, from, length < size ? length : size);
+	return (ssize_t)(length < size ? length : size);
+}
+
+/* --- Calls by number ---------------------------------------------------------------------------------------------- */
+
+struct kernel_time {
+	int64_t seconds;
+	int64_t nanoseconds;
+};
+
+static long tell_time(struct kernel_time *time)
+{
+	*time = (struct kernel_time){world.now_ms / 1000, world.now_ms % 1000 * 1000000};
+	world.now_ms += world.tick_ms;
+	return 0;
+}
+
+static long signal_held(int fd, int signo)
+{
+	const struct descriptor *own = descriptor_of(fd);
+	demand(own->kind == A_PROCESS, "what is signalled is a process");
+	return send_signal(own->pid, signo);
+}
+
+/* Arguments come as they were given: a number is an int, but for sizes. */
+long world_syscall(long number, ...)
+{
+	va_list arguments;
+	long result = fail(ENOSYS);
+	va_start(arguments, number);
+	if (number == SYS_clock_gettime) {
+		(void)va_arg(arguments, long);
+		result = tell_time(va_arg(arguments, struct kernel_time *));
+	} else if (number == SYS_getdents64) {
+		int fd = va_arg(arguments, int);
+		char *buffer = va_arg(arguments, char *);
+		result = list(fd, buffer, va_arg(arguments, size_t));
+	} else if (number == CALL_PIDFD_OPEN && world.pidfds) {
+		result = take((struct descriptor){.kind = A_PROCESS, .pid = va_arg(arguments, pid_t)});
+	} else if (number == CALL_PIDFD_SEND_SIGNAL) {
+		int fd = va_arg(arguments, int);
+		result = signal_held(fd, va_arg(arguments, int));
+	} else if (number == SYS_rt_sigqueueinfo) {
+		pid_t pid = va_arg(arguments, pid_t);
+		result = send_signal(pid, va_arg(arguments, int));
+	}
+	va_end(arguments);
+	return result;
+}

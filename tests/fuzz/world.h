@@ -1,0 +1,116 @@
+/*
+ * The world that the fuzzed product lives in, in place of the kernel: files, a clock, sockets and signals, all of them
+ * data. The product's own sources are compiled with this header before all others. Nothing is opened and nobody is
+ * signalled; what the product writes is kept.
+ */
+#ifndef FUZZ_WORLD_H
+#define FUZZ_WORLD_H
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+	WORLD_FILES = 64,
+	WORLD_OPEN = 64,
+	WORLD_SENT = 256,
+	WORLD_OUTPUT = 16384,
+};
+
+struct world_file {
+	const char *path;
+	const char *bytes;
+	size_t length;
+};
+
+/* A signal that somebody was sent, with what was known of him. */
+struct world_signal {
+	pid_t pid;
+	int signo;
+};
+
+struct world {
+	struct world_file files[WORLD_FILES];
+	size_t files_count;
+	size_t read_most;   /* bytes that one read gives; 0: as many as are asked for */
+	pid_t self;         /* the product's own number */
+	int64_t now_ms;     /* the clock */
+	int64_t tick_ms;    /* that it goes on by each look at it */
+	bool pidfds;        /* there is pidfd_open(2) */
+	pid_t child;        /* without /proc: the one child there is; 0: none */
+	const char *answer; /* what a netlink socket says; NULL: there is none */
+	size_t answer_length;
+	char output[WORLD_OUTPUT]; /* what was written to any descriptor; always terminated */
+	size_t written;
+	struct world_signal sent[WORLD_SENT];
+	size_t sent_count;
+};
+
+extern struct world world;
+
+/* An empty world. */
+void world_begin(void);
+
+/* Puts a file there. */
+void world_add(const char *path, const char *bytes, size_t length);
+
+/*
+ * Puts files there, from text like "@/proc/7/stat\n7 (sh) S ...\n@/proc/net/tcp\n...": a path behind an @ at the begin
+ * of a line, and the bytes behind it, up to the next.
+ */
+void world_add_files(const char *text, size_t length);
+
+/* Demands that nothing is left open. */
+void world_end(void);
+
+int world_open(const char *path, int flags, ...);
+int world_openat(int directory, const char *path, int flags, ...);
+ssize_t world_read(int fd, void *buffer, size_t size);
+ssize_t world_write(int fd, const void *bytes, size_t length);
+int world_close(int fd);
+int world_access(const char *path, int mode);
+int world_stat(const char *path, struct stat *status);
+int world_fstat(int fd, struct stat *status);
+int world_statvfs(const char *path, struct statvfs *status);
+int world_uname(struct utsname *name);
+int world_kill(pid_t pid, int signo);
+pid_t world_getpid(void);
+pid_t world_getpgid(pid_t pid);
+int world_waitid(idtype_t type, id_t id, siginfo_t *info, int options);
+int world_socket(int family, int type, int protocol);
+ssize_t world_send(int fd, const void *bytes, size_t length, int flags);
+ssize_t world_recv(int fd, void *buffer, size_t size, int flags);
+long world_syscall(long number, ...);
+
+/* As functions only: the names are those of structs and variables as well. */
+#ifdef FUZZ_PRODUCT
+#define open(...) world_open(__VA_ARGS__)
+#define openat(...) world_openat(__VA_ARGS__)
+#define read(...) world_read(__VA_ARGS__)
+#define write(...) world_write(__VA_ARGS__)
+#define close(...) world_close(__VA_ARGS__)
+#define access(...) world_access(__VA_ARGS__)
+#define stat(...) world_stat(__VA_ARGS__)
+#define fstat(...) world_fstat(__VA_ARGS__)
+#define statvfs(...) world_statvfs(__VA_ARGS__)
+#define uname(...) world_uname(__VA_ARGS__)
+#define kill(...) world_kill(__VA_ARGS__)
+#define getpid(...) world_getpid(__VA_ARGS__)
+#define getpgid(...) world_getpgid(__VA_ARGS__)
+#define waitid(...) world_waitid(__VA_ARGS__)
+#define socket(...) world_socket(__VA_ARGS__)
+#define send(...) world_send(__VA_ARGS__)
+#define recv(...) world_recv(__VA_ARGS__)
+#define syscall(...) world_syscall(__VA_ARGS__)
+#endif
+
+#endif
