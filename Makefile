@@ -83,18 +83,50 @@ PROGRAMS = core http
 test: all $(HELPERS) $(PROGRAMS:%=$(BUILD)/tests/%)
 	@tests/run $(PROGRAMS:%=$(BUILD)/tests/%) $(TESTS)
 
+# --- Fuzzing: the product's sources, in a world that is all data, under ASan and UBSan ----------------------------
+
+FUZZ_CC = clang
+FUZZ_CFLAGS = -std=gnu11 -O1 -g -fno-omit-frame-pointer -D_GNU_SOURCE -fno-sanitize-recover=all -Wall -Wextra -Wshadow
+FUZZ_TARGETS = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_OBJECTS = $(patsubst src/%.c,$(BUILD)/fuzz/src/%.o,$(filter-out src/main.c,$(SOURCES)))
+
+# What is counted as covered is the product's own code alone...
+$(BUILD)/fuzz/src/%.o: src/%.c $(wildcard src/*.h) tests/fuzz/world.h Makefile
+	@mkdir -p $(@D)
+	@$(FUZZ_CC) $(FUZZ_CFLAGS) $(DEFINES) -DFUZZ_PRODUCT -include tests/fuzz/world.h \
+		-fsanitize=fuzzer-no-link,address,undefined -c -o $@ $<
+
+# ...so the tests' is compiled without counters.
+$(BUILD)/fuzz/%.o: tests/fuzz/%.c $(wildcard tests/fuzz/*.h src/*.h) Makefile
+	@mkdir -p $(@D)
+	@$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=address,undefined -c -o $@ $<
+
+$(BUILD)/fuzz/world.a: $(BUILD)/fuzz/fuzz.o $(BUILD)/fuzz/world.o $(FUZZ_OBJECTS)
+	@rm -f $@
+	@ar rc $@ $^
+
+$(BUILD)/fuzz/%: $(BUILD)/fuzz/fuzz_%.o $(BUILD)/fuzz/world.a
+	$(SAY) "  LD  $@"
+	@$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $^
+
+# TIME is in seconds, for all targets together; what was found stays in $(BUILD)/fuzz. SEED= makes two runs alike.
+TIME = 60
+SEED = 0
+fuzz: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
+	@tests/fuzz/run $(BUILD)/fuzz $(TIME) $(SEED) $(FUZZ_TARGETS)
+
 # The figures in docs/design.md, as root.
 measure-listens: $(BUILD)/tests/look $(HELPERS)
 	@tests/measure-listens
 
 # --- Checks ---------------------------------------------------------------------------------------------------------
 
-SCRIPTS = tests/run tests/demo tests/demo-drain tests/check-install tests/measure-listens \
+SCRIPTS = tests/run tests/demo tests/demo-drain tests/check-install tests/measure-listens tests/fuzz/run \
 	$(wildcard tests/*.bash tests/*.bats tests/dropin/*.bash tests/dropin/*.bats .ci/run) tests/apps/apps tests/apps/cases.bash $(wildcard tests/drain/apps/*.sh)
 LINT_DEFINES = -D_GNU_SOURCE -DLULL_VERSION='""'
 
 lint:
-	clang-format --dry-run -Werror src/*.[ch] tests/*.c
+	clang-format --dry-run -Werror src/*.[ch] tests/*.c tests/fuzz/*.[ch]
 	clang-tidy --quiet src/*.c -- -std=c11 $(LINT_DEFINES) 2>/dev/null
 	cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --std=c11 $(LINT_DEFINES) src
 	shellcheck -x $(SCRIPTS)
@@ -186,5 +218,5 @@ clean:
 
 -include $(OBJECTS:.o=.d)
 
-.PHONY: all test measure-listens lint check-pure check-builds test-sanitized check-install demo demo-drain install \
+.PHONY: all test fuzz measure-listens lint check-pure check-builds test-sanitized check-install demo demo-drain install \
 	uninstall test-apps test-dropin test-drain plot-drain test-orchestrators clean
