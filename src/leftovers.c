@@ -132,15 +132,22 @@ static struct verdict *verdict_on(struct walk *walk, pid_t pid)
 	return &walk->verdicts[(unsigned)pid % VERDICTS];
 }
 
-/* Goes up from `at`: 1 when that ends at us, 0 when elsewhere, -1 when an ancestor has gone meanwhile. */
+/*
+ * Goes up from `at`: 1 when that ends at us, 0 when elsewhere, -1 when an ancestor has gone meanwhile. No kernel has a
+ * circle there, but somebody may have mounted something else on /proc: one seen is kept, at longer and longer
+ * distances.
+ */
 static int leads_to_us(struct walk *walk, struct process at)
 {
-	while (at.parent != walk->self) {
+	pid_t seen = 0;
+	for (unsigned steps = 1; at.parent != walk->self; steps++) {
 		const struct verdict *known = verdict_on(walk, at.parent);
-		if (at.parent <= 1 || at.parent == walk->hidden)
+		if (at.parent <= 1 || at.parent == walk->hidden || at.parent == seen)
 			return 0;
 		if (known->pid == at.parent)
 			return known->ours ? 1 : 0;
+		if ((steps & (steps - 1)) == 0)
+			seen = at.parent;
 		if (read_process_number(walk->directory, at.parent, &at) < 0)
 			return -1;
 	}
