@@ -24,6 +24,7 @@ enum {
 	MESSAGE_BY_FAMILY = 20,
 	FLAGS_DUMP_REQUEST = 0x301,
 	STATE_LISTEN = 10,
+	ERROR_HIGHEST = 4095, /* MAX_ERRNO, linux/err.h */
 };
 
 struct message {
@@ -73,7 +74,7 @@ static int ask(int fd, int family, int port)
 		return 1;
 	if (answer.message.type == MESSAGE_DONE && answer.error >= 0)
 		return 0;
-	errno = answer.error < 0 ? -answer.error : EPROTO;
+	errno = answer.error < 0 && answer.error >= -ERROR_HIGHEST ? -answer.error : EPROTO;
 	return -1;
 }
 
