@@ -142,15 +142,13 @@ static int take(struct descriptor wanted)
 int world_open(const char *path, int flags, ...)
 {
 	size_t at = 0;
-	struct descriptor own = {.kind = A_FILE, .file = find(path)};
+	struct descriptor own = {.kind = A_FILE, .file = (flags & O_DIRECTORY) == 0 ? find(path) : NULL};
 	if (own.file == NULL) {
 		own.kind = A_DIRECTORY;
 		if (strlen(path) >= sizeof own.path || find_below(path, &at) == NULL)
 			return fail(ENOENT);
 		strcpy(own.path, path);
 	}
-	if (own.kind != A_DIRECTORY && (flags & O_DIRECTORY) != 0)
-		return fail(ENOTDIR);
 	return take(own);
 }
 
@@ -256,6 +254,16 @@ int world_waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 	return world.child != 0 && id == (id_t)world.child ? 0 : fail(ECHILD);
 }
 
+/* Was this name below `path` in a file before the one at `at`? */
+static bool was_listed(const char *path, const char *name, size_t length, size_t before)
+{
+	size_t at = 0;
+	for (const char *other; (other = find_below(path, &at)) != NULL && at < before;)
+		if (strncmp(other, name, length) == 0 && (other[length] == '/' || other[length] == '\0'))
+			return true;
+	return false;
+}
+
 /* Each name in a directory once, as long as there is room for it. */
 static long list(int fd, char *buffer, size_t size)
 {
@@ -272,6 +280,8 @@ static long list(int fd, char *buffer, size_t size)
 		if (needed > size - filled)
 			break;
 		own->at = at;
+		if (was_listed(own->path, name, length, at))
+			continue;
 		struct entry *entry = (void *)(buffer + filled);
 		*entry = (struct entry){.length = (unsigned short)needed};
 		memcpy(entry->name, name, length);

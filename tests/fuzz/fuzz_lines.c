@@ -1,0 +1,115 @@
+/*
+ * What lull writes: each line of the log and of the report is one line, printable or a JSON object, whatever bytes the
+ * names in it are. Input: some bytes for what has happened, then files as world_add_files() has them, and words.
+ */
+#include <string.h>
+
+#include "../../src/narrate.h"
+#include "../../src/report.h"
+#include "../../src/supervisor.h"
+#include "fuzz.h"
+#include "world.h"
+
+enum { LINE_MOST = 4096 };
+
+/* All that was written since the last look. */
+static void check_lines(enum log_format format, size_t lines)
+{
+	const char *at = world.output;
+	const char *end = world.output + world.written;
+	for (; at < end; lines--) {
+		const char *stop = memchr(at, '\n', (size_t)(end - at));
+		demand(lines > 0 && stop != NULL, "a line has an end, and nothing comes behind the last");
+		size_t length = (size_t)(stop - at);
+		demand(length < LINE_MOST, "a line fits into a pipe");
+		demand(format == LOG_JSON ? is_json_object(at, length) : is_printable(at, length),
+		       "a line is printable, or one JSON object");
+		at = stop + 1;
+	}
+	demand(lines == 0, "each is said");
+	world.written = 0;
+}
+
+/* Times go on: each phase begins when or after the one before it does. */
+static void pass_phases(struct supervisor *supervisor, struct input *input)
+{
+	static const enum phase PHASES[] = {PHASE_DELAY, PHASE_STOPPING, PHASE_LINGER, PHASE_KILLED};
+	unsigned which = input_byte(input);
+	int64_t now_ms = world.now_ms;
+	for (size_t i = 0; i < sizeof PHASES / sizeof PHASES[0]; i++) {
+		now_ms += input_byte(input) * INT64_C(100);
+		if (which >> i & 1)
+			report_phase(&supervisor->report, PHASES[i], now_ms);
+	}
+	report_phase(&supervisor->report, PHASE_ENDED, now_ms);
+	supervisor->lifecycle.stop_begun_ms = world.now_ms;
+	supervisor->app_ended_in = which & 2 ? PHASE_STOPPING : PHASE_RUNNING;
+	supervisor->killed_by_others = which & 64;
+}
+
+static void end_app(struct supervisor *supervisor, struct input *input)
+{
+	unsigned how = input_byte(input);
+	supervisor->app.kind = how & 1 ? REAPED_APP : REAPED_NOTHING;
+	supervisor->app.by_signal = how & 2;
+	supervisor->app.status = (int)(how & 2 ? 129 + how / 4 : input_byte(input));
+	supervisor->exit_status = (int)input_byte(input);
+	supervisor->killed = how & 4 ? 1 : 0;
+	supervisor->stop = (siginfo_t){.si_signo = how & 8 ? 15 : 0};
+	supervisor->stop.si_code = how & 16 ? SI_KERNEL : SI_USER;
+	supervisor->stop.si_pid = how & 32 ? 7 : 0;
+}
+
+static void check_report(struct log *log, struct input *input, const char *killed)
+{
+	struct supervisor supervisor = {.log = log};
+	char names[NARRATE_NAMES_SIZE];
+	struct text text = TEXT_IN(names);
+	text_add(&text, "%s", killed);
+	report_init(&supervisor.report, "/report", names);
+	end_app(&supervisor, input);
+	pass_phases(&supervisor, input);
+	report_stop(&supervisor.report, &supervisor.stop);
+	report_end(&supervisor);
+	check_lines(log->format, 1);
+}
+
+static void check_narrated(struct log *log)
+{
+	struct policy policy = {.plan = {.count = 0}};
+	struct lifecycle lifecycle;
+	plan_from_timeout(&policy.plan, 5000, 90000);
+	lifecycle_init(&lifecycle, &policy);
+	const siginfo_t info = {.si_signo = 15, .si_code = SI_USER, .si_pid = 7};
+	lifecycle.stop_begun_ms = lifecycle.passed_on_ms = world.now_ms;
+	lifecycle.stop_signal = 15;
+	narrate_stop(log, &lifecycle, &info, false, world.now_ms);
+	check_lines(log->format, 1);
+	narrate_running(log, &lifecycle, 0, world.now_ms);
+	check_lines(log->format, world.written > 0 ? 1 : 0);
+	int killed = narrate_killing(log, &lifecycle, true, world.now_ms, NULL);
+	check_lines(log->format, killed > 0 ? 1 : 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input input = {data, data + size};
+	struct log log;
+	world_begin();
+	world.tick_ms = 200; /* what looks without /proc looks at the clock */
+	log_init(&log, LOG_VERBOSE, input_byte(&input) & 1 ? LOG_JSON : LOG_TEXT);
+	struct input facts = {input.at, input.at + 9 < input.end ? input.at + 9 : input.end};
+	input.at = facts.end;
+	world_add("/report", "", 0);
+	world_add_files((const char *)input.at, (size_t)(input.end - input.at));
+	const char *word = input_rest(&input);
+	log_line(&log, LOG_WARNING, "%s", word);
+	check_lines(log.format, 1);
+	report_failure("/report", &log, word, 125);
+	check_lines(log.format, 1);
+	check_report(&log, &facts, word);
+	check_narrated(&log);
+	world_end();
+	input_free();
+	return 0;
+}

@@ -1,0 +1,227 @@
+/*
+ * All that is read of /proc and the cgroup: whoever is signalled is a descendant, whatever the files say and however
+ * short they are read. Input: four bytes (lull's own number, the hidden one, the group that had it, and how the world
+ * is), then files as world_add_files() has them.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../src/cgroup.h"
+#include "../../src/leftovers.h"
+#include "../../src/ready.h"
+#include "../../src/signals.h"
+#include "fuzz.h"
+#include "world.h"
+
+enum { NAMES_SIZE = 2048 };
+
+/* What a second reading has found. */
+struct tree {
+	struct process list[WORLD_FILES];
+	size_t count;
+	bool plain; /* as a kernel has it: each process stands under its own number, once */
+};
+
+static bool read_tree_file(const struct world_file *file, struct process *process, bool *plain)
+{
+	char own[64];
+	size_t length = strlen(file->path);
+	if (strncmp(file->path, "/proc/", 6) != 0 || length < 12 || strcmp(file->path + length - 5, "/stat") != 0 ||
+	    memchr(file->path + 6, '/', length - 11) != NULL || file->path[6] < '1' || file->path[6] > '9')
+		return false;
+	if (file->length > 512 || process_parse(file->bytes, file->length, process) < 0)
+		*plain = false;
+	snprintf(own, sizeof own, "/proc/%d/stat", process->pid);
+	*plain = *plain && strcmp(own, file->path) == 0;
+	return true;
+}
+
+static void read_tree(struct tree *tree)
+{
+	tree->count = 0;
+	tree->plain = world.read_most == 0;
+	for (size_t i = 0; i < world.files_count; i++) {
+		struct process process = {.pid = 0};
+		if (!read_tree_file(&world.files[i], &process, &tree->plain))
+			continue;
+		for (size_t k = 0; k < tree->count; k++)
+			tree->plain = tree->plain && tree->list[k].pid != process.pid;
+		tree->list[tree->count++] = process;
+	}
+}
+
+static const struct process *find(const struct tree *tree, pid_t pid)
+{
+	for (size_t i = 0; i < tree->count; i++)
+		if (tree->list[i].pid == pid)
+			return &tree->list[i];
+	return NULL;
+}
+
+/* Up to lull, and not through the hidden one. */
+static bool descends(const struct tree *tree, const struct process *process, pid_t hidden)
+{
+	for (size_t steps = 0; process != NULL && steps <= tree->count; steps++) {
+		if (hidden != 0 && process->pid == hidden)
+			return false;
+		if (process->parent == world.self)
+			return true;
+		process = process->parent > 1 ? find(tree, process->parent) : NULL;
+	}
+	return false;
+}
+
+static bool is_over(const struct process *process)
+{
+	return process->state == 'X' || (process->state == 'Z' && process->threads <= 1);
+}
+
+static int count(const struct tree *tree, enum leftovers_scope scope, pid_t hidden)
+{
+	int number = 0;
+	for (size_t i = 0; i < tree->count; i++) {
+		const struct process *process = &tree->list[i];
+		if (process->pid != world.self && !is_over(process))
+			number += scope == LEFTOVERS_EVERYBODY || descends(tree, process, hidden);
+	}
+	return number;
+}
+
+/* A /proc of another PID namespace is none. */
+static bool is_seen(void)
+{
+	struct process self = {.pid = 0};
+	for (size_t i = 0; i < world.files_count; i++)
+		if (strcmp(world.files[i].path, "/proc/self/stat") == 0)
+			return process_parse(world.files[i].bytes, world.files[i].length, &self) == 0 &&
+			       world.files[i].length <= 512 && self.pid == world.self;
+	return false;
+}
+
+static void check_named(const struct tree *tree, enum leftovers_scope scope, pid_t hidden)
+{
+	char bytes[NAMES_SIZE];
+	struct text text = TEXT_IN(bytes);
+	int named = leftovers_describe(scope, hidden, &text);
+	demand(named >= 0 && text.length < NAMES_SIZE, "names fit, or are cut");
+	demand((named > 0) == (text.length > 0), "who is counted is named");
+	if (tree->plain && is_seen())
+		demand(named == count(tree, scope, hidden), "everybody is counted, and nobody else");
+}
+
+static void check_signalled(const struct tree *tree, const struct leftovers_order *order)
+{
+	world.sent_count = 0;
+	int refused = leftovers_signal(order);
+	demand(refused == 0, "nobody refuses here");
+	for (size_t i = 0; i < world.sent_count; i++) {
+		pid_t pid = world.sent[i].pid;
+		const struct process *process = find(tree, pid);
+		demand(pid > 0 && pid != world.self, "neither a group nor lull itself is signalled");
+		demand(world.sent[i].signo == order->signo || (order->wake && world.sent[i].signo == SIGCONT),
+		       "the signal is the one that was asked for");
+		if (!tree->plain || !is_seen())
+			continue;
+		demand(process != NULL && descends(tree, process, order->hidden), "only descendants are signalled");
+		demand(process->group != order->except || world.sent[i].signo == SIGCONT, "nobody gets it twice");
+	}
+}
+
+static void check_children(void)
+{
+	world.sent_count = 0;
+	leftovers_signal_children(SIGKILL);
+	for (size_t i = 0; i < world.sent_count; i++)
+		demand(world.sent[i].pid > 0 && world.sent[i].signo == SIGKILL, "a child is no group");
+}
+
+static void check_group(const struct tree *tree, pid_t group)
+{
+	siginfo_t info = {.si_signo = SIGUSR1};
+	world.sent_count = 0;
+	int seen = leftovers_queue_group(group, &info);
+	demand(seen == 0 || world.sent_count == 0, "without /proc nobody is found");
+	for (size_t i = 0; i < world.sent_count; i++) {
+		const struct process *process = find(tree, world.sent[i].pid);
+		demand(world.sent[i].pid > 0 && world.sent[i].pid != group, "the leader has it");
+		demand(!tree->plain || (process != NULL && process->group == group && descends(tree, process, 0)),
+		       "a member of the group is a descendant");
+	}
+}
+
+static void check_ready(const struct tree *tree)
+{
+	char bytes[512];
+	struct text why = TEXT_IN(bytes);
+	enum ready answer = ready_ask(0, &why);
+	bool serves = false;
+	demand(answer == READY_YES || answer == READY_NO || answer == READY_NONE, "there is an answer");
+	demand((answer == READY_YES) == (why.length == 0), "a no has a reason");
+	demand(why.length < sizeof bytes - 1, "and a whole one");
+	for (size_t i = 0; i < tree->count; i++)
+		serves = serves || strcmp(tree->list[i].name, "lull:ready") == 0 ||
+		         strncmp(tree->list[i].name, "lull:on:", 8) == 0;
+	if (tree->plain)
+		demand(answer != READY_YES || serves, "only a lull that serves is ready");
+}
+
+/* The number stands in some file there, zeros before it or not. */
+static bool is_counted(int64_t kills)
+{
+	for (size_t i = 0; i < world.files_count; i++) {
+		const struct world_file *file = &world.files[i];
+		const char *at = file->bytes;
+		const char *end = file->bytes + file->length;
+		if (strncmp(file->path, "/sys/fs/cgroup", 14) != 0)
+			continue;
+		while ((at = memmem(at, (size_t)(end - at), "oom_kill ", 9)) != NULL) {
+			int64_t number = 0;
+			for (at += 9; at < end && *at >= '0' && *at <= '9' && number <= kills; at++)
+				number = number * 10 + (*at - '0');
+			if (number == kills)
+				return true;
+		}
+	}
+	return false;
+}
+
+static void check_kills(void)
+{
+	int64_t kills = cgroup_oom_kills();
+	demand(kills >= -1 && kills <= INT32_MAX, "a count is a number");
+	demand(kills < 0 || is_counted(kills), "a count stands in the cgroup");
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input input = {data, data + size};
+	struct process process;
+	struct tree tree;
+	world_begin();
+	world.self = (pid_t)(1 + input_byte(&input) % 16);
+	pid_t hidden = (pid_t)(input_byte(&input) % 16);
+	struct leftovers_order order = {.signo = SIGTERM, .hidden = hidden};
+	order.except = (pid_t)(input_byte(&input) % 16) - 1;
+	unsigned how = input_byte(&input);
+	world.pidfds = !(how & 1);
+	world.read_most = how & 2 ? 1 + how / 16 * 10 : 0;
+	order.wake = how & 4;
+	world.child = how & 8 ? 9 : 0;
+	world_add_files((const char *)input.at, (size_t)(input.end - input.at));
+	read_tree(&tree);
+	if (!is_seen() || world.read_most > 0)
+		world.tick_ms = 200; /* what looks without /proc looks at the clock */
+	check_named(&tree, LEFTOVERS_DESCENDANTS, hidden);
+	check_named(&tree, LEFTOVERS_EVERYBODY, 0);
+	check_signalled(&tree, &order);
+	check_children();
+	check_group(&tree, order.except);
+	check_ready(&tree);
+	check_kills();
+	process_name(world.self, &process);
+	demand(memchr(process.name, '\0', sizeof process.name) != NULL, "a name has an end");
+	world_end();
+	input_free();
+	return 0;
+}
