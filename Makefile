@@ -199,12 +199,14 @@ test-drain: all
 plot-drain: all
 	@tests/drain/drain --sweep 5
 
-# The other inits, and lull under their names: the same tests for both, and a table of what they show. Under a minute.
-# What it needs: tini, dumb-init, catatonit.
+# The other inits, and lull under their names: the same tests for both, alone and under Docker, podman and runc as root, and a
+# table of what they show. Under two minutes. What it needs: tini, dumb-init, catatonit, docker.io, podman, runc, busybox-static.
+RUNTIMES = docker restricted
 DROPIN_TABLE = $(BUILD)/dropin.md
 test-dropin: all $(HELPERS)
 	@rm -f $(DROPIN_TABLE)
-	@DROPIN_TABLE=$(CURDIR)/$(DROPIN_TABLE) tests/run $(wildcard tests/dropin/*.bats); status=$$?; \
+	@DROPIN_TABLE=$(CURDIR)/$(DROPIN_TABLE) tests/run $(wildcard tests/dropin/*.bats) \
+		$(RUNTIMES:%=tests/runtimes/%); status=$$?; \
 		printf '| name | behaviour | the real one | lull |\n|---|---|---|---|\n'; cat $(DROPIN_TABLE); exit $$status
 
 # docs/examples/ and docs/verify.md on real parts: Docker, Compose, Swarm, podman, HAProxy and nginx, as root, in namespaces
