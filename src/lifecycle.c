@@ -260,7 +260,8 @@ static void forward(const struct lifecycle *lifecycle, const struct event *event
 	bool had_it = event->shared && signo == event->signo;
 	if (signo != 0 && !had_it)
 		act(actions, ACTION_FORWARD, signo);
-	if (lifecycle->policy->session && is_job_control(event->signo) && event->signo != SIGCONT)
+	bool stops_job = is_job_control(event->signo) && event->signo != SIGCONT;
+	if (lifecycle->policy->suspends && lifecycle->policy->job != JOB_PROMPT && stops_job)
 		act(actions, ACTION_SUSPEND, event->signo);
 }
 

@@ -148,10 +148,8 @@ static int run(struct options *options, struct log *log, char **envp, signal_mas
 	if (child_prepare(&supervisor.child, options->subreaper, options->parent_death) < 0)
 		log_line(log, LOG_WARNING, "the signal for the death of the parent could not be set: %s",
 		         strerror(errno));
-	if (options->personality->warns && !options->subreaper && !supervisor.child.init)
-		log_line(log, LOG_WARNING,
-		         "neither PID 1 nor a subreaper: orphans do not come here to be reaped; see %s",
-		         options->personality->help);
+	if (options->personality->no_reaper != NULL && !options->subreaper && !supervisor.child.init)
+		log_line(log, LOG_WARNING, "%s", options->personality->no_reaper);
 	if (prepare(&supervisor.endpoint, options, words) < 0)
 		return fail(options, log, words, options->personality->exit_failed);
 	drain_show(DRAIN_READY, options->listens); /* before the app runs: it may ask at once */

@@ -47,6 +47,7 @@ struct parser {
 	bool stop_on_begun;
 	bool rewrite_begun;
 	bool success_begun;
+	bool group_asked_for;
 };
 
 /* --- Setters: the value is checked and kept, or what would be right is added to `why` ---------------------------- */
@@ -162,21 +163,22 @@ static int set_drain_file(struct parser *parser, const char *value)
 static const int STOPS[] = {SIGTSTP, SIGTTIN, SIGTTOU};
 enum { STOPS_COUNT = sizeof STOPS / sizeof STOPS[0] };
 
-/* An app that leads a session is in an orphaned group, where the kernel drops what the terminal stops by. */
+enum { NOT_SAID = UINT8_MAX };
+
 static void rewrite_nothing(struct policy *policy)
 {
 	for (int signo = 0; signo < LIFECYCLE_SIGNALS; signo++)
 		policy->rewrite[signo] = (uint8_t)signo;
-	for (int i = 0; policy->session && i < STOPS_COUNT; i++)
-		policy->rewrite[STOPS[i]] = SIGSTOP;
+	for (int i = 0; i < STOPS_COUNT; i++)
+		policy->rewrite[STOPS[i]] = NOT_SAID;
 }
 
-/* The app leads no session after all. */
-static void stop_as_asked(struct policy *policy)
+/* An app that leads a session is in an orphaned group, where the kernel drops what the terminal stops by. */
+static void rewrite_the_rest(struct policy *policy)
 {
 	for (int i = 0; i < STOPS_COUNT; i++)
-		if (policy->rewrite[STOPS[i]] == SIGSTOP)
-			policy->rewrite[STOPS[i]] = (uint8_t)STOPS[i];
+		if (policy->rewrite[STOPS[i]] == NOT_SAID)
+			policy->rewrite[STOPS[i]] = (uint8_t)(policy->session ? SIGSTOP : STOPS[i]);
 }
 
 static int set_rewrite(struct parser *parser, const char *value)
@@ -192,7 +194,10 @@ static int set_rewrite(struct parser *parser, const char *value)
 
 static int set_group(struct parser *parser, const char *value)
 {
-	return set_switch(parser, value, &parser->options->policy.group);
+	if (set_switch(parser, value, &parser->options->policy.group) < 0)
+		return -1;
+	parser->group_asked_for = parser->options->policy.group;
+	return 0;
 }
 
 static int set_parent_death(struct parser *parser, const char *value)
@@ -349,24 +354,19 @@ static int set_debug(struct parser *parser, const char *value)
 	return 0;
 }
 
-static void set_session(struct parser *parser, bool session)
-{
-	parser->options->policy.session = parser->options->policy.group = session;
-}
-
+/* Then signals go to the app alone, unless LULL_GROUP wants the group. */
 static int set_single_child(struct parser *parser, const char *value)
 {
 	(void)value;
-	set_session(parser, false);
+	parser->options->policy.session = false;
+	parser->options->policy.group = parser->group_asked_for;
 	return 0;
 }
 
 /* These two are on or off by one word alone. */
 static int set_setsid(struct parser *parser, const char *value)
 {
-	if (strcmp(value, "0") == 0)
-		set_session(parser, false);
-	return 0;
+	return strcmp(value, "0") == 0 ? set_single_child(parser, value) : 0;
 }
 
 static int set_debug_1(struct parser *parser, const char *value)
@@ -717,6 +717,16 @@ static int apply_flags(struct parser *parser, char **words)
 	return 0;
 }
 
+/* "COMMAND -- ARG": where getopt(3) puts words in another order, these dashes are not the command's. */
+static void drop_inner_dashes(struct options *options)
+{
+	char **words = options->command;
+	if (words[0] == NULL || words[1] == NULL || strcmp(words[1], "--") != 0 || strcmp(words[-1], "--") == 0)
+		return;
+	words[1] = words[0];
+	options->command++;
+}
+
 /* --- What it amounts to ------------------------------------------------------------------------------------------ */
 
 /* One source must not say the same thing in two ways. */
@@ -814,6 +824,7 @@ static void set_defaults(struct options *options, const struct personality *pers
 	options->subreaper = personality->subreaper;
 	options->policy.abandon = personality->abandon;
 	options->policy.session = options->policy.group = personality->session;
+	options->policy.suspends = personality->session;
 	options->policy.stop_on = SIGNAL_BIT(SIGTERM);
 	options->policy.linger_ms = DEFAULT_LINGER_MS;
 	rewrite_nothing(&options->policy);
@@ -849,10 +860,11 @@ int options_parse(struct options *options, const struct personality *personality
 	if (personality->dialect != DIALECT_LULL)
 		variables |= apply_variables(&parser, &TABLES[personality->dialect], envp);
 	int flags = apply_flags(&parser, argv[0] != NULL ? argv + 1 : argv);
-	if (options->personality->session && !options->policy.session)
-		stop_as_asked(&options->policy);
+	rewrite_the_rest(&options->policy);
 	if (options->request >= REQUEST_HELP)
 		return 0;
+	if (flags == 0 && personality->inner_dashes)
+		drop_inner_dashes(options);
 	if (variables < 0 || flags < 0 || resolve_plan(&parser) < 0 || refuse_own_port(&parser) < 0)
 		return -1;
 	if (options->request == REQUEST_RUN && *options->command == NULL)

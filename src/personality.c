@@ -51,8 +51,11 @@ static const struct personality PERSONALITIES[] = {
 		.log_level = LOG_WARNING,
 		.timeout_ms = TIME_NEVER,
 		.reaped = "Reaped zombie process with pid=", /* what people look for in a log */
+		.no_reaper =
+			"neither PID 1 nor a subreaper: orphans do not come here to be reaped; -s or TINI_SUBREAPER "
+			"makes it one",
 		.abandon = true,
-		.warns = true,
+		.inner_dashes = true,
 		.shell = true,
 	},
 	{
@@ -71,6 +74,7 @@ static const struct personality PERSONALITIES[] = {
 		.reaped = "reaped orphan ",
 		.abandon = true,
 		.subreaper = true,
+		.inner_dashes = true,
 		.shell = true,
 	},
 	{

@@ -17,6 +17,7 @@ struct personality {
 	const char *help;         /* how to ask for help */
 	const char *version;      /* what --version prints */
 	const char *reaped;       /* how the line on an orphan that was reaped begins */
+	const char *no_reaper;    /* the warning when it is neither PID 1 nor a subreaper; NULL: none */
 	int64_t timeout_ms;       /* when nothing is asked for; TIME_NEVER: the app has as long as it takes */
 	enum log_level log_level; /* the same */
 	enum dialect dialect;
@@ -29,7 +30,7 @@ struct personality {
 	bool session;       /* the app leads a session of its own, which signals go to the first group of */
 	bool abandon;       /* what the app leaves behind is left alone, unless --linger is asked for */
 	bool subreaper;     /* becomes one by itself when it is not PID 1 */
-	bool warns;         /* when it is neither PID 1 nor a subreaper */
+	bool inner_dashes;  /* "COMMAND -- ARG" is COMMAND ARG, as where getopt(3) puts words in another order */
 	bool shell;         /* a script without a "#!" line is run by /bin/sh, as execvp(3) does it */
 };
 

@@ -75,6 +75,28 @@ load lib
 	done
 }
 
+@test "PROGRAM -- ARGS: the dashes are not the program's; behind -- they are" {
+	for INIT in "${BOTH[@]}"; do
+		ends 3 "$INIT" sh -- -c 'exit 3'
+		ends 0 "$INIT" -- echo -- a
+		[ "$(cat out)" = '-- a' ]
+	done
+}
+
+@test "no program: 1, whatever flags there are; an empty name is not found" {
+	for INIT in "${BOTH[@]}"; do
+		for how in -- -g '-g --'; do
+			# shellcheck disable=SC2086
+			ends 1 "$INIT" $how
+			[ -s err ]
+		done
+		ends 1 "$INIT" ''
+		ends 1 "$INIT" -
+		ends 1 "$INIT" -Px
+		silent out
+	done
+}
+
 # --- Exit status
 
 @test "the app's status, or 128 + the signal that ended it" {

@@ -55,6 +55,18 @@ load lib
 	done
 }
 
+@test "the first of -h and -V that comes is what is printed; -- or nothing behind the flags is bad usage" {
+	for INIT in "${BOTH[@]}"; do
+		ends 0 "$INIT" -cV -x
+		[[ $(cat err) =~ ^dumb-init\ v ]]
+		ends 1 "$INIT" -xV
+		ends 1 "$INIT" -c --
+		ends 2 "$INIT" -c -- ''
+		ends 2 "$INIT" -
+		silent out
+	done
+}
+
 @test "as the interpreter of a script" {
 	for INIT in "${BOTH[@]}"; do
 		printf '#!%s /bin/sh\necho "$1"; exit 5\n' "$INIT" >script
@@ -214,6 +226,61 @@ is_running() {
 		wait_for out '^got 18 '
 		kill -TERM "$TARGET"
 		expect_status 0
+	done
+}
+
+@test "-c: SIGTSTP, SIGTTIN, SIGTTOU reach the app as they are, and suspend it as well" {
+	for INIT in "${BOTH[@]}"; do
+		for signo in 20 21 22; do
+			runs start_plain "$INIT" -c "$PROBE" exit=15:0
+			kill -$signo "$TARGET"
+			wait_for out "^got $signo "
+			until_true is_stopped "$TARGET"
+			kill -CONT "$TARGET"
+			wait_for out '^got 18 '
+			until_true is_running "$TARGET"
+			kill -TERM "$TARGET"
+			expect_status 0
+			came out $signo 18 15
+		done
+	done
+}
+
+@test "-c -r 20:19: the app is stopped by SIGSTOP after all" {
+	for INIT in "${BOTH[@]}"; do
+		runs start_plain "$INIT" -r 20:19 -c "$PROBE" exit=15:0
+		kill -20 "$TARGET"
+		until_true is_stopped "$READY"
+		until_true is_stopped "$TARGET"
+		kill -CONT "$TARGET"
+		wait_for out '^got 18 '
+		kill -TERM "$TARGET"
+		expect_status 0
+		came out 18 15
+	done
+}
+
+@test "-r 20:0: the app is not told to stop, only it stops" {
+	for INIT in "${BOTH[@]}"; do
+		runs start_plain "$INIT" -r 20:0 "$PROBE" exit=15:0
+		kill -20 "$TARGET"
+		until_true is_stopped "$TARGET"
+		kill -CONT "$TARGET"
+		wait_for out '^got 18 '
+		kill -TERM "$TARGET"
+		expect_status 0
+		came out 18 15
+	done
+}
+
+@test "the last of several rewrites of one signal counts" {
+	for INIT in "${BOTH[@]}"; do
+		runs start_init "$INIT" -r 15:2 -r 15:0 -r15:12 --rewrite 2:15 "$PROBE"
+		kill -15 "$TARGET"
+		wait_for out '^got 12 '
+		kill -2 "$TARGET"
+		wait_for out '^got 15 '
+		came out 12 15
 	done
 }
 

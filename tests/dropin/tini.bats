@@ -75,6 +75,38 @@ load lib
 	done
 }
 
+@test "PROGRAM -- ARGS: the dashes are not the program's; behind -- they are" {
+	for INIT in "${BOTH[@]}"; do
+		ends 3 "$INIT" -s sh -- -c 'exit 3'
+		ends 0 "$INIT" -s -- echo -- a
+		[ "$(cat out)" = '-- a' ]
+	done
+}
+
+@test "-h and -l, and then nothing else counts; with no program, or nothing behind --: 1" {
+	for INIT in "${BOTH[@]}"; do
+		ends 0 "$INIT" -hx
+		ends 0 "$INIT" -sl -e x
+		ends 1 "$INIT" -xh
+		ends 1 "$INIT" --
+		ends 1 "$INIT" -s --
+		ends 127 "$INIT" -s -- ''
+		ends 127 "$INIT" -s -
+	done
+}
+
+@test "TINI_VERBOSITY: 0 or no number is silence, 1 what it is without it" {
+	for INIT in "${BOTH[@]}"; do
+		for value in 0 '' x; do
+			TINI_VERBOSITY=$value ends 0 "$INIT" true
+			silent err
+		done
+		TINI_VERBOSITY=1 ends 0 "$INIT" true
+		has err 'PID 1.*subreaper'
+		silent out
+	done
+}
+
 @test "its variables stay in the app's environment" {
 	for INIT in "${BOTH[@]}"; do
 		TINI_SUBREAPER=1 TINI_VERBOSITY=1 ends 0 "$INIT" -- env
@@ -152,7 +184,7 @@ load lib
 
 @test "-g or its variable, whatever is in it: to the app's group" {
 	for INIT in "${BOTH[@]}"; do
-		for how in -g '' 1; do
+		for how in -g '' 0 1; do
 			if [ "$how" = -g ]; then
 				start_init "$INIT" -g -- "$PROBE" fork
 			else
