@@ -67,7 +67,7 @@ enum ready ready_ask(int port, struct text *why)
 	const struct process *asked = found.neighbor.pid != 0 ? &found.neighbor : &found.init;
 	if (asked->pid == 0) {
 		text_add(why, "there is no lull to ask: neither PID 1 nor any process of this mount namespace in /proc "
-		              "is one");
+		              "is one with an app");
 		return READY_NONE;
 	}
 	int told = serving_port(asked->name);

@@ -230,6 +230,38 @@ word" ] || fail "said: $output"
 	finish
 }
 
+@test "--ready beside a pause: it serves nobody; each container asks its own lull" {
+	local how first second
+	for how in "$LULL --pause" "$BATS_TEST_TMPDIR/catatonit -P"; do
+		ln -sf "$LULL" "$BATS_TEST_TMPDIR/catatonit"
+		# shellcheck disable=SC2086
+		start unshare --pid --fork --kill-child --mount-proc $how
+		until_true child_of "$JOB"
+		TARGET=$CHILD
+		# It leaves its directory as the last thing before it waits.
+		until_true eval '[ "$(readlink /proc/$TARGET/cwd)" = / ] && [ "$(readlink /proc/$TARGET/exe)" = "$(readlink -f "$LULL")" ]'
+		ask_inside 2
+		[[ $output == *'no lull to ask'* ]] || fail "said: $output"
+		nsenter --target "$TARGET" --pid --mount sh -c '
+			unshare --mount "$0" -d 60s "$1" exit=1:0 & unshare --mount "$0" -d 60s "$1" exit=1:0 &' \
+			"$LULL" "$PROBE" >>"$BATS_TEST_TMPDIR/out" 3>&-
+		until_count 2 out '^ready'
+		read -r first second <"/proc/$TARGET/task/$TARGET/children" || true
+		ask_inside 2
+		kill -TERM "$first"
+		until_true grep -qx 'lull:draining' "/proc/$first/comm"
+		ask_inside 2
+		TARGET=$first ask_inside 1
+		TARGET=$second ask_inside 0
+		# One that has lost its lull does not ask the pause.
+		kill -HUP "$second"
+		until_true is_gone "$second"
+		run -2 nsenter --target "$TARGET" --pid --mount unshare --mount "$LULL" --ready
+		kill -TERM "$TARGET"
+		expect_status 0
+	done
+}
+
 # listener PORT: something that listens there, in the network namespace of the container at hand. Sets LISTENER.
 listener() {
 	nsenter --target "$TARGET" --net python3 -c '
