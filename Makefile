@@ -215,6 +215,14 @@ ORCHESTRATORS = verify compose nginx controller swarm podman examples
 test-orchestrators: all
 	@TEST_JOBS=$$(nproc) tests/run $(ORCHESTRATORS:%=tests/orchestrators/%)
 
+# Every system call that lull makes fails once, in every phase; as root, in namespaces of its own.
+test-faults: all $(HELPERS) $(BUILD)/tests/launch
+	@tests/faults/faults
+
+$(BUILD)/tests/launch: tests/faults/launch.c Makefile | $(BUILD)/tests
+	$(SAY) "  CC  $@"
+	@$(TEST_CC) $(TEST_CFLAGS) -static -o $@ $<
+
 clean:
 	rm -rf $(BUILD)
 

@@ -1,6 +1,7 @@
 /*
  * Runs a command under a seccomp profile: deny ERRNO CALL[,CALL]... COMMAND [ARG]...
- * ERRNO is EPERM, ENOSYS or ENOENT. "netlink" and "inet6" are those uses of socket alone.
+ * ERRNO is EPERM, ENOSYS or ENOENT. A call may be given by its number. "netlink" and "inet6" are those uses of socket
+ * alone.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -64,6 +66,16 @@ static const struct {
 static int add_call(struct sock_fprog *program, const char *call, int error)
 {
 	int found = 0;
+	if (call[0] >= '0' && call[0] <= '9') {
+		const struct sock_filter numbered[] = {
+			LOAD(nr),
+			SKIP_UNLESS(atoi(call), 1),
+			RETURN(SECCOMP_RET_ERRNO | error),
+		};
+		memcpy(program->filter + program->len, numbered, sizeof numbered);
+		program->len += sizeof numbered / sizeof numbered[0];
+		return 1;
+	}
 	for (size_t i = 0; i < sizeof CALLS / sizeof CALLS[0]; i++) {
 		if (strcmp(CALLS[i].name, call) != 0)
 			continue;

@@ -1,0 +1,96 @@
+/*
+ * Starts what is to be attacked, once strace(1) is attached: launch SOCKET [-1] [-t] [-z] [-p CALL:COUNT] COMMAND [ARG]...
+ *   SOCKET  a descriptor: the pid is written there, and the command started when the other side has shut down its own
+ *   -1      as PID 1 of a PID namespace with a /proc of its own; ends as the command did
+ *   -t      as leader of a session whose terminal is stdin
+ *   -z      leaves the command a zombie to reap
+ *   -p      makes a call, by its number, so many times before, with arguments that do nothing: strace counts for each
+ *           process apart, and what is meant for the n-th call of a child shall find the command itself past its own
+ * Between the attachment and the command it makes no call but epoll_wait, those and execve, which the driver counts on.
+ * Without arguments it is a pre-stop program, which says so.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void check(int result, const char *what)
+{
+	if (result >= 0)
+		return;
+	perror(what);
+	exit(99);
+}
+
+/* Returns in the child, which is PID 1. */
+static void enter_namespaces(int socket)
+{
+	int status;
+	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWPID | CLONE_NEWNS | SIGCHLD, 0L, 0L, 0L, 0L);
+	check(pid, "clone");
+	if (pid == 0) {
+		check(prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl");
+		check(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), "mount /");
+		check(mount("proc", "/proc", "proc", 0, NULL), "mount /proc");
+		return;
+	}
+	check(dprintf(socket, "%d\n", pid), "write");
+	close(socket);
+	for (int fd = 0; fd < 3; fd++)
+		close(fd);
+	check(waitpid(pid, &status, 0), "waitpid");
+	exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+}
+
+static void wait_for_gate(int socket)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+	int gate = epoll_create1(EPOLL_CLOEXEC);
+	check(epoll_ctl(gate, EPOLL_CTL_ADD, socket, &event), "epoll_ctl");
+	while (epoll_wait(gate, &event, 1, -1) != 1)
+		continue;
+}
+
+int main(int argc, char **argv)
+{
+	int option;
+	int init = 0;
+	long call = -1;
+	int count = 0;
+	if (argc < 3)
+		return dprintf(1, "pre-stop ran\n") > 0 ? 0 : 1;
+	int socket = atoi(argv[1]);
+	argv++, argc--;
+	while ((option = getopt(argc, argv, "+1tzp:")) > 0) {
+		if (option == '1')
+			init = 1;
+		else if (option == 't')
+			check(setsid() >= 0 ? ioctl(0, TIOCSCTTY, 0) : -1, "terminal");
+		else if (option == 'z' && init && fork() == 0)
+			_exit(0);
+		else if (option == 'p')
+			check(sscanf(optarg, "%ld:%d", &call, &count) == 2 ? 0 : -1, optarg);
+		if (option == '1')
+			enter_namespaces(socket);
+	}
+	if (!init)
+		check(dprintf(socket, "%d\n", getpid()), "write");
+	check(fcntl(socket, F_SETFD, FD_CLOEXEC), "fcntl");
+	wait_for_gate(socket);
+	while (count-- > 0)
+		(void)syscall(call, -1L, -1L, -1L, -1L, -1L, -1L);
+	execv(argv[optind], argv + optind);
+	perror(argv[optind]);
+	return 99;
+}

@@ -1,0 +1,297 @@
+"""One run of a scenario: lull, strace beside it, and what the scenario waits for. Knows no scenario and no exception.
+
+A worker is PID 1 of a PID namespace of its own, so that nothing but the run is in its /proc: what is left at the end is
+seen whole.
+"""
+
+import os
+import pty
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+TOOLS = Path(os.environ.get("TOOLS", ROOT / "build/tests"))
+LULL = Path(os.environ.get("LULL", ROOT / "build/lull"))
+PROBE = str(TOOLS / "probe")
+LAUNCH = str(TOOLS / "launch")
+
+PATIENCE_S = 20  # how long a wait may take before the contract is broken: far more than any machine needs
+KIND_S = 8  # how late a thing may be
+
+
+class Broken(Exception):
+    """The contract does not hold."""
+
+
+class Ended(Exception):
+    """lull ended before what was waited for."""
+
+
+def now() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def others() -> list[int]:
+    """All processes of this namespace but us."""
+    return [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != 1]
+
+
+def describe(pid: int) -> str:
+    try:
+        return f"{pid} {Path(f'/proc/{pid}/cmdline').read_bytes().decode(errors='replace')}".replace("\0", " ")
+    except OSError:
+        return str(pid)
+
+
+class Run:
+    def __init__(self, job: dict, directory: Path) -> None:
+        self.job = job
+        self.directory = directory
+        self.streams: dict[str, bytearray] = {}
+        self.fds: dict[str, int] = {}  # of those that are open
+        self.status: int | None = None
+        self.cpu_s = 0.0
+        self.launcher = 0
+        self.strace: subprocess.Popen | None = None
+        self.trace = directory / "trace"
+        self.sides: list[subprocess.Popen] = []
+        self.losses: list[str] = []
+        self.said: list[str] = []
+        self.sent: list[int] = []
+        self.runs = False
+        self.master = -1  # of the terminal
+        self.err_file: Path | None = None
+
+    # --- Streams ---
+
+    def follow(self, name: str, fd: int) -> None:
+        os.set_blocking(fd, False)
+        self.fds[name] = fd
+        self.streams[name] = bytearray()
+
+    def text(self, name: str) -> str:
+        return self.streams.get(name, b"").decode(errors="replace")
+
+    @property
+    def out(self) -> str:
+        return self.text("out")
+
+    @property
+    def err(self) -> str:
+        if self.err_file is not None:
+            return self.err_file.read_text(errors="replace")
+        return self.text("out" if self.master >= 0 else "err")
+
+    def pump(self, timeout_s: float) -> None:
+        """Takes what has come, and looks whether lull has ended."""
+        poll = select.poll()
+        for fd in self.fds.values():
+            poll.register(fd, select.POLLIN)
+        ready = {fd for fd, _ in poll.poll(timeout_s * 1000)}
+        for name, fd in list(self.fds.items()):
+            if fd in ready:
+                self.take(name, fd)
+        if self.launcher and self.status is None:
+            pid, status, usage = os.wait4(self.launcher, os.WNOHANG)
+            if pid:
+                self.status = os.waitstatus_to_exitcode(status)
+                self.cpu_s = usage.ru_utime + usage.ru_stime
+
+    def take(self, name: str, fd: int) -> None:
+        try:
+            data = os.read(fd, 65536)
+        except OSError:  # a terminal that nobody has open
+            data = b""
+        self.streams[name] += data
+        if not data:
+            os.close(self.fds.pop(name))
+
+    # --- Waiting ---
+
+    def wait(self, what: str, is_true: Callable[[], object], dies: bool = False) -> None:
+        """Until it is true. With `dies` lull may end meanwhile, otherwise that is Ended."""
+        end = now() + PATIENCE_S
+        while not is_true():
+            if self.status is not None and not dies:
+                self.pump(0)
+                if is_true():
+                    return
+                raise Ended(what)
+            if now() > end:
+                raise Broken(f"never came: {what}")
+            self.pump(0.01)
+
+    # --- lull ---
+
+    def start(
+        self,
+        words: list[str],
+        app: list[str],
+        *,
+        name: str = "lull",
+        pid1: bool = False,
+        terminal: bool = False,
+        zombie: bool = False,
+        env: dict[str, str] | None = None,
+        stderr: str = "pipe",
+    ) -> None:
+        link = self.directory / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(LULL)
+        ours, its = socket.socketpair()
+        command = [LAUNCH, str(its.fileno())]
+        command += ["-1"] * pid1 + ["-t"] * terminal + ["-z"] * zombie
+        if self.job.get("child"):
+            command += ["-p", f"{self.job['number']}:{self.job['nth']}"]
+        if self.job["mode"] == "seccomp":
+            command += [str(TOOLS / "deny"), self.job["error"], str(self.job["number"])]
+        command += [str(link), *words, *app]
+        ends = self.pipes(terminal, stderr)
+        child = subprocess.Popen(
+            command, stdin=ends[0], stdout=ends[1], stderr=ends[2], pass_fds=[its.fileno()], env=env or {}
+        )
+        self.launcher = child.pid
+        child.returncode = 0  # it is reaped by pump()
+        its.close()
+        for fd in set(ends):
+            os.close(fd)
+        line = ours.makefile("r").readline()
+        self.pid = int(line)
+        if self.job["mode"] not in ("seccomp", "none") and not self.job.get("late"):
+            self.attach()
+        ours.shutdown(socket.SHUT_WR)
+        ours.close()
+
+    def pipes(self, terminal: bool, stderr: str) -> tuple[int, int, int]:
+        if terminal:
+            self.master, slave = pty.openpty()
+            self.follow("out", self.master)
+            return slave, slave, slave
+        null = os.open("/dev/null", os.O_RDONLY)
+        out, out_end = os.pipe()
+        self.follow("out", out)
+        if stderr == "pipe":
+            err, err_end = os.pipe()
+            self.follow("err", err)
+        elif stderr == "socket":
+            pair = socket.socketpair()
+            err, err_end = pair[0].detach(), pair[1].detach()
+            self.follow("err", err)
+        else:
+            self.err_file = self.directory / "err"
+            err_end = os.open(self.err_file, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
+        return null, out_end, err_end
+
+    def attach(self) -> None:
+        """Returns when each further call of lull's is seen."""
+        call, error, nth = (self.job.get(key) for key in ("call", "error", "nth"))
+        command = ["strace", "-o", str(self.trace), "-e", "signal=none", "-s", "48", "-p", str(self.pid)]
+        if self.job.get("follow"):
+            command.append("-f")
+        if self.job["mode"] == "once":
+            command += ["-e", f"inject={call}:error={error}:when={nth}"]
+        elif self.job["mode"] == "always":
+            command += ["-e", f"inject={call}:error={error}:when={nth}+"]
+        self.strace = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.follow("strace", os.dup(self.strace.stderr.fileno()))
+        self.strace.stderr.close()
+        self.wait("strace is attached", lambda: "attached" in self.text("strace"))
+
+    def send(self, signo: int) -> None:
+        """Counts what the app has to get once."""
+        self.sent.append(signo)
+        self.kill(signo)
+
+    def kill(self, signo: int) -> None:
+        self.pump(0)
+        if self.status is not None:
+            raise Ended(f"signal {signo}")
+        os.kill(self.pid, signo)
+
+    def got(self, signo: int) -> int:
+        return len(re.findall(rf"got {signo} code", self.out))
+
+    def got_at(self, signo: int) -> float:
+        found = re.search(rf"got {signo} .* at (\d+)\r?$", self.out, re.M)
+        if found is None:
+            raise Broken(f"no signal {signo} with its time")
+        return int(found[1]) / 1000
+
+    def lose(self, what: str) -> None:
+        if what not in self.losses:
+            self.losses.append(what)
+
+    def app_ready(self, count: int = 1) -> None:
+        self.wait("the app is ready", lambda: len(re.findall(r"^ready \d+", self.out, re.M)) == count)
+        self.runs = True
+
+    def pass_on(self, signo: int) -> bool:
+        """The app gets it once, or lull says that it could not be sent. Whether it came."""
+        self.send(signo)
+        return self.expect_got(signo)
+
+    def expect_got(self, signo: int) -> bool:
+        self.wait(f"the app gets {signo}", lambda: self.got(signo) or "could not be sent" in self.err)
+        if not self.got(signo):
+            self.lose("signal")
+            self.sent.remove(signo)
+        return self.got(signo) > 0
+
+    def expect(self, is_true: object, what: str) -> None:
+        if not is_true:
+            raise Broken(what)
+
+    def in_time(self, begun: float, least_s: float, what: str, at: float | None = None) -> None:
+        took = (at or now()) - begun
+        self.expect(took >= least_s - 0.002, f"{what} after {took:.3f} s, before its time, {least_s} s")
+        self.expect(took <= least_s + KIND_S, f"{what} after {took:.3f} s, long after its time, {least_s} s")
+
+    # --- The end ---
+
+    def leave(self) -> None:
+        """Waits until lull and all that belongs to it have ended."""
+        self.wait("lull ends", lambda: self.status is not None, dies=True)
+        self.wait("strace ends", lambda: self.strace is None or self.strace.poll() is not None, dies=True)
+        self.wait("the ends of all streams", lambda: not self.fds, dies=True)
+        for side in self.sides:
+            side.kill()
+            side.wait()
+        end = now() + 2
+        while others() and now() < end:
+            self.reap()
+            time.sleep(0.002)
+        self.expect(not others(), f"left behind: {', '.join(describe(pid) for pid in others())}")
+
+    def reap(self) -> None:
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                continue
+        except ChildProcessError:
+            pass
+
+    def clear(self) -> None:
+        """After a run that was broken."""
+        for fd in self.fds.values():
+            os.close(fd)
+        end = now() + PATIENCE_S
+        while others() and now() < end:
+            for pid in others():
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            self.reap()
+            time.sleep(0.005)
+        if others():
+            sys.exit(f"can not be cleared away: {others()}")
+
+    def lines(self) -> list[str]:
+        return self.trace.read_text(errors="replace").splitlines() if self.trace.exists() else []

@@ -1,0 +1,377 @@
+"""What is done to lull, and what has to come of it. Each is played once to find the calls, then once for each fault.
+
+A scenario says what has to hold as it goes. Where lull does less than that, and may, it says so: lose(). What may be lost
+to which fault is in exceptions.py.
+"""
+
+import http.client
+import os
+import re
+import signal
+import socket
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from run import LAUNCH, LULL, PROBE, Run, now
+
+HUP, INT, KILL, USR1, USR2, TERM, CONT, STOP, TSTP = 1, 2, 9, 10, 12, 15, 18, 19, 20
+READY_PORT, APP_PORT = 8080, 8081
+
+
+@dataclass(frozen=True)
+class Scenario:
+    play: Callable[[Run], None]
+    failed: int = 125  # what lull exits with when it can not do its work
+    not_run: tuple[int, ...] = (126, 127)  # and when the command can not be executed
+
+
+ALL: dict[str, Scenario] = {}
+
+
+def scenario(name: str, **fields) -> Callable:
+    def add(play: Callable[[Run], None]) -> Callable[[Run], None]:
+        ALL[name] = Scenario(play, **fields)
+        return play
+
+    return add
+
+
+def expect_status(run: Run, *wanted: int) -> None:
+    run.leave()
+    run.expect(run.status in wanted, f"status {run.status}, not {' or '.join(map(str, wanted))}")
+
+
+def stop_app(run: Run, status: int, kills_at_s: float = 1.0) -> None:
+    """TERM ends the app, or where it could not be sent SIGKILL does."""
+    begun = now()
+    if run.pass_on(TERM):
+        expect_status(run, status)
+    else:
+        expect_status(run, 137)
+        run.in_time(begun, kills_at_s, "SIGKILL")
+
+
+def is_as_it_was(run: Run) -> None:
+    """The app starts with the mask, the ignored signals and the directory that lull was started with."""
+    run.expect(re.search(r"^SigBlk:\t0{16}\r?$", run.out, re.M), "the app's signal mask is not that of lull's start")
+    run.expect(re.search(r"^fds 0 1 2\r?$", run.out, re.M), "the app's descriptors are not those of lull's start")
+
+
+# --- Plain runs ---
+
+
+def plain(run: Run, **where) -> None:
+    run.start(["-t", "1s"], [PROBE, "state", "exit=15:7"], **where)
+    run.app_ready()
+    is_as_it_was(run)
+    run.pass_on(USR1)
+    run.pass_on(USR2)
+    stop_app(run, 7)
+
+
+@scenario("plain")
+def _(run: Run) -> None:
+    plain(run)
+
+
+@scenario("plain, PID 1")
+def _(run: Run) -> None:
+    plain(run, pid1=True, zombie=True)
+
+
+@scenario("exits by itself")
+def _(run: Run) -> None:
+    run.start(["-p", "KILL", "-e", "143", "-w"], [PROBE, "orphan", "exit=1:143", "exit=15:0"], stderr="file")
+    run.app_ready(2)
+    run.pass_on(HUP)
+    expect_status(run, 0)
+
+
+@scenario("not found")
+def _(run: Run) -> None:
+    run.start(["--report", str(run.directory / "report")], ["no-such-program"], env={"PATH": "/none:/bin"})
+    expect_status(run, 127)
+    run.expect(re.search("^lull: (?!warning)", run.err, re.M), "no line says why")
+
+
+@scenario("not executable")
+def _(run: Run) -> None:
+    (run.directory / "damaged").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\xb7\x00" + bytes(100))
+    (run.directory / "damaged").chmod(0o755)
+    run.start([], [str(run.directory / "damaged")])
+    expect_status(run, 126)
+    run.expect(re.search("^lull: (?!warning)", run.err, re.M), "no line says why")
+
+
+# --- Stops ---
+
+
+def readiness(run: Run) -> str:
+    """What a load balancer is told: "" when nobody answers."""
+    connection = http.client.HTTPConnection("127.0.0.1", READY_PORT, timeout=2)
+    try:
+        connection.request("GET", "/")
+        return str(connection.getresponse().status)
+    except (OSError, http.client.HTTPException):
+        return ""
+    finally:
+        connection.close()
+
+
+def expect_readiness(run: Run, wanted: str) -> None:
+    """One answer may be lost, as balancers try again; none may be wrong."""
+    answer = readiness(run)
+    if answer != wanted:
+        run.lose(f"answer {answer or 'none'}")
+        run.wait(f"the endpoint says {wanted}", lambda: readiness(run) == wanted or "warning" in run.err)
+
+
+def whole_stop(run: Run, **where) -> None:
+    drain_file, report = run.directory / "draining", run.directory / "report"
+    for old in (drain_file, report):
+        old.unlink(missing_ok=True)
+    listener = socket.create_server(("127.0.0.1", APP_PORT))
+    words = ["--delay", "200ms", "--timeout", "200ms", "--pre-stop", LAUNCH, "--drain-file", str(drain_file)]
+    words += ["--report", str(report), "--ready-on", f"127.0.0.1:{READY_PORT}", "--listens", str(APP_PORT)]
+    run.start(words, [PROBE, "times"], **where)
+    run.app_ready()
+    expect_readiness(run, "200")
+    run.pass_on(USR1)
+    if run.job.get("late"):
+        run.attach()
+    begun = now()
+    run.send(TERM)
+    run.wait("the stop begins", lambda: "lull: stop" in run.err or run.got(TERM))
+    expect_readiness(run, "503")
+    run.pass_on(USR2)
+    if run.expect_got(TERM):
+        run.in_time(begun, 0.2, "SIGTERM", run.got_at(TERM))
+    run.wait("lull ends", lambda: run.status is not None, dies=True)
+    run.in_time(begun, 0.4, "the end")
+    listener.close()
+    expect_status(run, 137)
+    for name, there in (
+        ("drain file", drain_file.exists()),
+        ("report", report.exists() and "exit 137" in report.read_text()),
+        ("pre-stop", "pre-stop ran" in run.err),
+        ("line", "lull: stop:" in run.err and "lull: stopped in" in run.err and "lull: warning: SIGKILL" in run.err),
+    ):
+        if not there:
+            run.lose(name)
+
+
+@scenario("whole stop")
+def _(run: Run) -> None:
+    whole_stop(run)
+
+
+@scenario("whole stop, PID 1")
+def _(run: Run) -> None:
+    whole_stop(run, pid1=True, stderr="socket")
+
+
+@scenario("group, stopped app")
+def _(run: Run) -> None:
+    """The whole group of an app that is stopped gets the signal, is continued, and exits."""
+    run.start(["--group", "--rewrite", "USR1:HUP", "-t", "1s", "--log-format", "json"], [PROBE, "fork", "exit=15:0"])
+    run.app_ready(2)
+    run.kill(USR1)
+    run.wait("both get HUP", lambda: run.got(HUP) == 2 or "could not be sent" in run.err)
+    if run.got(HUP) != 2:
+        run.lose("signal")
+    begun = now()
+    run.kill(TERM)
+    run.wait("lull ends", lambda: run.status is not None, dies=True)
+    run.in_time(begun, 0, "the end")
+    expect_status(run, 0, *[137] * ("could not be sent" in run.err))
+    if run.status == 137:
+        run.lose("signal")
+    run.expect(run.got(HUP) <= 2 and run.got(TERM) <= 2, "a signal came twice")
+
+
+# --- What is left behind ---
+
+
+def leftovers(run: Run, **where) -> None:
+    """An orphan that takes no notice of its SIGTERM."""
+    run.start(["-l", "200ms", "-t", "500ms"], [PROBE, "times", "orphan", "exit=1:3"], **where)
+    run.app_ready(2)
+    begun = now()
+    if not run.pass_on(HUP):
+        return stop_app(run, 137)
+    run.wait("the orphan gets SIGTERM", lambda: run.got(TERM) or run.status is not None, dies=True)
+    if run.got(TERM):
+        run.sent.append(TERM)
+    else:
+        run.lose("leftover's signal")
+    expect_status(run, 3)
+    run.in_time(begun, 0.2, "SIGKILL")
+
+
+@scenario("leftovers")
+def _(run: Run) -> None:
+    leftovers(run)
+
+
+@scenario("leftovers, PID 1")
+def _(run: Run) -> None:
+    leftovers(run, pid1=True)
+
+
+@scenario("kills a tree")
+def _(run: Run) -> None:
+    """Not as PID 1: the descendants of an app that takes no notice of anything."""
+    run.start(["-t", "200ms", "-v"], [PROBE, "times", "tower=3"])
+    run.app_ready()
+    run.wait("the tower stands", lambda: "tower" in run.out)
+    begun = now()
+    run.pass_on(TERM)
+    expect_status(run, 137)
+    run.in_time(begun, 0.2, "SIGKILL")
+
+
+# --- Terminals ---
+
+
+@scenario("terminal, PID 1")
+def _(run: Run) -> None:
+    run.start(["-t", "1s"], [PROBE, "die=20", "exit=15:7"], pid1=True, terminal=True)
+    run.app_ready()
+    os.write(run.master, b"\x1a")
+    run.wait("the app is continued", lambda: run.got(CONT))
+    os.write(run.master, b"\x03")
+    run.wait("the app gets Ctrl-C", lambda: run.got(INT) or run.status is not None)
+    stop_app(run, 7)
+
+
+@scenario("terminal, prompt")
+def _(run: Run) -> None:
+    run.start(["-t", "1s"], [PROBE, "exit=15:7"], terminal=True)
+    run.app_ready()
+    os.write(run.master, b"\x03")
+    run.wait("the app gets Ctrl-C", lambda: run.got(INT) or run.status is not None)
+    run.sent.append(INT)
+    stop_app(run, 7)
+
+
+# --- Asked from outside ---
+
+
+def ask(run: Run, drains: bool, words: list[str], command: list[str]) -> None:
+    listener = socket.create_server(("127.0.0.1", APP_PORT))
+    side = subprocess.Popen(
+        [LULL, "--delay", "1h", "-t", "never", PROBE],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={},
+    )
+    run.sides.append(side)
+    side.stdout.readline()
+    if drains:
+        side.send_signal(signal.SIGTERM)
+        side.stderr.readline()
+    run.start(["--ready", *words], command)
+    run.wait("lull ends", lambda: run.status is not None, dies=True)
+    listener.close()
+    # Its app is a process of this namespace, which clear() finds.
+    for child in open(f"/proc/{side.pid}/task/{side.pid}/children").read().split():
+        os.kill(int(child), signal.SIGKILL)
+    side.wait()
+    side.stdout.close()
+    side.stderr.close()
+    run.leave()
+    said = re.search("^lull: (?!warning)", run.err, re.M)
+    if drains:
+        run.expect(run.status in (1, 2) and said, f"status {run.status} while it drains")
+    elif run.status != 0:
+        run.expect(run.status in (1, 2) and said, f"status {run.status} without a word")
+        run.lose("answer")
+
+
+@scenario("--ready")
+def _(run: Run) -> None:
+    ask(run, False, ["--listens", str(APP_PORT)], [])
+
+
+@scenario("--ready while it drains")
+def _(run: Run) -> None:
+    ask(run, True, [], [])
+
+
+@scenario("--ready and a command")
+def _(run: Run) -> None:
+    ask(run, False, [], ["/bin/true"])
+
+
+# --- Other names ---
+
+
+def other_name(run: Run, name: str, words: list[str], app: list[str], status: int, **where) -> None:
+    run.start(words, [PROBE, "state", *app], name=name, **where)
+    run.app_ready()
+    is_as_it_was(run)
+    run.pass_on(USR1)
+    if run.pass_on(TERM):
+        return expect_status(run, status)
+    run.pass_on(TERM)
+    expect_status(run, status)
+
+
+@scenario("tini, PID 1", failed=1, not_run=(1, 126, 127))
+def _(run: Run) -> None:
+    other_name(run, "tini", ["-v"], ["exit=15:7"], 7, pid1=True)
+
+
+@scenario("catatonit, PID 1", failed=1, not_run=(1,))
+def _(run: Run) -> None:
+    other_name(run, "catatonit", ["-g"], ["exit=15:7"], 7, pid1=True)
+
+
+@scenario("dumb-init", failed=1, not_run=(2,))
+def _(run: Run) -> None:
+    other_name(run, "dumb-init", [], ["exit=15:7"], 7)
+
+
+@scenario("dumb-init, terminal, PID 1", failed=1, not_run=(2,))
+def _(run: Run) -> None:
+    other_name(run, "dumb-init", [], ["exit=15:7"], 7, pid1=True, terminal=True)
+
+
+def pause(run: Run, **where) -> None:
+    def sleeps() -> bool:
+        try:
+            with open(f"/proc/{run.pid}/status") as status:
+                return os.readlink(f"/proc/{run.pid}/exe") == str(LULL) and "\nState:\tS" in status.read()
+        except OSError:
+            return False
+
+    run.start(["--pause"], [], **where)
+    run.wait("it waits", sleeps)
+    run.kill(TERM)
+    expect_status(run, 0)
+
+
+@scenario("--pause")
+def _(run: Run) -> None:
+    pause(run)
+
+
+@scenario("--pause, PID 1")
+def _(run: Run) -> None:
+    pause(run, pid1=True, zombie=True)
+
+
+# --- Words ---
+
+
+@scenario("--explain")
+def _(run: Run) -> None:
+    run.start(["--grace", "30s", "--explain"], [])
+    run.leave()
+    if run.status == 0:
+        run.expect("SIGKILL to everything that is left" in run.out, "not a word")
+    else:
+        run.expect(run.status == 125, f"status {run.status}")
+        run.lose("words")

@@ -1,0 +1,101 @@
+"""Plays jobs, one after the other, in namespaces of its own, and judges them. A job comes as a line of JSON, and so does
+what became of it."""
+
+import fcntl
+import json
+import re
+import shutil
+import socket
+import struct
+import sys
+import tempfile
+from pathlib import Path
+
+import exceptions
+from run import Broken, Ended, Run
+from scenarios import ALL
+
+# Calls that lull may make more than in a run without a fault: it tries something else, or goes without waiting calls by
+# waiting 10 ms at a time. A busy loop makes tens of thousands.
+CALLS_MORE = 2500
+CPU_S = 0.5  # likewise, of all that ran
+
+
+def refused(run: Run) -> bool:
+    """A clear error before the app was started?"""
+    scenario = ALL[run.job["scenario"]]
+    wanted = {scenario.failed, *(scenario.not_run if run.job.get("call") in ("execve", "execveat") else ())}
+    said = re.search("^lull: (?!warning)", run.err, re.M)
+    return not run.runs and run.status in wanted and said is not None and not re.search("^(ready|SigBlk)", run.out, re.M)
+
+
+def check_all(run: Run) -> None:
+    """What has to hold after every run."""
+    job = run.job
+    for signo in set(run.sent):
+        run.expect(run.got(signo) == run.sent.count(signo), f"signal {signo} came {run.got(signo)} times")
+    run.expect(run.master >= 0 or "lull:" not in run.out, "it wrote to stdout")
+    # Without /proc children are looked for by their numbers, for at most 250 ms a time.
+    calls = [line for line in run.lines() if "waitid(P_PID" not in line]
+    run.expect(len(calls) <= 3 * job.get("calls", 1000) + CALLS_MORE, f"a busy loop: {len(calls)} calls")
+    run.expect(run.strace is not None or run.cpu_s <= CPU_S, f"a busy loop: {run.cpu_s:.2f} s of CPU time")
+
+
+def play(run: Run) -> tuple[str, str]:
+    """Returns the kind of verdict, and words."""
+    try:
+        ALL[run.job["scenario"]].play(run)
+        check_all(run)
+        return ("lost", ", ".join(run.losses)) if run.losses else ("held", "")
+    except (Broken, Ended) as failure:
+        reason = str(failure) if isinstance(failure, Broken) else f"lull ended before {failure}: status {run.status}"
+    try:
+        run.leave()
+        check_all(run)
+    except Broken as failure:
+        return "broken", f"{reason}; {failure}"
+    return ("refused", "") if refused(run) else ("broken", reason)
+
+
+def judge(run: Run) -> dict:
+    job = run.job
+    kind, words = play(run)
+    lines = run.lines()
+    answer = {"kind": kind, "words": words, "calls": len(lines), "why": ""}
+    if job["mode"] == "once" and not any("(INJECTED)" in line for line in lines):
+        answer["missed"] = True
+    mode = "child" if job.get("follow") else job["mode"]
+    if kind in ("lost", "broken") and job["mode"] not in ("trace", "none"):
+        found = [
+            exceptions.find(job["call"], job["error"], job["scenario"], mode, what)
+            for what in (run.losses if kind == "lost" else [words])
+        ]
+        if all(found):
+            answer["why"] = "; ".join(dict.fromkeys(row.why for row in found))
+    if job["mode"] == "trace":
+        answer["trace"] = lines
+    if kind == "broken" or kind == "lost" and not answer["why"]:
+        answer |= {"out": run.out[-2000:], "err": run.err[-2000:], "trace": lines[-60:]}
+    return answer
+
+
+def loopback_up() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh", b"lo", 1))  # SIOCSIFFLAGS, IFF_UP: netdevice(7)
+
+
+def main() -> None:
+    loopback_up()
+    directory = Path(tempfile.mkdtemp())
+    directory.chmod(0o755)
+    for line in sys.stdin:
+        shutil.rmtree(directory)
+        directory.mkdir()
+        run = Run(json.loads(line), directory)
+        answer = judge(run)
+        run.clear()
+        print(json.dumps(answer), flush=True)
+    shutil.rmtree(directory)
+
+
+main()
