@@ -23,7 +23,7 @@ LULL = Path(os.environ.get("LULL", ROOT / "build/lull"))
 PROBE = str(TOOLS / "probe")
 LAUNCH = str(TOOLS / "launch")
 
-PATIENCE_S = 20  # how long a wait may take before the contract is broken: far more than any machine needs
+PATIENCE_S = float(os.environ.get("PATIENCE_S", 20))  # how long a wait may take before the contract is broken: far more than any machine needs
 KIND_S = 8  # how late a thing may be
 
 
@@ -260,15 +260,12 @@ class Run:
         """Waits until lull and all that belongs to it have ended."""
         self.wait("lull ends", lambda: self.status is not None, dies=True)
         self.wait("strace ends", lambda: self.strace is None or self.strace.poll() is not None, dies=True)
-        self.wait("the ends of all streams", lambda: not self.fds, dies=True)
-        for side in self.sides:
-            side.kill()
-            side.wait()
-        end = now() + 2
-        while others() and now() < end:
+        end = now() + KIND_S
+        while (others() or self.fds) and now() < end:
+            self.pump(0.002)
             self.reap()
-            time.sleep(0.002)
         self.expect(not others(), f"left behind: {', '.join(describe(pid) for pid in others())}")
+        self.expect(not self.fds, "somebody else holds its streams")
 
     def reap(self) -> None:
         try:

@@ -42,7 +42,7 @@ def expect_status(run: Run, *wanted: int) -> None:
     run.expect(run.status in wanted, f"status {run.status}, not {' or '.join(map(str, wanted))}")
 
 
-def stop_app(run: Run, status: int, kills_at_s: float = 1.0) -> None:
+def stop_app(run: Run, status: int, kills_at_s: float = 3) -> None:
     """TERM ends the app, or where it could not be sent SIGKILL does."""
     begun = now()
     if run.pass_on(TERM):
@@ -62,7 +62,7 @@ def is_as_it_was(run: Run) -> None:
 
 
 def plain(run: Run, **where) -> None:
-    run.start(["-t", "1s"], [PROBE, "state", "exit=15:7"], **where)
+    run.start(["-t", "3s"], [PROBE, "state", "exit=15:7"], **where)
     run.app_ready()
     is_as_it_was(run)
     run.pass_on(USR1)
@@ -174,7 +174,7 @@ def _(run: Run) -> None:
 @scenario("group, stopped app")
 def _(run: Run) -> None:
     """The whole group of an app that is stopped gets the signal, is continued, and exits."""
-    run.start(["--group", "--rewrite", "USR1:HUP", "-t", "1s", "--log-format", "json"], [PROBE, "fork", "exit=15:0"])
+    run.start(["--group", "--rewrite", "USR1:HUP", "-t", "3s", "--log-format", "json"], [PROBE, "fork", "exit=15:0"])
     run.app_ready(2)
     run.kill(USR1)
     run.wait("both get HUP", lambda: run.got(HUP) == 2 or "could not be sent" in run.err)
@@ -195,7 +195,7 @@ def _(run: Run) -> None:
 
 def leftovers(run: Run, **where) -> None:
     """An orphan that takes no notice of its SIGTERM."""
-    run.start(["-l", "200ms", "-t", "500ms"], [PROBE, "times", "orphan", "exit=1:3"], **where)
+    run.start(["-l", "200ms", "-t", "3s"], [PROBE, "times", "orphan", "exit=1:3"], **where)
     run.app_ready(2)
     begun = now()
     if not run.pass_on(HUP):
@@ -236,7 +236,7 @@ def _(run: Run) -> None:
 
 @scenario("terminal, PID 1")
 def _(run: Run) -> None:
-    run.start(["-t", "1s"], [PROBE, "die=20", "exit=15:7"], pid1=True, terminal=True)
+    run.start(["-t", "3s"], [PROBE, "die=20", "exit=15:7"], pid1=True, terminal=True)
     run.app_ready()
     os.write(run.master, b"\x1a")
     run.wait("the app is continued", lambda: run.got(CONT))
@@ -247,7 +247,7 @@ def _(run: Run) -> None:
 
 @scenario("terminal, prompt")
 def _(run: Run) -> None:
-    run.start(["-t", "1s"], [PROBE, "exit=15:7"], terminal=True)
+    run.start(["-t", "3s"], [PROBE, "exit=15:7"], terminal=True)
     run.app_ready()
     os.write(run.master, b"\x03")
     run.wait("the app gets Ctrl-C", lambda: run.got(INT) or run.status is not None)

@@ -7,12 +7,13 @@ import re
 import shutil
 import socket
 import struct
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import exceptions
-from run import Broken, Ended, Run
+from run import PROBE, TOOLS, Broken, Ended, Run
 from scenarios import ALL
 
 # Calls that lull may make more than in a run without a fault: it tries something else, or goes without waiting calls by
@@ -57,8 +58,28 @@ def play(run: Run) -> tuple[str, str]:
     return ("refused", "") if refused(run) else ("broken", reason)
 
 
+def app_alone(job: dict) -> str:
+    """What the app says under the same filter, without lull."""
+    command = [str(TOOLS / "deny"), job["error"], str(job["number"]), PROBE, "state", "raise=9"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    return done.stdout
+
+
+def app_can_not(job: dict, known: dict = {}) -> bool:
+    """A filter holds for the app as well, which may need the call itself."""
+    key = (job["error"], job["number"])
+    if key not in known:
+        known[key] = app_alone(job)
+    none = (job["error"], 9999)
+    if none not in known:
+        known[none] = app_alone(job | {"number": 9999})
+    return known[key] != known[none]
+
+
 def judge(run: Run) -> dict:
     job = run.job
+    if job["mode"] == "seccomp" and app_can_not(job):
+        return {"kind": "app", "words": "the app itself needs it", "calls": 0, "why": ""}
     kind, words = play(run)
     lines = run.lines()
     answer = {"kind": kind, "words": words, "calls": len(lines), "why": ""}
