@@ -414,9 +414,14 @@ struct reaped child_reap(struct child *child)
 	if (pid == 0)
 		return (struct reaped){.kind = REAPED_NOTHING};
 	if (pid < 0)
-		return (struct reaped){.kind = REAPED_NONE_LEFT};
+		return (struct reaped){.kind = errno == ECHILD ? REAPED_NONE_LEFT : REAPED_FAILED};
 	struct reaped reaped = describe(child, pid, status);
 	if (reaped.kind == REAPED_APP)
 		child->pid = 0;
 	return reaped;
+}
+
+bool child_reap_goes_on(const struct reaped *last)
+{
+	return last->kind != REAPED_NOTHING && last->kind != REAPED_NONE_LEFT && last->kind != REAPED_FAILED;
 }

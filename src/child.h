@@ -81,6 +81,7 @@ void child_hand_back(const struct child *child);
 enum reaped_kind {
 	REAPED_NOTHING,   /* no child has anything to say */
 	REAPED_NONE_LEFT, /* there is no child */
+	REAPED_FAILED,    /* that could not be asked: to be asked again, but not at once */
 	REAPED_APP,
 	REAPED_APP_STOPPED,
 	REAPED_APP_CONTINUED,
@@ -98,5 +99,8 @@ struct reaped {
 
 /* One wait(2) that does not wait. */
 struct reaped child_reap(struct child *child);
+
+/* After that: may there be another to reap? */
+bool child_reap_goes_on(const struct reaped *last);
 
 #endif

@@ -168,9 +168,9 @@ static int run(struct options *options, struct log *log, char **envp, signal_mas
 
 static void reap_all(struct child *child)
 {
-	enum reaped_kind kind = REAPED_OTHER;
-	while (kind != REAPED_NOTHING && kind != REAPED_NONE_LEFT)
-		kind = child_reap(child).kind;
+	struct reaped reaped = {.kind = REAPED_OTHER};
+	while (child_reap_goes_on(&reaped))
+		reaped = child_reap(child);
 }
 
 /* For what holds the namespaces of a pod: its orphans come here. */

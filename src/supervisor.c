@@ -12,8 +12,10 @@
 #include "narrate.h"
 #include "signals.h"
 
-/* Children reaped before the clock is looked at again: a storm of them puts no deadline off. */
-enum { REAP_BATCH = 64 };
+enum {
+	REAP_BATCH = 64,     /* children reaped before the clock is looked at again: a storm puts no deadline off */
+	FAILED_REAP_MS = 10, /* where reaping fails: when it is tried again */
+};
 
 void supervisor_init(struct supervisor *supervisor, const struct options *options, const struct start *start,
                      struct log *log, char *names)
@@ -26,7 +28,7 @@ void supervisor_init(struct supervisor *supervisor, const struct options *option
 	supervisor->self = getpid();
 	supervisor->kill_resume = 0;
 	supervisor->killed = 0;
-	supervisor->reap_again = false;
+	supervisor->reap_ms = TIME_NEVER;
 	supervisor->exit_status = 0;
 	supervisor->app_ended_in = PHASE_RUNNING;
 	supervisor->kill_passed_on = false;
@@ -285,6 +287,7 @@ static void gather(struct supervisor *supervisor, struct harvest *harvest, const
 		harvest->childless = true;
 		break;
 	case REAPED_NOTHING:
+	case REAPED_FAILED:
 	case REAPED_OTHER:
 		break;
 	}
@@ -310,11 +313,13 @@ static void reap(struct supervisor *supervisor, int64_t now_ms)
 {
 	struct harvest harvest = {.change = {.kind = EVENT_TIME}};
 	struct reaped reaped = {.kind = REAPED_OTHER};
-	for (int i = 0; i < REAP_BATCH && reaped.kind != REAPED_NOTHING && reaped.kind != REAPED_NONE_LEFT; i++) {
+	for (int i = 0; i < REAP_BATCH && child_reap_goes_on(&reaped); i++) {
 		reaped = child_reap(&supervisor->child);
 		gather(supervisor, &harvest, &reaped);
 	}
-	supervisor->reap_again = reaped.kind != REAPED_NOTHING && !harvest.childless;
+	supervisor->reap_ms = child_reap_goes_on(&reaped) ? 0 : TIME_NEVER;
+	if (reaped.kind == REAPED_FAILED)
+		supervisor->reap_ms = now_ms + FAILED_REAP_MS;
 
 	const struct event exited = {
 		.kind = EVENT_APP_EXITED, .status = supervisor->app.status, .childless = harvest.childless};
@@ -378,7 +383,9 @@ static void take(struct supervisor *supervisor, int64_t now_ms)
 bool supervisor_turn(struct supervisor *supervisor)
 {
 	const struct event time = {.kind = EVENT_TIME};
-	int64_t deadline_ms = supervisor->reap_again ? 0 : lifecycle_deadline_ms(&supervisor->lifecycle);
+	int64_t deadline_ms = lifecycle_deadline_ms(&supervisor->lifecycle);
+	if (supervisor->reap_ms < deadline_ms)
+		deadline_ms = supervisor->reap_ms;
 	int signo = signals_wait(&supervisor->signal, endpoint_wait(&supervisor->endpoint, deadline_ms));
 	reap(supervisor, signals_now_ms());
 	int64_t now_ms = signals_now_ms(); /* reaping may have stopped us, with the app, at a prompt */

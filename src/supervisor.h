@@ -25,7 +25,7 @@ struct supervisor {
 	pid_t self;
 	pid_t kill_resume; /* without /proc, where the last sweep of SIGKILL gave up */
 	int killed;        /* processes that were named when SIGKILL went out */
-	bool reap_again;   /* the last turn left children unreaped, to look at the clock */
+	int64_t reap_ms;   /* when to reap again, signal or not: the last turn left children unreaped */
 	int exit_status;   /* valid when the lifecycle has ended */
 	enum phase app_ended_in;
 	bool kill_passed_on;   /* a rewrite made SIGKILL of some signal */
