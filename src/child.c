@@ -87,7 +87,8 @@ struct attempt {
 	char **listen_pid; /* the entry of the environment that named lull, or NULL */
 	char listen_pid_entry[sizeof LISTEN_PID + 12];
 	char path[PATH_MAX];
-	volatile int error; /* why exec failed, or 0 */
+	volatile bool ready; /* exec was tried */
+	volatile int error;  /* why exec failed, or what comes before it; or 0 */
 };
 
 /* A program that is damaged or was built for another machine is no script. */
@@ -149,9 +150,11 @@ static int exec_command(struct attempt *attempt)
 void child_become(const struct start *start)
 {
 	struct attempt attempt = {.start = start};
-	signals_restore(start->mask);
+	signal_mask before;
+	if (signals_restore(start->mask) < 0)
+		return;
 	errno = exec_command(&attempt);
-	(void)signals_block();
+	(void)signals_block(&before);
 }
 
 static void ignore_until_exec(int signo)
@@ -194,8 +197,8 @@ static int become_app(void *shared)
 	}
 	if (attempt->has_terminal)
 		outlast_stops();
-	signals_restore(attempt->start->mask);
-	attempt->error = exec_command(attempt);
+	attempt->ready = signals_restore(attempt->start->mask) == 0;
+	attempt->error = attempt->ready ? exec_command(attempt) : errno;
 	_exit(attempt->error == ENOENT ? 127 : 126);
 }
 
@@ -268,6 +271,7 @@ int child_start(struct child *child, const struct start *start)
 	struct attempt attempt;
 	attempt.start = start;
 	attempt.own_group = true;
+	attempt.ready = false;
 	attempt.error = 0;
 	attempt.listen_pid = find_listen_pid(start->envp);
 	char *listen_pid_before = attempt.listen_pid != NULL ? *attempt.listen_pid : NULL;
@@ -293,7 +297,7 @@ int child_start(struct child *child, const struct start *start)
 		(void)waitpid(pid, NULL, 0);
 		child_hand_back(child);
 		errno = attempt.error;
-		return START_EXEC;
+		return attempt.ready ? START_EXEC : START_FORK;
 	}
 	child->pid = pid;
 	return 0;
@@ -352,8 +356,8 @@ static void stop_self(const struct child *child, int signo)
 	int own = signo == SIGSTOP ? SIGTSTP : signo;
 	(void)signal(own, SIG_DFL);
 	(void)kill(whole_job ? 0 : getpid(), own);
-	signals_restore(~SIGNAL_BIT(own));
-	signals_restore(~(signal_mask)0);
+	(void)signals_restore(~SIGNAL_BIT(own));
+	(void)signals_restore(~(signal_mask)0);
 }
 
 /* Nothing has come of the stop meanwhile: stopping now would leave the app running under a lull that is stopped. */

@@ -191,7 +191,8 @@ static int reap_only(const struct options *options, struct log *log)
 int main(int argc, char **argv, char **envp)
 {
 	(void)argc;
-	signal_mask inherited = signals_block();
+	signal_mask inherited;
+	int not_blocked = signals_block(&inherited) < 0 ? errno : 0;
 	struct options options;
 	struct log log;
 	char words[WORDS_SIZE];
@@ -199,7 +200,9 @@ int main(int argc, char **argv, char **envp)
 	int parsed = options_parse(&options, personality_of(argv[0]), argv, envp, &why);
 	log_init(&log, options.log_level, options.log_format);
 	int failed = options.personality->exit_failed;
-	if (parsed < 0)
+	if (parsed == 0 && not_blocked != 0)
+		text_add(&why, "signals can not be blocked: %s", strerror(not_blocked));
+	if (parsed < 0 || not_blocked != 0)
 		return fail(&options, &log, words, failed);
 	switch (options.request) {
 	case REQUEST_RUN:

@@ -38,8 +38,8 @@ static int become_program(void *shared)
 		(void)close(null);
 	}
 	(void)dup2(STDERR_FILENO, STDOUT_FILENO);
-	signals_restore(attempt->mask);
-	execve(command[0], command, attempt->envp);
+	if (signals_restore(attempt->mask) == 0)
+		execve(command[0], command, attempt->envp);
 	attempt->error = errno;
 	_exit(127);
 }

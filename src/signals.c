@@ -62,17 +62,15 @@ static const struct {
 	int signo;
 } ALIASES[] = {{"IOT", SIGABRT}, {"CLD", SIGCHLD}, {"POLL", SIGIO}};
 
-signal_mask signals_block(void)
+int signals_block(signal_mask *before)
 {
 	const signal_mask all = ~(signal_mask)0;
-	signal_mask before = 0;
-	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
-	return before;
+	return (int)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, before, sizeof all);
 }
 
-void signals_restore(signal_mask mask)
+int signals_restore(signal_mask mask)
 {
-	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
+	return (int)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
 }
 
 int signals_descriptor(void)

@@ -23,11 +23,11 @@ typedef uint64_t signal_mask;
 
 #define SIGNAL_BIT(signo) ((signal_mask)1 << ((signo)-1))
 
-/* Blocks every signal. Returns the mask as it was. */
-signal_mask signals_block(void);
+/* Blocks every signal. *before is the mask as it was. 0, or -1 with errno. */
+int signals_block(signal_mask *before);
 
-/* Sets the mask. Safe between vfork and exec. */
-void signals_restore(signal_mask mask);
+/* Sets the mask. Safe between vfork and exec. 0, or -1 with errno. */
+int signals_restore(signal_mask mask);
 
 /*
  * Waits for a signal until deadline_ms of signals_now_ms, TIME_NEVER for ever. Returns its number with *info filled, or
