@@ -28,7 +28,7 @@ void log_init(struct log *log, enum log_level level, enum log_format format)
 void log_app_runs(struct log *log)
 {
 	log->may_wait = false;
-	if (fcntl(log->fd, F_GETFD) < 0)
+	if (fcntl(log->fd, F_GETFD) < 0 && errno == EBADF)
 		log->fd = -1;
 }
 
