@@ -305,22 +305,34 @@ int child_start(struct child *child, const struct start *start)
 
 /* --- After ------------------------------------------------------------------------------------------------------ */
 
+static void close_between(int first, unsigned last)
+{
+	if (syscall(CALL_CLOSE_RANGE, (unsigned)first, last, 0) == 0)
+		return;
+	struct rlimit limit = {.rlim_cur = 1024};
+	(void)getrlimit(RLIMIT_NOFILE, &limit);
+	const rlim_t most = 1 << 20;
+	const rlim_t end = limit.rlim_cur < most ? limit.rlim_cur : most;
+	for (int fd = first; (rlim_t)fd < end && (unsigned)fd <= last; fd++)
+		(void)close(fd);
+}
+
+/* What is kept comes in ascending order, as it was opened. One that can not be moved stays where it is. */
 void child_release_inherited(int keep[2])
 {
-	const unsigned first = STDERR_FILENO + 1;
+	int first = STDERR_FILENO + 1;
 	for (int fd = STDIN_FILENO; fd <= STDOUT_FILENO; fd++) {
-		keep[fd] = keep[fd] >= 0 ? dup3(keep[fd], fd, O_CLOEXEC) : -1;
-		if (keep[fd] < 0)
+		int moved = keep[fd] >= 0 ? dup3(keep[fd], fd, O_CLOEXEC) : -1;
+		if (moved < 0)
 			(void)close(fd);
+		if (moved < 0 && keep[fd] >= first) {
+			close_between(first, (unsigned)keep[fd] - 1);
+			first = keep[fd] + 1;
+		} else {
+			keep[fd] = moved;
+		}
 	}
-	if (syscall(CALL_CLOSE_RANGE, first, ~0U, 0) < 0) {
-		struct rlimit limit = {.rlim_cur = 1024};
-		(void)getrlimit(RLIMIT_NOFILE, &limit);
-		const rlim_t most = 1 << 20;
-		int end = (int)(limit.rlim_cur < most ? limit.rlim_cur : most);
-		for (int fd = (int)first; fd < end; fd++)
-			(void)close(fd);
-	}
+	close_between(first, ~0U);
 	(void)chdir("/");
 }
 

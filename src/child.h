@@ -59,7 +59,8 @@ int child_start(struct child *child, const struct start *start);
 
 /*
  * Closes what lull was started with except stderr, and leaves the working directory. The descriptors in `keep`, from 3
- * up or -1, stay open and take the places of stdin and stdout: they are 0 and 1 afterwards, and close-on-exec.
+ * up or -1, ascending, stay open and take the places of stdin and stdout: they are 0 and 1 afterwards, and
+ * close-on-exec. Where dup3(2) fails they stay where they are.
  */
 void child_release_inherited(int keep[2]);
 
