@@ -207,7 +207,7 @@ test-dropin: all $(HELPERS)
 	@rm -f $(DROPIN_TABLE)
 	@DROPIN_TABLE=$(CURDIR)/$(DROPIN_TABLE) tests/run $(wildcard tests/dropin/*.bats) \
 		$(RUNTIMES:%=tests/runtimes/%); status=$$?; \
-		printf '| name | behaviour | the real one | lull |\n|---|---|---|---|\n'; cat $(DROPIN_TABLE); exit $$status
+		printf '| name | behaviour | the real one | lull |\n|---|---|---|---|\n'; sort -s -t'|' -k2,2 $(DROPIN_TABLE); exit $$status
 
 # docs/examples/ and docs/verify.md on real parts: Docker, Compose, Swarm, podman, HAProxy and nginx, as root, in namespaces
 # of their own. Under two minutes.

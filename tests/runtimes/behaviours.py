@@ -1,0 +1,222 @@
+"""What is asked of an init under Docker and under podman alike: each is a function of the Way, as Behaviours.ask() wants it."""
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Sequence
+
+from inits import (
+    PTY,
+    QUITS,
+    WRAPPED,
+    Way,
+    env,
+    must,
+    must_end,
+    must_have_got,
+    must_reap,
+    must_take,
+    now_ms,
+    orphan_of,
+    state_of,
+    wait_until,
+)
+
+DELAYED = "lull: stop: {signal} from outside; passing it on in {delay}, {kill}$"
+SIGNALS = {"HUP": 1, "SIGINT": 2, "QUIT": 3, "10": 10, "USR2": 12, "WINCH": 28, "RTMIN": 34, "SIGRTMIN+3": 37, "RTMAX": 64}
+
+
+# --- A container ----------------------------------------------------------------------------------------------------
+
+
+def is_first(way: Way) -> None:
+    with way.probe("state", "exit=15:7") as container:
+        exe = os.readlink(f"/proc/{container.pid()}/exe")
+        must(exe == way.path, f"its first process is {exe}, not {way.path}")
+        out, err = container.output()
+        must(" parent 1 " in out and "fds 0 1 2\n" in out, out)
+        must(not err, f"on stderr: {err}")
+
+
+def keeps_status(way: Way) -> None:
+    for script, status in ("exit 42", 42), ("kill -9 $$", 137), ("kill $$", 143):
+        with way.start("/bin/sh", "-c", script) as container:
+            must_end(container, status)
+
+
+def reaps(way: Way) -> None:
+    with way.probe("orphan") as container:
+        must_reap(container)
+
+
+def control_does_not_reap(way: Way) -> None:
+    with Way("no init", way.engine).probe("orphan") as container:
+        orphan = orphan_of(container)
+        os.kill(orphan, signal.SIGKILL)
+        wait_until("the orphan is a zombie", lambda: state_of(orphan) == "Z")
+
+
+# --- Stopping -------------------------------------------------------------------------------------------------------
+
+
+def stops(way: Way) -> None:
+    with way.probe("exit=15:7") as container:
+        container.stop(60)
+        must_end(container, 7)
+        must_have_got(container, 15)
+
+
+def delays(way: Way) -> str | None:
+    """The real one does not know of it: its app has ended by itself, far from the delay's end."""
+    delay_s = 60 if way.real else 2
+    with way.probe("times", "exit=15:0", options=env(LULL_DELAY=f"{delay_s}s")) as container:
+        begun = now_ms()
+        container.stop(60)
+        came_after = int(container.wait_for(r"got 15 .* at (\d+)$")[1]) - begun
+        must_end(container, 0)
+        if way.real:
+            must(came_after < 60000, "it waited")
+            return "no: at once"
+        must_take(came_after, 2000)
+        kill = "SIGKILL at 92 s" if way.image == WRAPPED else "no SIGKILL"
+        container.wait_for(DELAYED.format(signal="SIGTERM", delay="2 s", kill=kill))
+        container.wait_for(r"lull: stopped in 2[.0-9]* s: app exited 0, nothing killed$")
+    return None
+
+
+def is_cut(way: Way) -> str:
+    """A delay that is longer than the runtime waits."""
+    with way.probe("exit=15:0", options=env(LULL_DELAY="60s")) as container:
+        took = container.stop(1)
+        if way.real:
+            must_end(container, 0)
+            return "no delay"
+        must_take(took, 1000)
+        must_end(container, 137)
+        must_have_got(container)
+        container.wait_for("lull: stop: SIGTERM from outside; passing it on in 60 s, ")
+        must("stopped in" not in container.logs(), "it has ended by itself")
+    return "SIGKILL from outside, 137: the log has the beginning of the stop, and no end"
+
+
+def keeps_grace(way: Way) -> str:
+    """An app that does not listen, with the stop time said to the runtime and to lull."""
+    with way.probe(options=[*env(LULL_GRACE="5s", LULL_DELAY="1s"), "--stop-timeout", "5"]) as container:
+        took = container.stop()
+        must_end(container, 137)
+        must_have_got(container, 15)
+        if way.real:
+            must_take(took, 5000)
+            return "SIGKILL from outside at 5 s, and not a word"
+        must_take(took, 4000)
+        container.wait_for(DELAYED.format(signal="SIGTERM", delay="1 s", kill="SIGKILL at 4 s"))
+        container.wait_for(r"lull: warning: SIGKILL 3 s after the signal was passed on, to: \d+ probe ")
+        container.wait_for("lull: stopped in .*: app ended by SIGKILL, 1 killed$")
+    return "its own SIGKILL at 4 s, and it says whom"
+
+
+def reaches_leftovers(way: Way) -> str | None:
+    """A shell that does not exec: busybox ends at SIGTERM, what it has started goes on."""
+    script = "/probe late=15:300 & wait"
+    with way.start("/bin/sh", "-c", script, options=env(LULL_LINGER="10s")) as container:
+        container.wait_for("ready ")
+        container.stop(60)
+        must_end(container, 143)
+        if way.real:
+            must("saved" not in container.logs(), "it has saved")
+            return "no: killed at once"
+        container.wait_for("saved")
+    return None
+
+
+# --- Signals --------------------------------------------------------------------------------------------------------
+
+
+def passes_signals(way: Way) -> None:
+    with way.probe("exit=15:0") as container:
+        for count, (name, _) in enumerate(SIGNALS.items(), 1):
+            container.kill(name)
+            wait_until(f"{name} has come", lambda count=count: len(container.got()) == count)
+        must_have_got(container, *SIGNALS.values())
+        container.kill("TERM")
+        must_end(container, 0)
+
+
+def kills(way: Way) -> None:
+    with way.probe() as container:
+        container.kill("KILL")
+        must_end(container, 137)
+
+
+def passes_clients_signals(way: Way) -> None:
+    """`run` in the foreground passes on what it gets."""
+    command = way.engine.words("run", "--rm", *way.words("/probe", "exit=1:9"))
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as client:
+        must((client.stdout.readline() or "").startswith("ready"), "it is not ready")
+        client.send_signal(1)
+        must(client.wait(60) == 9, f"the status is {client.returncode}, not 9")
+
+
+def heeds_stop_signal(way: Way) -> str | None:
+    """One that the command line says."""
+    return stops_with(way, 10, "USR1", options=["--stop-signal", "SIGUSR1"])
+
+
+def heeds_image(way: Way) -> str | None:
+    """One that the image says, as nginx's."""
+    return stops_with(way, 3, "QUIT", image=QUITS[way.image])
+
+
+def stops_with(way: Way, signo: int, name: str, **more) -> str | None:
+    options = [*more.pop("options", []), *env(LULL_DELAY="1s")]
+    with way.probe(f"exit={signo}:5", options=options, **more) as container:
+        container.stop(60)
+        must_end(container, 5)
+        must_have_got(container, signo)
+        if not way.real:
+            container.wait_for(f"lull: warning: SIG{name} .*--stop-on")
+    options += env(LULL_STOP_ON=f"TERM,{name}")
+    with way.probe("times", f"exit={signo}:5", options=options, **more) as container:
+        begun = now_ms()
+        container.stop(60)
+        must_end(container, 5)
+        if not way.real:
+            must_take(int(container.wait_for(rf"got {signo} .* at (\d+)$")[1]) - begun, 1000)
+    return None if way.real else "yes, and LULL_STOP_ON makes it begin the delay"
+
+
+# --- A terminal -----------------------------------------------------------------------------------------------------
+
+
+def types(way: Way, *steps: str, words: list[str], options: Sequence[str] = ()) -> tuple[int, str]:
+    """Somebody sits at `run -it`. Returns its status, and all that was on the screen."""
+    command = way.engine.words("run", "--rm", "-it", *way.words(*words, options=options))
+    done = subprocess.run(
+        [PTY, *steps, "--", *command], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90, check=False
+    )
+    return done.returncode, done.stdout.replace("\r", "") + done.stderr
+
+
+def must_have_typed(done: tuple[int, str], status: int) -> None:
+    must(done[0] == status, f"the status is {done[0]}, not {status}: {done[1]}")
+
+
+def hears_keys(way: Way) -> None:
+    steps = ["expect:ready [0-9]", r"type:\x03", "expect:got 2 ", r"type:\x1c", "expect:got 3 ", "size:33x44", "expect:got 28 "]
+    must_have_typed(types(way, *steps, r"type:\x1a", words=["/probe", "exit=20:8"]), 8)
+
+
+def ends_by_key(way: Way) -> None:
+    done = types(way, "expect:ready", r"type:\x03", words=["/probe", "state", "exit=2:6"])
+    must_have_typed(done, 6)
+    foreground = re.search(r"group (\d+) session 1 foreground (\d+)", done[1])
+    must(foreground and foreground[1] == foreground[2], done[1])
+    must(done[1].count("got 2 ") == 1, f"it came more than once: {done[1]}")
+
+
+def runs_a_shell(way: Way) -> None:
+    steps = ["expect:# ", r"type:/probe die=2\n", "expect:ready [0-9]", r"type:\x03", "expect:# "]
+    done = types(way, *steps, r"type:echo it was $?\n", "expect:it was 130", r"type:exit 4\n", words=["/bin/sh"])
+    must_have_typed(done, 4)
+    must("can't access tty" not in done[1], done[1])
