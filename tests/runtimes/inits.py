@@ -73,6 +73,10 @@ class Engine:
     def run(self, *words: object, input: bytes | None = None) -> str:
         return run(*self.words(*words), input=input)
 
+    def try_to(self, *words: object) -> None:
+        """For what may be done already."""
+        subprocess.run(self.words(*words), capture_output=True, check=False)
+
     def words(self, *words: object) -> list[str]:
         """The whole command line."""
         return [*self.command, *(str(word) for word in words)]
@@ -138,7 +142,7 @@ class Container:
         return int((time.monotonic() - begun) * 1000)
 
     def remove(self) -> None:
-        subprocess.run(self.engine.words("rm", "-f", self.name), capture_output=True, check=False)
+        self.engine.try_to("rm", "-f", self.name)
 
 
 # --- A way ----------------------------------------------------------------------------------------------------------
@@ -152,9 +156,10 @@ class Way:
     options: Sequence[str] = ()  # of `run`
     image: str = PLAIN
     path: str = ""  # of the init, in a container
+    network: Sequence[str] = ("--network", "none")
 
     def words(self, *command: str, options: Sequence[str] = (), image: str = "") -> list[str]:
-        return [*self.options, "--network", "none", *options, image or self.image, *command]
+        return [*self.options, *self.network, *options, image or self.image, *command]
 
     @contextlib.contextmanager
     def start(self, *command: str, options: Sequence[str] = (), image: str = "") -> Iterator[Container]:
@@ -324,7 +329,7 @@ class Daemon:
         """It removes its cgroups when it ends in peace; all else goes with the world."""
         left = subprocess.run(self.engine.words("ps", "-aq"), capture_output=True, text=True, check=False).stdout.split()
         if left:
-            subprocess.run(self.engine.words("rm", "-f", *left), capture_output=True, check=False)
+            self.engine.try_to("rm", "-f", *left)
         self.process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(PATIENCE_S)
