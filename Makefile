@@ -201,7 +201,7 @@ plot-drain: all
 
 # The other inits, and lull under their names: the same tests for both, alone and under Docker, podman and runc as root, and a
 # table of what they show. Under two minutes. What it needs: tini, dumb-init, catatonit, docker.io, podman, runc, busybox-static.
-RUNTIMES = docker restricted
+RUNTIMES = docker restricted podman runc
 DROPIN_TABLE = $(BUILD)/dropin.md
 test-dropin: all $(HELPERS)
 	@rm -f $(DROPIN_TABLE)
