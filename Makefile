@@ -200,8 +200,9 @@ plot-drain: all
 	@tests/drain/drain --sweep 5
 
 # The other inits, and lull under their names: the same tests for both, alone and under Docker, podman and runc as root, and a
-# table of what they show. Under two minutes. What it needs: tini, dumb-init, catatonit, docker.io, podman, runc, busybox-static.
-RUNTIMES = docker restricted podman runc
+# table of what they show. Under two minutes. What it needs: tini, dumb-init, catatonit, docker.io, podman, runc,
+# busybox-static, musl-tools.
+RUNTIMES = docker restricted podman runc images
 DROPIN_TABLE = $(BUILD)/dropin.md
 test-dropin: all $(HELPERS)
 	@rm -f $(DROPIN_TABLE)
