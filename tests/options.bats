@@ -327,7 +327,7 @@ refused() {
 	[[ $output == "Usage: lull "* ]]
 	run env LULL_DELAY=x "$LULL" --version
 	[ "$status" -eq 0 ]
-	[[ $output =~ ^lull\ version\ [0-9]+\.[0-9]+\.[0-9]+(\ -\ git\.[0-9a-f]{7})?$ ]]
+	[[ $output =~ ^lull\ version\ [0-9]+\.[0-9]+\.[0-9]+\ -\ git\.[0-9a-f]{7}$ ]]
 	run "$LULL" -h
 	[ "$status" -eq 0 ]
 	run "$LULL" -V
