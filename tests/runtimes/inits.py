@@ -200,7 +200,7 @@ def state_of(pid: int) -> str:
 def own_pid(pid: int) -> int:
     """In the innermost PID namespace; 0 when there is no such process."""
     with contextlib.suppress(OSError):
-        return int(re.search(r"^NSpid:.*\t(\d+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)[1])
+        return int(re.findall(r"^NSpid:.*\t(\d+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)[0])
     return 0
 
 
