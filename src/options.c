@@ -132,8 +132,10 @@ static int set_stop_on(struct parser *parser, const char *value)
 	return refuse_in_list(parser, bad, "is not a signal that can be caught; write names or numbers like TERM,QUIT");
 }
 
+/* What the app leaves behind has to come here. */
 static int set_linger(struct parser *parser, const char *value)
 {
+	parser->options->subreaper = true;
 	parser->options->policy.abandon = false;
 	return set_time(parser, value, &parser->options->policy.linger_ms);
 }

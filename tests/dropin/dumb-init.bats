@@ -460,3 +460,35 @@ is_elsewhere() {
 		expect_count 4 out 'got '
 	done
 }
+
+# at_prompt STEP...: at that of a shell in a PID namespace, so that nothing outlives the test.
+at_prompt() {
+	STATUS=0
+	unshare --pid --fork --kill-child --mount-proc "$PTY" "$@" -- bash --norc --noprofile --noediting -i \
+		>out 2>err </dev/null 3>&- || STATUS=$?
+	[ "$STATUS" -ne 99 ] || fail "a step failed"
+}
+
+@test "at a prompt: Ctrl-Z stops it and its session, fg continues both, Ctrl-C and the window's size arrive" {
+	for INIT in "${BOTH[@]}"; do
+		at_prompt "run:'$INIT' '$PROBE' exit=2:7" expect:ready 'type:\x1a' expect:Stopped run:fg 'expect:got 18 ' \
+			size:30x50 'expect:got 28 ' 'type:\x03' 'expect:got 2 ' 'run:echo status $?' 'expect:status 7' run:exit
+		expect_count 1 out '^(\^C)?got 2 '
+	done
+}
+
+@test "at a prompt, -c: Ctrl-Z stops both, fg continues both, and what the terminal sends comes once" {
+	local size sizes=()
+	for size in {30..49}; do sizes+=("size:${size}x50" 'expect:got 28 '); done
+	for INIT in "${BOTH[@]}"; do
+		at_prompt "run:'$INIT' -c '$PROBE' die=20 exit=40:0" expect:ready 'type:\x1a' expect:Stopped run:fg \
+			'expect:got 18 ' "${sizes[@]}" 'until:read -r pid _ <"/proc/$PID/task/$PID/children"; kill -40 "$pid"' \
+			'expect:got 40 ' run:exit
+		if is_real; then
+			has out 'got 28 code 0 '
+			shows 'no: twice, from itself as well'
+		else
+			has_not out 'got 28 code 0 '
+		fi
+	done
+}

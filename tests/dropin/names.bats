@@ -18,6 +18,10 @@ setup() {
 	TINI=$NAMES/tini
 }
 
+teardown() {
+	end_jobs
+}
+
 # under NAME [ARG]...: STATUS, and what it wrote in out and err.
 under() {
 	STATUS=0
