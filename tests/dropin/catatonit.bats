@@ -128,6 +128,14 @@ load lib
 	done
 }
 
+@test "an app that somebody else killed is told of" {
+	tells_of_a_kill --
+}
+
+@test "a damaged program is not run as a script" {
+	takes_no_damage_for_a_script --
+}
+
 # --- Signals
 
 @test "signals are passed on to the app alone, realtime ones too" {
@@ -258,6 +266,10 @@ load lib
 	done
 }
 
+@test "descriptors of the app are not kept open" {
+	keeps_no_descriptor --
+}
+
 # --- Processes
 
 @test "it reaps, as PID 1 and, a subreaper by itself, elsewhere; silently" {
@@ -321,6 +333,14 @@ end_probes() {
 	delays --
 }
 
+@test "a stopped app is continued for the SIGTERM" {
+	continues_a_stopped_app --
+}
+
+@test "idle, it does not wake up" {
+	sleeps --
+}
+
 # --- Pause
 
 # pauses START ARG...: sets TARGET, which waits.
@@ -372,4 +392,12 @@ is_waiting() {
 
 @test "PID 1: the app is the foreground job, Ctrl-C reaches it once" {
 	shares_the_terminal --
+}
+
+@test "PID 1: an app stopped by Ctrl-Z is continued" {
+	continues_after_ctrl_z --
+}
+
+@test "at a prompt: Ctrl-Z gives the prompt back, and fg the app" {
+	stops_at_a_prompt --
 }

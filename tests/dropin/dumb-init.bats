@@ -123,6 +123,14 @@ load lib
 	done
 }
 
+@test "an app that somebody else killed is told of" {
+	tells_of_a_kill
+}
+
+@test "a damaged program is not run as a script" {
+	takes_no_damage_for_a_script
+}
+
 # --- Sessions and groups
 
 @test "the app leads a session and a group of its own" {
@@ -354,6 +362,10 @@ is_running() {
 	done
 }
 
+@test "descriptors of the app are not kept open" {
+	keeps_no_descriptor
+}
+
 # --- Processes
 
 @test "as PID 1 it reaps" {
@@ -448,6 +460,14 @@ is_elsewhere() {
 	delays
 }
 
+@test "a stopped app is continued for the SIGTERM" {
+	continues_a_stopped_app
+}
+
+@test "idle, it does not wake up" {
+	sleeps
+}
+
 # --- On a terminal
 
 @test "PID 1: the terminal is handed over to the app's session, and no SIGHUP or SIGCONT comes of it" {
@@ -461,12 +481,8 @@ is_elsewhere() {
 	done
 }
 
-# at_prompt STEP...: at that of a shell in a PID namespace, so that nothing outlives the test.
-at_prompt() {
-	STATUS=0
-	unshare --pid --fork --kill-child --mount-proc "$PTY" "$@" -- bash --norc --noprofile --noediting -i \
-		>out 2>err </dev/null 3>&- || STATUS=$?
-	[ "$STATUS" -ne 99 ] || fail "a step failed"
+@test "PID 1: Ctrl-Z does not stop the app" {
+	continues_after_ctrl_z
 }
 
 @test "at a prompt: Ctrl-Z stops it and its session, fg continues both, Ctrl-C and the window's size arrive" {

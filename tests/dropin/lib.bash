@@ -206,3 +206,135 @@ shares_the_terminal() {
 		expect_count 1 out 'got 2 '
 	done
 }
+
+tells_of_a_kill() {
+	for INIT in "${BOTH[@]}"; do
+		ends 137 "$INIT" "$@" sh -c 'kill -KILL $$'
+		if is_real; then
+			silent err
+			shows no
+		else
+			has err 'killed by SIGKILL, and not by lull'
+		fi
+	done
+}
+
+takes_no_damage_for_a_script() {
+	printf '\177ELF\0\0\0' >damaged
+	chmod +x damaged
+	for INIT in "${BOTH[@]}"; do
+		if is_real; then
+			ends 127 "$INIT" "$@" ./damaged
+			has err 'ELF.*not found'
+			shows 'no: 127, and what a shell makes of it'
+		else
+			ends "$([ "$NAME" = dumb-init ] && echo 2 || echo 1)" "$INIT" "$@" ./damaged
+			has err '^lull: can not execute "./damaged": '
+		fi
+	done
+}
+
+continues_a_stopped_app() {
+	for INIT in "${BOTH[@]}"; do
+		runs start_init "$INIT" "$@" "$PROBE" exit=15:0
+		kill -STOP "$APP"
+		until_true is_stopped "$APP"
+		kill -TERM "$TARGET"
+		if is_real; then
+			# One more signal, and it has dealt with the first.
+			kill -CHLD "$TARGET"
+			until_true sigterm_waits "$APP"
+			is_stopped "$APP"
+			kill -CONT "$APP"
+			shows 'no: it stays stopped, until it is killed'
+		fi
+		expect_status 0
+	done
+}
+
+# sigterm_waits PID: it is pending there.
+sigterm_waits() {
+	grep -q '^ShdPnd:.*4...$' "/proc/$1/status"
+}
+
+keeps_no_descriptor() {
+	exec 8</dev/null
+	for INIT in "${BOTH[@]}"; do
+		runs start_plain "$INIT" "$@" "$PROBE"
+		if is_real && [ "$NAME" != catatonit ]; then
+			[ -e "/proc/$TARGET/fd/8" ]
+			shows 'no'
+		else
+			until_true test ! -e "/proc/$TARGET/fd/8"
+		fi
+		kill -KILL "$READY"
+		expect_status 137
+	done
+}
+
+sleeps() {
+	local before
+	for INIT in "${BOTH[@]}"; do
+		runs start_init "$INIT" "$@" "$PROBE"
+		until_true is_asleep
+		before=$(wakeups)
+		if is_real && [ "$NAME" = tini ]; then
+			until_true has_woken $((before + 2))
+			shows 'no: once a second'
+		else
+			sleep 2.5
+			[ "$(wakeups)" -eq "$before" ]
+		fi
+	done
+}
+
+is_asleep() {
+	grep -q '^State:.S' "/proc/$TARGET/status"
+}
+
+# has_woken TIMES
+has_woken() {
+	[ "$(wakeups)" -ge "$1" ]
+}
+
+continues_after_ctrl_z() {
+	local steps
+	for INIT in "${BOTH[@]}"; do
+		STATUS=0
+		steps=()
+		if is_real && [ "$NAME" != dumb-init ]; then
+			# shellcheck disable=SC2016 # expanded there
+			steps=('until:read -r app _ <"/proc/$PID/task/$PID/children"; grep "^State:.T" "/proc/$app/status"' signal:18)
+			shows 'no: nobody can bring it back but by SIGCONT'
+		fi
+		"$PTY" --pid1 expect:ready 'type:\x1a' 'expect:\^Z' "${steps[@]}" signal:40 'expect:got 40 ' signal:15 -- \
+			"$INIT" "$@" "$PROBE" die=20 exit=15:5 >out 2>err </dev/null 3>&- || STATUS=$?
+		[ "$STATUS" -eq 5 ] || fail "status $STATUS"
+	done
+}
+
+# at_prompt STEP...: at that of a shell in a PID namespace, so that nothing outlives the test.
+at_prompt() {
+	STATUS=0
+	unshare --pid --fork --kill-child --mount-proc "$PTY" "$@" -- bash --norc --noprofile --noediting -i \
+		>out 2>err </dev/null 3>&- || STATUS=$?
+	[ "$STATUS" -ne 99 ] || fail "a step failed"
+}
+
+stops_at_a_prompt() {
+	local steps
+	for INIT in "${BOTH[@]}"; do
+		if is_real; then
+			# The app is stopped and the init is not: the shell waits for ever.
+			# shellcheck disable=SC2016 # expanded there
+			steps=('until:grep "^State:.T" /proc/[0-9]*/status' 'until:read -r pid _ <"/proc/$PID/task/$PID/children";
+				grep "^State:.S" "/proc/$pid/status" && kill -18 "$pid"' 'expect:got 18 ')
+			shows 'no: the terminal hangs'
+		else
+			steps=(expect:Stopped run:fg 'expect:got 18 ')
+		fi
+		at_prompt "run:'$INIT' $* '$PROBE' die=20 exit=2:7" expect:ready 'type:\x1a' "${steps[@]}" \
+			'type:\x03' 'expect:got 2 ' 'run:echo status $?' 'expect:status 7' run:exit
+		if is_real; then has_not out Stopped; fi
+	done
+}

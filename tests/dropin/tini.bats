@@ -128,15 +128,11 @@ load lib
 }
 
 @test "an app that somebody else killed is told of" {
-	for INIT in "${BOTH[@]}"; do
-		ends 137 "$INIT" -s -- sh -c 'kill -KILL $$'
-		if is_real; then
-			silent err
-			shows no
-		else
-			has err 'killed by SIGKILL, and not by lull'
-		fi
-	done
+	tells_of_a_kill -s --
+}
+
+@test "a damaged program is not run as a script" {
+	takes_no_damage_for_a_script -s --
 }
 
 @test "-e makes 0 of a status, each that is given, and of 128 + a signal" {
@@ -302,18 +298,7 @@ load lib
 }
 
 @test "descriptors of the app are not kept open" {
-	exec 8</dev/null
-	for INIT in "${BOTH[@]}"; do
-		runs start_plain "$INIT" -s -- "$PROBE"
-		if is_real; then
-			[ -e "/proc/$TARGET/fd/8" ]
-			shows 'no'
-		else
-			until_true test ! -e "/proc/$TARGET/fd/8"
-		fi
-		kill -KILL "$READY"
-		expect_status 137
-	done
+	keeps_no_descriptor -s --
 }
 
 # --- Processes
@@ -418,50 +403,11 @@ is_adopted() {
 }
 
 @test "a stopped app is continued for the SIGTERM" {
-	for INIT in "${BOTH[@]}"; do
-		runs start_init "$INIT" -- "$PROBE" exit=15:0
-		kill -STOP "$APP"
-		until_true is_stopped "$APP"
-		kill -TERM "$TARGET"
-		if is_real; then
-			# One more signal, and it has dealt with the first.
-			kill -CHLD "$TARGET"
-			until_true sigterm_waits "$APP"
-			is_stopped "$APP"
-			kill -CONT "$APP"
-			shows 'no: it stays stopped, until it is killed'
-		fi
-		expect_status 0
-	done
-}
-
-# sigterm_waits PID: it is pending there.
-sigterm_waits() {
-	grep -q '^ShdPnd:.*4...$' "/proc/$1/status"
+	continues_a_stopped_app --
 }
 
 @test "idle, it does not wake up" {
-	for INIT in "${BOTH[@]}"; do
-		runs start_init "$INIT" -- "$PROBE"
-		until_true is_asleep
-		before=$(wakeups)
-		if is_real; then
-			until_true has_woken $((before + 2))
-			shows 'no: once a second'
-		else
-			sleep 2.5
-			[ "$(wakeups)" -eq "$before" ]
-		fi
-	done
-}
-
-is_asleep() {
-	grep -q '^State:.S' "/proc/$TARGET/status"
-}
-
-# has_woken TIMES
-has_woken() {
-	[ "$(wakeups)" -ge "$1" ]
+	sleeps --
 }
 
 @test "LULL_DELAY: SIGTERM is passed on when it is over" {
@@ -475,16 +421,9 @@ has_woken() {
 }
 
 @test "PID 1: an app stopped by Ctrl-Z is continued" {
-	for INIT in "${BOTH[@]}"; do
-		STATUS=0
-		if is_real; then
-			steps=('until:read -r app _ <"/proc/$PID/task/$PID/children"; grep "^State:.T" "/proc/$app/status"' signal:18)
-			shows 'no: nobody can bring it back but by SIGCONT'
-		else
-			steps=()
-		fi
-		"$PTY" --pid1 expect:ready 'type:\x1a' 'expect:\^Z' "${steps[@]}" signal:40 'expect:got 40 ' signal:15 -- \
-			"$INIT" -- "$PROBE" die=20 exit=15:5 >out 2>err </dev/null 3>&- || STATUS=$?
-		[ "$STATUS" -eq 5 ] || fail "status $STATUS"
-	done
+	continues_after_ctrl_z --
+}
+
+@test "at a prompt: Ctrl-Z gives the prompt back, and fg the app" {
+	stops_at_a_prompt -s --
 }
