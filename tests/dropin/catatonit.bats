@@ -97,6 +97,16 @@ load lib
 	done
 }
 
+@test "odd values, and lull's own words for them, are taken or refused as the documents say" {
+	for INIT in "${BOTH[@]}"; do
+		if is_real; then odd=(0 'a b'); else odd=(1 'a -- b'); fi
+		ends "${odd[0]}" "$INIT" --vers
+		ends 0 "$INIT" echo a -- b
+		[ "$(cat out)" = "${odd[1]}" ]
+		! is_real || shows 'no: in its own way'
+	done
+}
+
 # --- Exit status
 
 @test "the app's status, or 128 + the signal that ended it" {

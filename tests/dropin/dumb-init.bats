@@ -84,6 +84,16 @@ load lib
 	done
 }
 
+@test "odd values, and lull's own words for them, are taken or refused as the documents say" {
+	for INIT in "${BOTH[@]}"; do
+		if is_real; then odd=(0 1); else odd=(1 0); fi
+		for value in 15:3x ' 15:3' 9:15 19:15; do ends "${odd[0]}" "$INIT" -r "$value" true; done
+		ends "${odd[0]}" "$INIT" --rew 15:3 true
+		for value in TERM:QUIT 40:3 15:40; do ends "${odd[1]}" "$INIT" -r "$value" true; done
+		! is_real || shows 'no: in its own way'
+	done
+}
+
 @test "its variables stay in the app's environment" {
 	for INIT in "${BOTH[@]}"; do
 		DUMB_INIT_SETSID=0 DUMB_INIT_DEBUG=0 ends 0 "$INIT" env

@@ -107,6 +107,22 @@ load lib
 	done
 }
 
+@test "odd values, and lull's own words for them, are taken or refused as the documents say" {
+	for INIT in "${BOTH[@]}"; do
+		if is_real; then odd=(0 1 1 0 'a b'); else odd=(1 0 0 1 'a -- b'); fi
+		ends "${odd[0]}" "$INIT" -s -e '' -- true
+		ends "${odd[1]}" "$INIT" -s -e 3,4 -- true
+		ends "${odd[2]}" "$INIT" -s -p TERM -- true
+		TINI_VERBOSITY=0 ends 0 "$INIT" -v -- true
+		[ "$(count err 'PID 1.*subreaper')" -eq "${odd[3]}" ]
+		TINI_VERBOSITY=2x ends 0 "$INIT" -- true
+		[ "$(count err 'PID 1.*subreaper')" -eq "${odd[1]}" ]
+		ends 0 "$INIT" -s echo a -- b
+		[ "$(cat out)" = "${odd[4]}" ]
+		! is_real || shows 'no: in its own way'
+	done
+}
+
 @test "its variables stay in the app's environment" {
 	for INIT in "${BOTH[@]}"; do
 		TINI_SUBREAPER=1 TINI_VERBOSITY=1 ends 0 "$INIT" -- env
