@@ -14,7 +14,7 @@
 /* Above those that the test itself has. */
 enum { FIRST_FD = 1000, CALL_PIDFD_SEND_SIGNAL = 424, CALL_PIDFD_OPEN = 434 };
 
-enum kind { CLOSED, A_FILE, A_DIRECTORY, A_PROCESS, A_SOCKET };
+enum kind { CLOSED, A_FILE, A_DIRECTORY, A_PROCESS, A_SOCKET, A_LISTENER, A_CONNECTION };
 
 struct descriptor {
 	enum kind kind;
@@ -22,6 +22,7 @@ struct descriptor {
 	size_t at; /* in the file, or in the list of files */
 	char path[128];
 	pid_t pid;
+	struct world_connection *connection;
 };
 
 struct world world;
@@ -49,6 +50,9 @@ void world_begin(void)
 	world.child = 0;
 	world.answer = NULL;
 	world.answer_length = 0;
+	world.connections_count = world.waiting = 0;
+	world.no_descriptors = world.poll_denied = false;
+	world.calls = 0;
 	world.output[0] = '\0';
 	memset(descriptors, 0, sizeof descriptors);
 }
@@ -188,7 +192,10 @@ ssize_t world_write(int fd, const void *bytes, size_t length)
 
 int world_close(int fd)
 {
-	descriptor_of(fd)->kind = CLOSED;
+	struct descriptor *own = descriptor_of(fd);
+	if (own->kind == A_CONNECTION)
+		own->connection->gone = true;
+	own->kind = CLOSED;
 	return 0;
 }
 
@@ -301,20 +308,109 @@ int world_socket(int family, int type, int protocol)
 	                                                    : take((struct descriptor){.kind = A_SOCKET});
 }
 
+int world_setsockopt(int fd, int level, int name, const void *value, socklen_t length)
+{
+	(void)level;
+	(void)name;
+	(void)value;
+	(void)length;
+	demand(descriptor_of(fd)->kind == A_SOCKET, "what has options is a socket");
+	return 0;
+}
+
+int world_bind(int fd, const struct sockaddr *address, socklen_t length)
+{
+	(void)address;
+	demand(descriptor_of(fd)->kind == A_SOCKET && length > 0, "what is bound is a socket");
+	return 0;
+}
+
+int world_listen(int fd, int backlog)
+{
+	demand(descriptor_of(fd)->kind == A_SOCKET && backlog > 0, "what listens is a socket");
+	descriptor_of(fd)->kind = A_LISTENER;
+	return 0;
+}
+
+int world_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
+{
+	demand(descriptor_of(fd)->kind == A_LISTENER && address == NULL && length == NULL, "what accepts listens");
+	demand((flags & SOCK_NONBLOCK) != 0 && (flags & SOCK_CLOEXEC) != 0, "nobody waits for a connection");
+	world.calls++;
+	if (world.waiting == world.connections_count)
+		return fail(EAGAIN);
+	if (world.no_descriptors)
+		return fail(EMFILE);
+	struct world_connection *connection = &world.connections[world.waiting++];
+	connection->accepted = true;
+	connection->accepted_ms = world.now_ms;
+	return take((struct descriptor){.kind = A_CONNECTION, .connection = connection});
+}
+
+int world_shutdown(int fd, int how)
+{
+	struct descriptor *own = descriptor_of(fd);
+	demand(own->kind == A_CONNECTION && how == SHUT_WR, "our own side is shut");
+	own->connection->shut = true;
+	return own->connection->reset ? fail(ENOTCONN) : 0;
+}
+
+static bool has_something(const struct world_connection *connection)
+{
+	bool more = connection->at < connection->length + connection->flood;
+	return more || connection->finished || connection->reset;
+}
+
+static bool is_readable(const struct descriptor *own)
+{
+	if (own->kind == A_LISTENER)
+		return world.waiting < world.connections_count;
+	return own->kind == A_CONNECTION && has_something(own->connection);
+}
+
+/* If there is nothing the time goes by. */
+int world_poll(struct pollfd *polled, nfds_t count, int wait_ms)
+{
+	int found = 0;
+	world.calls++;
+	if (world.poll_denied)
+		return fail(EPERM);
+	for (nfds_t i = 0; i < count; i++) {
+		polled[i].revents = 0;
+		if (polled[i].fd >= 0 && is_readable(descriptor_of(polled[i].fd)))
+			polled[i].revents = POLLIN;
+		found += polled[i].revents != 0;
+	}
+	if (found == 0 && wait_ms > 0)
+		world.now_ms += wait_ms;
+	return found;
+}
+
+static ssize_t answer(struct world_connection *connection, const void *bytes, size_t length)
+{
+	demand(connection->answered + length <= sizeof connection->answer, "an answer is short");
+	if (connection->reset)
+		return fail(EPIPE);
+	memcpy(connection->answer + connection->answered, bytes, length);
+	connection->answered += length;
+	return (ssize_t)length;
+}
+
 ssize_t world_send(int fd, const void *bytes, size_t length, int flags)
 {
-	(void)bytes;
-	(void)flags;
-	demand(descriptor_of(fd)->kind == A_SOCKET, "what is sent goes to a socket");
+	const struct descriptor *own = descriptor_of(fd);
+	world.calls++;
+	if (own->kind == A_CONNECTION) {
+		demand((flags & MSG_DONTWAIT) != 0 && (flags & MSG_NOSIGNAL) != 0, "an answer waits for nobody");
+		return answer(own->connection, bytes, length);
+	}
+	demand(own->kind == A_SOCKET, "what is sent goes to a socket");
 	return (ssize_t)length;
 }
 
 /* The first half of the answer is IPv4's, the second IPv6's; a datagram loses what is not taken. */
-ssize_t world_recv(int fd, void *buffer, size_t size, int flags)
+static ssize_t take_answer(struct descriptor *own, void *buffer, size_t size)
 {
-	(void)flags;
-	struct descriptor *own = descriptor_of(fd);
-	demand(own->kind == A_SOCKET, "what is received comes from a socket");
 	size_t half = world.answer_length / 2;
 	const char *from = own->at++ == 0 ? world.answer : world.answer + half;
 	size_t length = from == world.answer ? half : world.answer_length - half;
@@ -322,6 +418,28 @@ ssize_t world_recv(int fd, void *buffer, size_t size, int flags)
 		return fail(EAGAIN);
 	memcpy(buffer, from, length < size ? length : size);
 	return (ssize_t)(length < size ? length : size);
+}
+
+static ssize_t take_request(struct world_connection *connection, char *buffer, size_t size)
+{
+	size_t most = world.read_most > 0 && world.read_most < size ? world.read_most : size;
+	size_t got = 0;
+	if (connection->reset)
+		return fail(ECONNRESET);
+	for (; got < most && connection->at < connection->length + connection->flood; connection->at++)
+		buffer[got++] = connection->at < connection->length ? connection->bytes[connection->at] : 'x';
+	if (got == 0 && !connection->finished)
+		return fail(EAGAIN);
+	return (ssize_t)got;
+}
+
+ssize_t world_recv(int fd, void *buffer, size_t size, int flags)
+{
+	struct descriptor *own = descriptor_of(fd);
+	world.calls++;
+	demand((flags & MSG_DONTWAIT) != 0, "nobody waits for what is sent");
+	demand(own->kind == A_SOCKET || own->kind == A_CONNECTION, "what is received comes from a socket");
+	return own->kind == A_SOCKET ? take_answer(own, buffer, size) : take_request(own->connection, buffer, size);
 }
 
 /* --- Calls by number ---------------------------------------------------------------------------------------------- */
@@ -363,6 +481,8 @@ long world_syscall(long number, ...)
 	} else if (number == CALL_PIDFD_SEND_SIGNAL) {
 		int fd = va_arg(arguments, int);
 		result = signal_held(fd, va_arg(arguments, int));
+	} else if (number == SYS_signalfd4) {
+		result = take((struct descriptor){.kind = A_PROCESS});
 	} else if (number == SYS_rt_sigqueueinfo) {
 		pid_t pid = va_arg(arguments, pid_t);
 		result = send_signal(pid, va_arg(arguments, int));

@@ -24,6 +24,8 @@ enum {
 	WORLD_OPEN = 64,
 	WORLD_SENT = 256,
 	WORLD_OUTPUT = 16384,
+	WORLD_CONNECTIONS = 64,
+	WORLD_REQUEST = 2048,
 };
 
 struct world_file {
@@ -38,6 +40,22 @@ struct world_signal {
 	int signo;
 };
 
+/* Somebody who connects, as the product sees him. */
+struct world_connection {
+	char bytes[WORLD_REQUEST]; /* what he has sent */
+	size_t length;
+	size_t flood; /* how many more bytes he has sent, each an 'x' */
+	size_t at;    /* how many were taken */
+	char answer[512];
+	size_t answered; /* bytes of the answer */
+	bool accepted;
+	bool finished; /* he sends no more */
+	bool reset;
+	bool shut; /* he was told that nothing more comes */
+	bool gone; /* nobody listens to him any more */
+	int64_t accepted_ms;
+};
+
 struct world {
 	struct world_file files[WORLD_FILES];
 	size_t files_count;
@@ -49,6 +67,12 @@ struct world {
 	pid_t child;        /* without /proc: the one child there is; 0: none */
 	const char *answer; /* what a netlink socket says; NULL: there is none */
 	size_t answer_length;
+	struct world_connection connections[WORLD_CONNECTIONS];
+	size_t connections_count;
+	size_t waiting;      /* the first that was not accepted */
+	bool no_descriptors; /* for one that connects */
+	bool poll_denied;
+	long calls;                /* that had to do with sockets */
 	char output[WORLD_OUTPUT]; /* what was written to any descriptor; always terminated */
 	size_t written;
 	struct world_signal sent[WORLD_SENT];
@@ -89,6 +113,12 @@ int world_waitid(idtype_t type, id_t id, siginfo_t *info, int options);
 int world_socket(int family, int type, int protocol);
 ssize_t world_send(int fd, const void *bytes, size_t length, int flags);
 ssize_t world_recv(int fd, void *buffer, size_t size, int flags);
+int world_setsockopt(int fd, int level, int name, const void *value, socklen_t length);
+int world_bind(int fd, const struct sockaddr *address, socklen_t length);
+int world_listen(int fd, int backlog);
+int world_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
+int world_shutdown(int fd, int how);
+int world_poll(struct pollfd *polled, nfds_t count, int wait_ms);
 long world_syscall(long number, ...);
 
 /* As functions only: the names are those of structs and variables as well. */
@@ -110,6 +140,12 @@ long world_syscall(long number, ...);
 #define socket(...) world_socket(__VA_ARGS__)
 #define send(...) world_send(__VA_ARGS__)
 #define recv(...) world_recv(__VA_ARGS__)
+#define setsockopt(...) world_setsockopt(__VA_ARGS__)
+#define bind(...) world_bind(__VA_ARGS__)
+#define listen(...) world_listen(__VA_ARGS__)
+#define accept4(...) world_accept4(__VA_ARGS__)
+#define shutdown(...) world_shutdown(__VA_ARGS__)
+#define poll(...) world_poll(__VA_ARGS__)
 #define syscall(...) world_syscall(__VA_ARGS__)
 #endif
 
