@@ -58,6 +58,14 @@ static const char *name_of(enum source source, const char *flag, const char *var
 	return source == SOURCE_FLAG ? flag : variable;
 }
 
+/* A value may be of any length, the line may not. NULL: there is none. */
+static void add_value(struct parser *parser, const char *value)
+{
+	enum { SHOWN = 100 };
+	if (value != NULL)
+		text_add(parser->why, " \"%.*s\"", (int)strnlen(value, SHOWN), value);
+}
+
 static int refuse(struct parser *parser, const char *right)
 {
 	text_add(parser->why, "%s", right);
@@ -483,14 +491,12 @@ bool options_line(enum dialect dialect, size_t index, struct option_line *line)
 	return true;
 }
 
-/* Says what is looked at, in case it is refused. A value may be of any length, the line may not. */
+/* Says what is looked at, in case it is refused. */
 static void begin_refusal(struct parser *parser, const char *dashes, const char *name, const char *value)
 {
-	enum { SHOWN = 100 };
 	parser->why->length = 0;
 	text_add(parser->why, "%s%s", dashes, name);
-	if (value != NULL)
-		text_add(parser->why, " \"%.*s\"", (int)strnlen(value, SHOWN), value);
+	add_value(parser, value);
 	text_add(parser->why, ": ");
 }
 
@@ -731,6 +737,17 @@ static void drop_inner_dashes(struct options *options)
 
 /* --- What it amounts to ------------------------------------------------------------------------------------------ */
 
+/* What is refused beside another one. */
+static void begin_refusal_of_two(struct parser *parser, const char *name, const char *value, const char *other,
+                                 const char *other_value)
+{
+	text_add(parser->why, "%s", name);
+	add_value(parser, value);
+	text_add(parser->why, " with %s", other);
+	add_value(parser, other_value);
+	text_add(parser->why, ": ");
+}
+
 /* One source must not say the same thing in two ways. */
 static int refuse_both(struct parser *parser, enum source source)
 {
@@ -748,12 +765,12 @@ static int refuse_both(struct parser *parser, enum source source)
 	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
 		if (timing->plan == NULL || parts[i].value == NULL)
 			continue;
-		text_add(parser->why, "%s \"%s\" with %s \"%s\": ", plan, timing->plan, parts[i].name, parts[i].value);
+		begin_refusal_of_two(parser, plan, timing->plan, parts[i].name, parts[i].value);
 		return refuse(parser, "a plan says the whole stop; write one or the other");
 	}
 	if (timing->grace == NULL || timing->timeout == NULL)
 		return 0;
-	text_add(parser->why, "%s \"%s\" with %s \"%s\": ", grace, timing->grace, parts[1].name, timing->timeout);
+	begin_refusal_of_two(parser, grace, timing->grace, parts[1].name, timing->timeout);
 	return refuse(parser, "both say when SIGKILL comes; write one or the other");
 }
 
@@ -767,9 +784,9 @@ static int plan_from_grace(struct parser *parser, enum source of_grace, enum sou
 	if (delay_ms > 0 && left_ms < APP_NEEDS_MS) {
 		char buffer[TEXT_TIME_SIZE];
 		int64_t longest_ms = grace->grace_ms - BEFORE_END_MS - APP_NEEDS_MS;
-		text_add(parser->why, "%s \"%s\" with %s \"%s\": leaves the app less than 2 s before SIGKILL; ",
-		         name_of(of_delay, "--delay", "LULL_DELAY"), delay->delay,
-		         name_of(of_grace, "--grace", "LULL_GRACE"), grace->grace);
+		begin_refusal_of_two(parser, name_of(of_delay, "--delay", "LULL_DELAY"), delay->delay,
+		                     name_of(of_grace, "--grace", "LULL_GRACE"), grace->grace);
+		text_add(parser->why, "leaves the app less than 2 s before SIGKILL; ");
 		if (longest_ms < 0)
 			return refuse(parser, "this grace period has no room for a delay");
 		text_add(parser->why, "write a delay of at most %s", text_time(longest_ms, buffer));
@@ -814,7 +831,7 @@ static int refuse_own_port(struct parser *parser)
 	const struct options *options = parser->options;
 	if (options->listens == 0 || options->listens != options->ready_on.port)
 		return 0;
-	text_add(parser->why, "%s \"%s\": ", options->listens_given.name, options->listens_given.value);
+	begin_refusal(parser, "", options->listens_given.name, options->listens_given.value);
 	return refuse(parser, "that is the port of lull's own endpoint; write the app's");
 }
 
