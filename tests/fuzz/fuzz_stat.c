@@ -25,6 +25,16 @@ static void check_written(const struct process *process)
 	demand_same(again.name, process->name, "a name is read as it was written");
 }
 
+/* Any bytes may be a name; the kernel keeps 15 of a program's. */
+static void check_name(const char *bytes, size_t length)
+{
+	struct process process = {.pid = 7, .parent = 1, .group = 7, .state = 'S', .threads = 1, .started = 12};
+	size_t kept = strnlen(bytes, length < 15 ? length : 15);
+	memcpy(process.name, bytes, kept);
+	process.name[kept] = '\0';
+	check_written(&process);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input input = {data, data + size};
@@ -32,6 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t length;
 	const char *stat = input_bytes(&input, &length);
 	memset(&process, 0x5a, sizeof process);
+	check_name(stat, length);
 	if (process_parse(stat, length, &process) == 0) {
 		demand(process.pid > 0 && process.parent >= 0 && process.group >= 0 && process.started >= 0,
 		       "numbers of processes are numbers");

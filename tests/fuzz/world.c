@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "../../src/endpoint.h"
 #include "fuzz.h"
 
 /* Above those that the test itself has. */
@@ -53,6 +54,7 @@ void world_begin(void)
 	world.connections_count = world.waiting = 0;
 	world.no_descriptors = world.poll_denied = false;
 	world.calls = 0;
+	world.accept_again_ms = 0;
 	world.output[0] = '\0';
 	memset(descriptors, 0, sizeof descriptors);
 }
@@ -339,8 +341,11 @@ int world_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags
 	world.calls++;
 	if (world.waiting == world.connections_count)
 		return fail(EAGAIN);
-	if (world.no_descriptors)
+	if (world.no_descriptors) {
+		demand(world.now_ms >= world.accept_again_ms, "nobody is woken again and again");
+		world.accept_again_ms = world.now_ms + ENDPOINT_PAUSE_MS;
 		return fail(EMFILE);
+	}
 	struct world_connection *connection = &world.connections[world.waiting++];
 	connection->accepted = true;
 	connection->accepted_ms = world.now_ms;

@@ -69,8 +69,9 @@ struct world {
 	size_t answer_length;
 	struct world_connection connections[WORLD_CONNECTIONS];
 	size_t connections_count;
-	size_t waiting;      /* the first that was not accepted */
-	bool no_descriptors; /* for one that connects */
+	size_t waiting;          /* the first that was not accepted */
+	bool no_descriptors;     /* for one that connects */
+	int64_t accept_again_ms; /* when, after that, it may be tried again */
 	bool poll_denied;
 	long calls;                /* that had to do with sockets */
 	char output[WORLD_OUTPUT]; /* what was written to any descriptor; always terminated */
