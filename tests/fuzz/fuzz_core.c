@@ -26,12 +26,14 @@ struct model {
 	int steps;         /* signals of the plan that went to the app */
 	int drained;
 	int pre_stops;
-	bool shared; /* the terminal gave the app the first signal of the plan */
-	bool pre_stop;
+	bool shared;   /* the terminal gave the app the first signal of the plan */
+	bool pre_stop; /* it runs */
+	bool pre_stop_killed;
 	bool leftovers;
 	bool ended_in_stop; /* the app, and not before it */
 	bool hurried;
-	bool first_out; /* the first step of the plan was taken */
+	int64_t first_ms; /* when the first step of the plan was taken; TIME_NEVER: not yet */
+	bool named;       /* what still runs */
 	bool ended;
 };
 
@@ -148,6 +150,8 @@ static void check_step(struct model *model, int signo)
 		model->steps++;
 	demand(model->steps < plan->count && step_signal(model, model->steps) == signo,
 	       "the plan's signals in order, each once");
+	demand(model->steps > 0 || !model->pre_stop || model->pre_stop_killed || model->hurried,
+	       "the first signal waits for the pre-stop program");
 	int64_t earliest_ms = model->begun_ms;
 	for (int i = 0; i <= model->steps; i++)
 		earliest_ms += i > 0 || !(model->hurried || model->shared) ? plan->steps[i].wait_ms : 0;
@@ -201,7 +205,7 @@ static void check_action(struct model *model, const struct event *event, const s
 	switch (action->kind) {
 	case ACTION_FORWARD:
 		check_forward(model, event, action->signo);
-		demand(!begins(model, event->signo) || model->first_out,
+		demand(!begins(model, event->signo) || model->first_ms != TIME_NEVER,
 		       "the stop signal is sent once for the first request");
 		break;
 	case ACTION_SIGNAL_APP:
@@ -231,10 +235,16 @@ static void check_action(struct model *model, const struct event *event, const s
 		model->pre_stop = true;
 		break;
 	case ACTION_KILL_PRE_STOP:
-		demand(model->pre_stop, "only a pre-stop program that runs is killed");
+		demand(model->pre_stop && !model->pre_stop_killed && model->killed_ms == TIME_NEVER,
+		       "only a pre-stop program that runs is killed, and once");
+		model->pre_stop_killed = true;
 		break;
 	case ACTION_EXIT:
 		check_exit(model, action->status);
+		break;
+	case ACTION_SAY_RUNNING:
+		demand(!model->named && model->begun_ms != TIME_NEVER, "what still runs is named once");
+		model->named = true;
 		break;
 	case ACTION_CONTINUE_APP:
 	case ACTION_SUSPEND:
@@ -242,10 +252,20 @@ static void check_action(struct model *model, const struct event *event, const s
 	case ACTION_STOP_SELF:
 	case ACTION_SAY_STOP:
 	case ACTION_SAY_SKIPPED:
-	case ACTION_SAY_RUNNING:
 	case ACTION_SAY_KILLING:
 		break;
 	}
+}
+
+/* By when SIGKILL must be out; TIME_NEVER: there is nobody to be killed. */
+static int64_t limit_ms(const struct model *model)
+{
+	if (model->killed_ms != TIME_NEVER)
+		return TIME_NEVER;
+	if (model->exited_ms != TIME_NEVER && !model->ended_in_stop)
+		return model->leftovers ? model->exited_ms + model->policy.linger_ms : TIME_NEVER;
+	bool waits = model->exited_ms == TIME_NEVER || model->leftovers;
+	return waits && model->begun_ms != TIME_NEVER ? kill_latest_ms(model) : TIME_NEVER;
 }
 
 /* What holds between two events. */
@@ -258,10 +278,11 @@ static void check_rest(struct model *model, enum phase before)
 	if (model->ended)
 		return;
 	demand(deadline_ms > model->now_ms, "a deadline is never in the past: no busy loop");
-	demand(model->exited_ms != TIME_NEVER || model->begun_ms == TIME_NEVER || model->killed_ms != TIME_NEVER ||
-	               model->now_ms < kill_latest_ms(model),
-	       "SIGKILL by its time, always");
-	model->first_out = model->first_out || core->phase >= PHASE_STOPPING;
+	demand(model->now_ms < limit_ms(model), "SIGKILL by its time, always");
+	if (core->phase >= PHASE_STOPPING && model->first_ms == TIME_NEVER)
+		model->first_ms = model->now_ms;
+	demand(core->phase != PHASE_STOPPING || model->named || model->now_ms < model->first_ms + LIFECYCLE_NOTICE_MS,
+	       "what still runs is named in time");
 }
 
 /* --- Events ------------------------------------------------------------------------------------------------------- */
@@ -290,7 +311,7 @@ static void note(struct model *model, const struct event *event)
 	model->shared = event->shared && model->stop_signal == event->signo && model->exited_ms == TIME_NEVER &&
 	                model->policy.plan.steps[0].signo == PLAN_STOP_SIGNAL;
 	model->steps = model->shared ? 1 : 0;
-	model->first_out = model->shared;
+	model->first_ms = model->shared ? model->now_ms : TIME_NEVER;
 }
 
 static void happen(struct model *model, const struct event *event, int64_t now_ms)
@@ -385,7 +406,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const int64_t STARTS_MS[] = {0, 1, 1000000, INT64_C(1) << 40, INT64_MAX / 2};
 	struct input input = {data, data + size};
-	struct model model = {.begun_ms = TIME_NEVER, .exited_ms = TIME_NEVER, .killed_ms = TIME_NEVER};
+	struct model model = {
+		.begun_ms = TIME_NEVER, .exited_ms = TIME_NEVER, .killed_ms = TIME_NEVER, .first_ms = TIME_NEVER};
 	make_policy(&model.policy, &input);
 	model.now_ms = STARTS_MS[input_byte(&input) % (sizeof STARTS_MS / sizeof STARTS_MS[0])];
 	lifecycle_init(&model.core, &model.policy);
