@@ -42,8 +42,12 @@ struct old_kernel_time {
 	long nanoseconds;
 };
 
-/* Where waiting fails, looking at children and clock goes on, but not as fast as it can. */
-enum { FAILED_WAIT_MS = 10 };
+enum {
+	/* Where waiting fails, looking at children and clock goes on, but not as fast as it can. */
+	FAILED_WAIT_MS = 10,
+	/* Where the clock is denied there is times(2), which counts these, also monotonic: USER_HZ is 100. */
+	TICK_MS = 10,
+};
 
 static const char NAMES[][8] = {
 	[SIGHUP] = "HUP",   [SIGINT] = "INT",   [SIGQUIT] = "QUIT",   [SIGILL] = "ILL",       [SIGTRAP] = "TRAP",
@@ -85,8 +89,9 @@ static int64_t read_clock_ms(long clock)
 	struct old_kernel_time old = {0};
 	if (syscall(CALL_CLOCK_GETTIME, clock, &now) == 0)
 		return now.seconds * 1000 + now.nanoseconds / 1000000;
-	(void)syscall(CALL_CLOCK_GETTIME_OLD, clock, &old);
-	return (int64_t)old.seconds * 1000 + old.nanoseconds / 1000000;
+	if (syscall(CALL_CLOCK_GETTIME_OLD, clock, &old) == 0)
+		return (int64_t)old.seconds * 1000 + old.nanoseconds / 1000000;
+	return (int64_t)syscall(SYS_times, NULL) * TICK_MS;
 }
 
 int64_t signals_now_ms(void)

@@ -27,3 +27,23 @@ def find(call: str, error: str, scenario: str, mode: str, what: str) -> Exceptio
         if all(re.fullmatch(pattern, word) for pattern, word in pairs):
             return row
     return None
+
+
+# --- What is lost with a warning, or by its nature ---
+
+allow("kill|rt_sigqueueinfo", "signal", "a signal that may not be sent is lost, with a warning")
+allow("open|access|lstat|stat", "drain file", "the drain file is lost, with a warning")
+allow("open|write|stat", "report", "the report is lost, with a warning")
+allow("clone", "pre-stop", "the pre-stop program is lost, with a warning")
+allow("accept4|recvfrom|sendto|shutdown|fcntl|setsockopt", "answer none", "one request is lost; balancers ask again")
+allow("poll|fstat|pwritev2|sendto|write|open|ioctl|fcntl", "line", "a line that can not be written is dropped")
+allow("write", "no line says why", "the line itself could not be written; the status tells")
+allow("prctl", ".*left behind.*", "orphans of one who is no subreaper are not its own", scenarios="exits by itself|leftovers")
+
+# --- Without these there is no init ---
+
+ENDS = "(lull ended before|status 137, not|left behind|never came: lull ends|signal).*"
+allow("wait4", ENDS, "ECHILD is no failure: it is the answer that no child is left", errors="ECHILD")
+allow("wait4", ENDS, "no end can be seen without it; a stop ends in time", modes="always|seccomp")
+allow("rt_sigtimedwait", "never came: the app gets .*", "no signal can be taken without it", modes="always|seccomp")
+allow("kill", "left behind.*", "nobody can be ended without it; lull itself leaves in time", modes="always|seccomp")

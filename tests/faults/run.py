@@ -27,6 +27,9 @@ PATIENCE_S = float(os.environ.get("PATIENCE_S", 20))  # how long a wait may take
 KIND_S = 8  # how late a thing may be
 
 
+REFUSED = "could not be sent"
+
+
 class Broken(Exception):
     """The contract does not hold."""
 
@@ -66,6 +69,7 @@ class Run:
         self.losses: list[str] = []
         self.said: list[str] = []
         self.sent: list[int] = []
+        self.refused = 0  # signals that lull has said it could not send
         self.runs = False
         self.master = -1  # of the terminal
         self.err_file: Path | None = None
@@ -235,11 +239,12 @@ class Run:
 
     def pass_on(self, signo: int) -> bool:
         """The app gets it once, or lull says that it could not be sent. Whether it came."""
+        self.refused = self.err.count(REFUSED)
         self.send(signo)
         return self.expect_got(signo)
 
     def expect_got(self, signo: int) -> bool:
-        self.wait(f"the app gets {signo}", lambda: self.got(signo) or "could not be sent" in self.err)
+        self.wait(f"the app gets {signo}", lambda: self.got(signo) or self.err.count(REFUSED) > self.refused)
         if not self.got(signo):
             self.lose("signal")
             self.sent.remove(signo)
