@@ -39,6 +39,7 @@ allow("accept4|recvfrom|sendto|shutdown|fcntl|setsockopt", "answer none", "one r
 allow("poll|fstat|pwritev2|sendto|write|open|ioctl|fcntl", "line", "a line that can not be written is dropped")
 allow("write", "no line says why", "the line itself could not be written; the status tells")
 allow("prctl", ".*left behind.*", "orphans of one who is no subreaper are not its own", scenarios="exits by itself|leftovers")
+allow("open|openat|read|getdents64", "line", "what is killed is named by what /proc says")
 
 # --- Without these there is no init ---
 
@@ -47,3 +48,4 @@ allow("wait4", ENDS, "ECHILD is no failure: it is the answer that no child is le
 allow("wait4", ENDS, "no end can be seen without it; a stop ends in time", modes="always|seccomp")
 allow("rt_sigtimedwait", "never came: the app gets .*", "no signal can be taken without it", modes="always|seccomp")
 allow("kill", "left behind.*", "nobody can be ended without it; lull itself leaves in time", modes="always|seccomp")
+allow("(accept4|recvfrom|sendto|bind|listen|socket|shutdown)", "never came: the endpoint says 200.*", "there is no answer without it", modes="always|seccomp")
