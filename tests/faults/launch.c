@@ -1,13 +1,12 @@
 /*
- * Starts what is to be attacked, once strace(1) is attached: launch SOCKET [-1] [-t] [-z] [-p CALL:COUNT] COMMAND [ARG]...
- *   SOCKET  a descriptor: the pid is written there, and the command started when the other side has shut down its own
- *   -1      as PID 1 of a PID namespace with a /proc of its own; ends as the command did
- *   -t      as leader of a session whose terminal is stdin
- *   -z      leaves the command a zombie to reap
- *   -p      makes a call, by its number, so many times before, with arguments that do nothing: strace counts for each
- *           process apart, and what is meant for the n-th call of a child shall find the command itself past its own
- * Between the attachment and the command it makes no call but epoll_wait, those and execve, which the driver counts on.
- * Without arguments it is a pre-stop program, which says so.
+ * Starts what is to be attacked, once strace(1) is attached: launch SOCKET [-1] [-t] [-z] [-p CALL:COUNT] COMMAND
+ * [ARG]... SOCKET  a descriptor: the pid is written there, and the command started when the other side has shut down
+ * its own -1      as PID 1 of a PID namespace with a /proc of its own; ends as the command did -t      as leader of a
+ * session whose terminal is stdin -z      leaves the command a zombie to reap -p      makes a call, by its number, so
+ * many times before, with arguments that do nothing: strace counts for each process apart, and what is meant for the
+ * n-th call of a child shall find the command itself past its own Between the attachment and the command it makes no
+ * call but epoll_wait, those and execve, which the driver counts on. Without arguments it is a pre-stop program, which
+ * says so.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -33,18 +32,22 @@ static void check(int result, const char *what)
 	exit(99);
 }
 
-/* Returns in the child, which is PID 1. */
-static void enter_namespaces(int socket)
+/* Returns in the child, which is PID 1, a descriptor to write to when it is ready. */
+static int enter_namespaces(int socket)
 {
 	int status;
+	int ends[2];
+	char byte;
+	check(pipe2(ends, O_CLOEXEC), "pipe");
 	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWPID | CLONE_NEWNS | SIGCHLD, 0L, 0L, 0L, 0L);
 	check(pid, "clone");
 	if (pid == 0) {
 		check(prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl");
 		check(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), "mount /");
 		check(mount("proc", "/proc", "proc", 0, NULL), "mount /proc");
-		return;
+		return ends[1];
 	}
+	check(read(ends[0], &byte, 1) == 1 ? 0 : -1, "the child");
 	check(dprintf(socket, "%d\n", pid), "write");
 	close(socket);
 	for (int fd = 0; fd < 3; fd++)
@@ -53,11 +56,13 @@ static void enter_namespaces(int socket)
 	exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
-static void wait_for_gate(int socket)
+/* As PID 1 the parent, which knows our number, is told that it may tell it. */
+static void wait_for_gate(int socket, int ready)
 {
 	struct epoll_event event = {.events = EPOLLIN};
 	int gate = epoll_create1(EPOLL_CLOEXEC);
 	check(epoll_ctl(gate, EPOLL_CTL_ADD, socket, &event), "epoll_ctl");
+	check(ready >= 0 ? (int)write(ready, "", 1) : dprintf(socket, "%d\n", getpid()), "write");
 	while (epoll_wait(gate, &event, 1, -1) != 1)
 		continue;
 }
@@ -65,7 +70,7 @@ static void wait_for_gate(int socket)
 int main(int argc, char **argv)
 {
 	int option;
-	int init = 0;
+	int ready = -1;
 	long call = -1;
 	int count = 0;
 	if (argc < 3)
@@ -74,20 +79,16 @@ int main(int argc, char **argv)
 	argv++, argc--;
 	while ((option = getopt(argc, argv, "+1tzp:")) > 0) {
 		if (option == '1')
-			init = 1;
+			ready = enter_namespaces(socket);
 		else if (option == 't')
 			check(setsid() >= 0 ? ioctl(0, TIOCSCTTY, 0) : -1, "terminal");
-		else if (option == 'z' && init && fork() == 0)
+		else if (option == 'z' && fork() == 0)
 			_exit(0);
 		else if (option == 'p')
 			check(sscanf(optarg, "%ld:%d", &call, &count) == 2 ? 0 : -1, optarg);
-		if (option == '1')
-			enter_namespaces(socket);
 	}
-	if (!init)
-		check(dprintf(socket, "%d\n", getpid()), "write");
 	check(fcntl(socket, F_SETFD, FD_CLOEXEC), "fcntl");
-	wait_for_gate(socket);
+	wait_for_gate(socket, ready);
 	while (count-- > 0)
 		(void)syscall(call, -1L, -1L, -1L, -1L, -1L, -1L);
 	execv(argv[optind], argv + optind);

@@ -20,13 +20,14 @@ from scenarios import ALL
 # waiting 10 ms at a time. A busy loop makes tens of thousands.
 CALLS_MORE = 2500
 CPU_S = 0.5  # likewise, of all that ran
+SAYS_WHY = r'^lull: (?!warning)|"level":"error"'
 
 
 def refused(run: Run) -> bool:
     """A clear error before the app was started?"""
     scenario = ALL[run.job["scenario"]]
     wanted = {scenario.failed, *(scenario.not_run if run.job.get("call") in ("execve", "execveat") else ())}
-    said = re.search("^lull: (?!warning)", run.err, re.M)
+    said = re.search(SAYS_WHY, run.err, re.M)
     return not run.runs and run.status in wanted and said is not None and not re.search("^(ready|SigBlk)", run.out, re.M)
 
 
