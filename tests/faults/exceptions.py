@@ -31,21 +31,45 @@ def find(call: str, error: str, scenario: str, mode: str, what: str) -> Exceptio
 
 # --- What is lost with a warning, or by its nature ---
 
-allow("kill|rt_sigqueueinfo", "signal", "a signal that may not be sent is lost, with a warning")
+allow("kill|rt_sigqueueinfo", "signal|leftover's signal", "a signal that may not be sent is lost, with a warning")
 allow("open|access|lstat|stat", "drain file", "the drain file is lost, with a warning")
 allow("open|write|stat", "report", "the report is lost, with a warning")
 allow("clone", "pre-stop", "the pre-stop program is lost, with a warning")
 allow("accept4|recvfrom|sendto|shutdown|fcntl|setsockopt", "answer none", "one request is lost; balancers ask again")
 allow("poll|fstat|pwritev2|sendto|write|open|ioctl|fcntl", "line", "a line that can not be written is dropped")
 allow("write", "no line says why", "the line itself could not be written; the status tells")
-allow("prctl", ".*left behind.*", "orphans of one who is no subreaper are not its own", scenarios="exits by itself|leftovers")
-allow("open|openat|read|getdents64", "line", "what is killed is named by what /proc says")
+allow("write", "status [12] (while it drains|without a word)", "likewise", scenarios="--ready.*")
+allow(".*", "answer", "what can not look says no, with a line", scenarios="--ready.*")
+allow("write", "words", "they could not be written; the status tells", scenarios="--explain")
 
-# --- Without these there is no init ---
+# --- What is seen in /proc ---
 
-ENDS = "(lull ended before|status 137, not|left behind|never came: lull ends|signal).*"
-allow("wait4", ENDS, "ECHILD is no failure: it is the answer that no child is left", errors="ECHILD")
-allow("wait4", ENDS, "no end can be seen without it; a stop ends in time", modes="always|seccomp")
-allow("rt_sigtimedwait", "never came: the app gets .*", "no signal can be taken without it", modes="always|seccomp")
-allow("kill", "left behind.*", "nobody can be ended without it; lull itself leaves in time", modes="always|seccomp")
-allow("(accept4|recvfrom|sendto|bind|listen|socket|shutdown)", "never came: the endpoint says 200.*", "there is no answer without it", modes="always|seccomp")
+PROC = "open|openat|read|getdents64"
+allow(PROC, "line", "what is killed is named by what /proc says")
+allow(PROC, "leftover's signal", "a leftover that can not be looked at gets SIGKILL alone", modes="once")
+allow(PROC, "left behind.*", "without /proc children alone are found, a generation a sweep", scenarios="kills a tree")
+
+# --- Answers that are no failures ---
+
+ENDS = "(lull ended before|status 137, not|left behind|never came: (lull ends|the orphan|the app is cont)|signal).*"
+allow("wait4", ENDS, "ECHILD is the answer that no child is left", errors="ECHILD")
+allow("open", "never came: the app is cont.*", "ENXIO is the answer that there is no terminal", errors="ENXIO")
+allow("kill", "never came: the app is cont.*", "it is not continued, but SIGKILL ends it")
+
+# --- Without these there is no init, or no subreaper ---
+
+DENIED = "always|seccomp"
+allow("prctl", "left behind.*", "orphans of one who is no subreaper are not its own")
+allow("getpid", "(left behind|never came: the app is cont).*", "it does not know who it is", modes=DENIED)
+allow("wait4", ENDS, "no end can be seen without it; a stop ends in time", modes=DENIED)
+allow("rt_sigtimedwait", "never came: (the app gets|both get|lull ends).*", "no signal can be taken without it", modes=DENIED)
+allow("kill", "(left behind|never came: lull ends).*", "nobody can be told to end without it", modes=DENIED)
+NETWORK = "accept4|recvfrom|sendto|bind|listen|socket|shutdown"
+allow(NETWORK, "never came: the endpoint says 200.*", "nobody can be answered without it", modes=DENIED)
+
+
+def find_for(job: dict, what: str) -> Exception_ | None:
+    if "call" not in job:
+        return None
+    mode = "child" if job.get("follow") else job["mode"]
+    return find(job["call"], job["error"], job["scenario"], mode, what)

@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import exceptions
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 TOOLS = Path(os.environ.get("TOOLS", ROOT / "build/tests"))
@@ -24,6 +26,7 @@ PROBE = str(TOOLS / "probe")
 LAUNCH = str(TOOLS / "launch")
 
 PATIENCE_S = float(os.environ.get("PATIENCE_S", 20))  # how long a wait may take before the contract is broken: far more than any machine needs
+HOPELESS_S = 3  # the same where it is allowed that it never comes
 KIND_S = 8  # how late a thing may be
 
 
@@ -67,6 +70,7 @@ class Run:
         self.trace = directory / "trace"
         self.sides: list[subprocess.Popen] = []
         self.losses: list[str] = []
+        self.hopeless = False  # it is broken already
         self.said: list[str] = []
         self.sent: list[int] = []
         self.refused = 0  # signals that lull has said it could not send
@@ -122,7 +126,8 @@ class Run:
 
     def wait(self, what: str, is_true: Callable[[], object], dies: bool = False) -> None:
         """Until it is true. With `dies` lull may end meanwhile, otherwise that is Ended."""
-        end = now() + PATIENCE_S
+        allowed = self.hopeless or exceptions.find_for(self.job, f"never came: {what}")
+        end = now() + (HOPELESS_S if allowed else PATIENCE_S)
         while not is_true():
             if self.status is not None and not dies:
                 self.pump(0)
@@ -265,7 +270,8 @@ class Run:
         """Waits until lull and all that belongs to it have ended."""
         self.wait("lull ends", lambda: self.status is not None, dies=True)
         self.wait("strace ends", lambda: self.strace is None or self.strace.poll() is not None, dies=True)
-        end = now() + KIND_S
+        allowed = self.hopeless or exceptions.find_for(self.job, "left behind: nobody")
+        end = now() + (HOPELESS_S if allowed else KIND_S)
         while (others() or self.fds) and now() < end:
             self.pump(0.002)
             self.reap()

@@ -52,6 +52,7 @@ def play(run: Run) -> tuple[str, str]:
         return ("lost", ", ".join(run.losses)) if run.losses else ("held", "")
     except (Broken, Ended) as failure:
         reason = str(failure) if isinstance(failure, Broken) else f"lull ended before {failure}: status {run.status}"
+    run.hopeless = True
     try:
         run.leave()
         check_all(run)
@@ -87,12 +88,8 @@ def judge(run: Run) -> dict:
     answer = {"kind": kind, "words": words, "calls": len(lines), "why": ""}
     if job["mode"] == "once" and not any("(INJECTED)" in line for line in lines):
         answer["missed"] = True
-    mode = "child" if job.get("follow") else job["mode"]
-    if kind in ("lost", "broken") and job["mode"] not in ("trace", "none"):
-        found = [
-            exceptions.find(job["call"], job["error"], job["scenario"], mode, what)
-            for what in (run.losses if kind == "lost" else [words])
-        ]
+    if kind in ("lost", "broken"):
+        found = [exceptions.find_for(job, what) for what in (run.losses if kind == "lost" else [words])]
         if all(found):
             answer["why"] = "; ".join(dict.fromkeys(row.why for row in found))
     if job["mode"] == "trace":
