@@ -46,9 +46,12 @@ TEST_CC = cc
 TEST_CFLAGS = -std=gnu11 -O1 -g -Wall -Wextra -Wshadow
 HELPERS = $(BUILD)/tests/probe $(BUILD)/tests/send $(BUILD)/tests/early $(BUILD)/tests/deny $(BUILD)/tests/pty \
 	$(BUILD)/tests/deaf $(BUILD)/tests/client $(BUILD)/tests/form
+STORMS = $(BUILD)/tests/storm $(BUILD)/tests/race
 
 # Static: it has to start where almost nothing is allowed.
 $(BUILD)/tests/probe: TEST_CFLAGS += -static -pthread
+$(STORMS): TEST_CFLAGS += -static
+$(STORMS): tests/storm.h
 
 $(BUILD)/tests/%: tests/%.c Makefile | $(BUILD)/tests
 	$(SAY) "  CC  $@"
