@@ -2,7 +2,7 @@
  * Races: a signal at every moment of an init's start and end, beside the app of storm.c. Runs in a PID namespace of its
  * own, with a /proc of its own, whose first process it is.
  *
- *   race steps FILE init|plain call|instruction WHEN SIGNAL FIRST LAST STRIDE -- COMMAND...
+ *   race steps FILE init|plain call|instruction WHEN SIGNAL LOST_MS FIRST LAST STRIDE -- COMMAND...
  *       Starts COMMAND again and again under ptrace(2), as PID 1 of a further namespace or plainly, and stops it, and
  *       its child before exec, at the FIRST'th entry or exit of a system call, or at that instruction; there it gets
  *       SIGNAL and goes on. Then the same STRIDE further, to LAST or until there is no such place. WHEN is what is
@@ -11,10 +11,10 @@
  *         end       from the app's end on. In the signal's place, or before it where the number is free already, comes
  * a stranger with the app's number deep      the same; what the app left behind has a child, which ends there and
  * leaves its number to a stranger One line each: "AT app|init CALL in|out blocked|open SIGNAL came TIMES status STATUS
- * stranger MADE HIT" race rounds FILE init|plain WHEN SIGNAL COUNT -- COMMAND... Starts COMMAND COUNT times with all
- * signals blocked and sends it SIGNAL at a random moment of its start (or, for "end", of the life of an app that ends
- * at once). "once N lost N twice N status N hung N" race clock PID SECONDS Sets the time of day that PID is told
- * SECONDS forth and back. At its end: "monotonic asked N" and the like race spin Keeps a processor busy.
+ * stranger MADE HIT" race rounds FILE init|plain WHEN SIGNAL LOST_MS COUNT -- COMMAND... Starts COMMAND COUNT times
+ * with all signals blocked and sends it SIGNAL at a random moment of its start (or, for "end", of the life of an app
+ * that ends at once). "once N lost N twice N status N hung N" race clock PID SECONDS Sets the time of day that PID is
+ * told SECONDS forth and back. At its end: "monotonic asked N" and the like race spin Keeps a processor busy.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -39,7 +39,6 @@
 #include "storm.h"
 
 enum {
-	LOST_MS = 1000,  /* after the app was ready: what has not come by then is lost */
 	HUNG_MS = 10000, /* for anything else */
 	IDLE_MS = 5,     /* with no stop: it sleeps */
 };
@@ -180,6 +179,7 @@ struct steps {
 	int by_instruction;
 	enum when when;
 	int signo;
+	int lost_ms;
 	char **command;
 };
 
@@ -386,6 +386,13 @@ static void launch(struct trial *trial)
 	(void)close(gate[1]);
 }
 
+static void end_all(void)
+{
+	(void)kill(-1, SIGKILL);
+	while (waitpid(-1, NULL, __WALL) > 0)
+		continue;
+}
+
 static void finish(struct trial *trial)
 {
 	follow_until(trial, never, HUNG_MS);
@@ -399,9 +406,7 @@ static void finish(struct trial *trial)
 	(void)follow(trial);
 	if (trial->stranger_parent > 0)
 		(void)kill(trial->stranger_parent, SIGKILL);
-	(void)kill(-1, SIGKILL);
-	while (waitpid(-1, NULL, __WALL) > 0)
-		continue;
+	end_all();
 }
 
 /* False: there is no such place any more. */
@@ -416,7 +421,7 @@ static int try_at(const struct steps *steps, long at)
 		trial.counting = 0;
 		if (trial.sent && !trial.gone) {
 			follow_until(&trial, is_ready, HUNG_MS);
-			follow_until(&trial, has_come, trial.open ? 20 : LOST_MS);
+			follow_until(&trial, has_come, trial.open ? 20 : steps->lost_ms);
 		}
 		if (!trial.gone && (steps->signo != SIGTERM || came(steps) == 0))
 			(void)kill(trial.init, SIGTERM);
@@ -456,9 +461,10 @@ static int steps(char **words)
 	                      .by_instruction = strcmp(words[1], "instruction") == 0,
 	                      .when = when_of(words[2]),
 	                      .signo = atoi(words[3]),
-	                      .command = words + 8};
-	long last = atol(words[5]);
-	for (long at = atol(words[4]); at <= last; at += atol(words[6]))
+	                      .lost_ms = atoi(words[4]),
+	                      .command = words + 9};
+	long last = atol(words[6]);
+	for (long at = atol(words[5]); at <= last; at += atol(words[7]))
 		if (!try_at(&steps, at))
 			break;
 	return 0;
@@ -470,25 +476,14 @@ struct tally {
 	int once, lost, twice, status, hung;
 };
 
-static int until(volatile uint64_t *number, pid_t pid, int *status, int limit_ms)
+/* Until that number is not 0 any more, or the process has ended. It is left to be waited for. */
+static int until(const volatile uint64_t *number, pid_t pid, int limit_ms)
 {
 	int64_t end_us = now_us() + (int64_t)limit_ms * 1000;
 	for (int spins = 0; now_us() < end_us; spins++) {
+		siginfo_t info = {0};
 		if (number != NULL && *number > 0)
 			return 1;
-		if (waitpid(pid, status, WNOHANG | WNOWAIT) == pid)
-			return 0;
-		if (spins > 200)
-			usleep(20);
-	}
-	return 0;
-}
-
-static int is_gone(pid_t pid, int limit_ms)
-{
-	int64_t end_us = now_us() + (int64_t)limit_ms * 1000;
-	siginfo_t info = {0};
-	for (int spins = 0; now_us() < end_us; spins++) {
 		if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid)
 			return 1;
 		if (spins > 200)
@@ -497,64 +492,56 @@ static int is_gone(pid_t pid, int limit_ms)
 	return 0;
 }
 
+/* The mask is ours. */
 static pid_t launch_blocked(int in_namespace, char **command)
 {
-	const uint64_t all = ~UINT64_C(0);
 	pid_t pid = start_in_namespace(in_namespace ? CLONE_NEWPID : 0);
 	if (pid == 0) {
-		syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, 8L);
 		(void)execv(command[0], command);
 		_exit(99);
 	}
 	return pid;
 }
 
-static int64_t wait_us(int64_t us)
+static void wait_us(int64_t us)
 {
-	int64_t begun_us = now_us();
-	while (now_us() - begun_us < us)
+	int64_t end_us = now_us() + us;
+	while (now_us() < end_us)
 		continue;
-	return begun_us;
 }
 
-/* Without a signal: how long that takes, in the middle of some. */
-static int64_t measure(int in_namespace, char **command, int to_end)
+/* Without a signal: how long that takes, on average. */
+static int64_t measure(const struct steps *steps)
 {
 	int64_t sum_us = 0;
 	for (int i = 0; i < 10; i++) {
-		int status;
 		for (int slot = 0; slot < PIDS; slot++)
 			shared[slot] = 0;
 		int64_t begun_us = now_us();
-		pid_t pid = launch_blocked(in_namespace, command);
-		if (to_end)
-			(void)is_gone(pid, HUNG_MS);
-		else
-			(void)until(&shared[READY], pid, &status, HUNG_MS);
+		pid_t pid = launch_blocked(steps->in_namespace, steps->command);
+		(void)until(steps->when == WHEN_END ? NULL : &shared[READY], pid, HUNG_MS);
 		sum_us += now_us() - begun_us;
-		(void)kill(pid, SIGKILL);
-		(void)kill(-1, SIGKILL);
-		while (waitpid(-1, NULL, __WALL) > 0)
-			continue;
+		end_all();
 	}
 	return sum_us / 10;
 }
 
-static void round_once(int in_namespace, int to_end, int signo, int64_t delay_us, char **command, struct tally *tally)
+static void round_once(const struct steps *steps, int64_t delay_us, struct tally *tally)
 {
 	int status = 0;
+	int signo = steps->signo;
 	for (int slot = 0; slot < PIDS; slot++)
 		shared[slot] = 0;
-	pid_t pid = launch_blocked(in_namespace, command);
-	(void)wait_us(delay_us);
+	pid_t pid = launch_blocked(steps->in_namespace, steps->command);
+	wait_us(delay_us);
 	send_signal(pid, signo);
-	if (!to_end) {
-		(void)until(&shared[READY], pid, &status, HUNG_MS);
-		(void)until(&shared[COUNTS + signo], pid, &status, LOST_MS);
+	if (steps->when == WHEN_START) {
+		(void)until(&shared[READY], pid, HUNG_MS);
+		(void)until(&shared[COUNTS + signo], pid, steps->lost_ms);
 		if (signo != SIGTERM || shared[COUNTS + signo] == 0)
 			(void)kill(pid, SIGTERM);
 	}
-	int hung = !is_gone(pid, HUNG_MS);
+	int hung = !until(NULL, pid, HUNG_MS);
 	if (hung)
 		(void)kill(pid, SIGKILL);
 	(void)waitpid(pid, &status, 0);
@@ -564,22 +551,24 @@ static void round_once(int in_namespace, int to_end, int signo, int64_t delay_us
 	tally->once += times == 1;
 	tally->lost += times == 0;
 	tally->twice += times > 1;
-	(void)kill(-1, SIGKILL);
-	while (waitpid(-1, NULL, __WALL) > 0)
-		continue;
+	end_all();
 }
 
 static int rounds(char **words)
 {
 	struct tally tally = {0};
-	int in_namespace = strcmp(words[0], "init") == 0;
-	int to_end = strcmp(words[1], "end") == 0;
-	int signo = atoi(words[2]);
-	int count = atoi(words[3]);
-	int64_t span_us = measure(in_namespace, words + 5, to_end) * 5 / 4;
+	struct steps steps = {.in_namespace = strcmp(words[0], "init") == 0,
+	                      .when = when_of(words[1]),
+	                      .signo = atoi(words[2]),
+	                      .lost_ms = atoi(words[3]),
+	                      .command = words + 6};
+	const uint64_t all = ~UINT64_C(0);
+	int count = atoi(words[4]);
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, 8L);
+	int64_t span_us = measure(&steps) * 5 / 4;
 	srandom((unsigned)now_us());
 	for (int i = 0; i < count; i++)
-		round_once(in_namespace, to_end, signo, random() % (span_us + 1), words + 5, &tally);
+		round_once(&steps, random() % (span_us + 1), &tally);
 	printf("once %d lost %d twice %d status %d hung %d within_us %lld\n", tally.once, tally.lost, tally.twice,
 	       tally.status, tally.hung, (long long)span_us);
 	return 0;
