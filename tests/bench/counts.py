@@ -1,0 +1,156 @@
+"""What an init costs that can be counted: the same number each time, on any machine. Nothing here is timed or judged."""
+
+import re
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from programs import APP, BUILD, MEASURE, STEP, Failed, Init
+
+# Where the stack begins is drawn by lot otherwise, and with it the number of its pages.
+FIXED = ("setarch", "-R")
+FORKS = ("clone", "clone3", "fork", "vfork")
+SIGNALS = 20  # of which the calls for one are a mean, which must be a whole number
+
+
+def run(*words: str) -> str:
+    """Standard output. The helpers say on stderr what went wrong."""
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, cwd=BUILD)
+    if done.returncode != 0:
+        raise Failed(f"{' '.join(words)}: status {done.returncode}")
+    return done.stdout
+
+
+def local(path: str) -> str:
+    """The kernel puts the path on the stack: one that is as long wherever the checkout is."""
+    return f"./{Path(path).name}" if Path(path).parent == BUILD else path
+
+
+# --- System calls -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The calls that were made, by name and in order."""
+
+    before: list[str]  # until the app runs: the init's up to its fork, the child's up to its execve
+    after: list[str]  # the init's own from then on
+
+
+def trace(init: Init, signals: int) -> Trace:
+    """Of a whole life: so many signals, then SIGTERM, which ends the app; -1: no signal, the app ends by itself."""
+    program = local(init.path)
+    with tempfile.NamedTemporaryFile("r", prefix="trace") as out:
+        run("strace", "-f", "-qq", "-o", out.name, MEASURE, "life", str(signals), local(APP), program)
+        made = [
+            (int(line[1]), line[2], line[3])
+            for line in (re.match(r"(\d+) +(\w+)\((.*)", text) for text in out.read().splitlines())
+            if line
+        ]
+    begins = next(i for i, (_, call, words) in enumerate(made) if call == "execve" and words.startswith(f'"{program}"'))
+    pid = made[begins][0]
+    own = [call for who, call, _ in made[begins + 1 :] if who == pid]
+    child = next(who for who, _, _ in made[begins + 1 :] if who not in (pid, made[0][0]))
+    childs = [call for who, call, _ in made[begins + 1 :] if who == child]
+    forked = next(i for i, call in enumerate(own) if call in FORKS) + 1
+    return Trace(own[:forked] + childs[: childs.index("execve") + 1], own[forked:])
+
+
+@dataclass(frozen=True)
+class Calls:
+    before: list[str]
+    life: int  # the init's, from the moment that the app runs, when nothing happens but that the app ends
+    signal: float
+    stop: int  # one more than that: from SIGTERM on, until it has left
+
+
+def count_calls(init: Init) -> Calls:
+    quiet, stopped = trace(init, -1), trace(init, 0)
+    few, many = trace(init, 1), trace(init, 1 + SIGNALS)
+    signal = (len(many.after) - len(few.after)) / SIGNALS
+    return Calls(quiet.before, len(quiet.after), signal, len(stopped.after) - len(quiet.after))
+
+
+# --- Instructions -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Start:
+    instructions: int
+    page_faults: int
+
+
+def count_start(init: Init) -> Start:
+    own, childs, faults = run(*FIXED, STEP, local(init.path), local(APP), "stamp").split()
+    return Start(int(own) + int(childs), int(faults))
+
+
+# --- Idle ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Idle:
+    anonymous_kb: int
+    private_dirty_kb: int  # with pages of the file, if that is not written to the disk yet
+    pss_kb: int
+    page_tables_kb: int
+    wake_ups: int
+
+
+@contextmanager
+def held(inits: Sequence[Init], fixed: bool) -> Iterator[list[int]]:
+    """They run, with an app that sleeps. Gives their numbers."""
+    programs = [local(init.path) for init in inits]
+    words = [*(FIXED if fixed else ()), MEASURE, "hold", "pause", local(APP), *programs]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=BUILD) as holder:
+        assert holder.stdin and holder.stdout
+        pids = holder.stdout.readline().split()
+        if len(pids) != len(inits):
+            raise Failed(f"{' '.join(words)}: not all of them run")
+        yield [int(pid) for pid in pids]
+        holder.stdin.close()
+
+
+def numbers(file: Path) -> dict[str, int]:
+    """From lines like `Pss:   44 kB`."""
+    return {line[1]: int(line[2]) for line in re.finditer(r"^(\w+):\s+(\d+)", file.read_text(), re.MULTILINE)}
+
+
+def times_on(pid: int) -> int:
+    """How often it was taken from a processor, which is how often it was put on one."""
+    status = numbers(Path(f"/proc/{pid}/status"))
+    return status["voluntary_ctxt_switches"] + status["nonvoluntary_ctxt_switches"]
+
+
+def await_quiet(pids: Sequence[int]) -> list[int]:
+    """Until what follows the start is done. Returns how often each has run by then."""
+    before = [times_on(pid) for pid in pids]
+    for _ in range(100):
+        time.sleep(0.3)
+        now = [times_on(pid) for pid in pids]
+        if now == before:
+            return now
+        before = now
+    raise Failed("they do not become idle")
+
+
+def look_at_idle(inits: Sequence[Init], seconds: float, fixed: bool) -> list[Idle]:
+    with held(inits, fixed) as pids:
+        before = await_quiet(pids)
+        time.sleep(seconds)
+        found = []
+        for pid, switches in zip(pids, before):
+            memory, status = numbers(Path(f"/proc/{pid}/smaps_rollup")), numbers(Path(f"/proc/{pid}/status"))
+            idle = Idle(
+                anonymous_kb=memory["Anonymous"],
+                private_dirty_kb=memory["Private_Dirty"],
+                pss_kb=memory["Pss"],
+                page_tables_kb=status["VmPTE"],
+                wake_ups=times_on(pid) - switches,
+            )
+            found.append(idle)
+        return found

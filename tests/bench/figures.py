@@ -1,0 +1,171 @@
+"""The figures: what each is, what lull is to reach, and whether they can be believed. Nothing here runs or prints."""
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from counts import Calls, Idle, Start
+from programs import BARE, LULL, NONE, PEERS, Init
+from timings import Extent, Piece
+
+CROWD = 10000
+TOO_LONG = -1  # measure.c's word for it
+LEAVE_MS = 3000  # measure.c's as well
+
+
+@dataclass(frozen=True)
+class Counted:
+    size: int
+    calls: Calls
+    start: Start
+    idle: list[Idle]  # several: where the stack begins is drawn by lot
+
+
+@dataclass(frozen=True)
+class Results:
+    extent: Extent
+    pieces: list[Piece]
+    counted: dict[str, Counted]  # by the init's name
+
+    def all_of(self, what: str, init: Init) -> list[int]:
+        return [ns for piece in self.pieces for ns in getattr(piece, what)[init.name]]
+
+
+def us(ns: float) -> float:
+    return ns / 1000
+
+
+def over_none(pieces: Sequence[Piece], init: Init) -> float:
+    """Of each round what it took longer than without an init; the one in the middle. In us."""
+    pairs = [pair for piece in pieces for pair in zip(piece.start[init.name], piece.start[NONE.name])]
+    return us(statistics.median(of_init - of_none for of_init, of_none in pairs))
+
+
+def percentile(values: Sequence[int], percent: int) -> float:
+    return sorted(values)[min(len(values) - 1, len(values) * percent // 100)]
+
+
+def trickle(results: Results, live: int, init: Init) -> float:
+    return us(statistics.median(ns for piece in results.pieces for ns in piece.trickle[str(live)][init.name]))
+
+
+def flood_ms(results: Results, init: Init) -> list[float]:
+    times = results.all_of("flood", init)
+    return [LEAVE_MS if ns == TOO_LONG else ns / 1e6 for ns in times]
+
+
+def middle(values: Sequence[float]) -> float:
+    return statistics.median(values)
+
+
+# --- The figures --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Figure:
+    words: str
+    unit: str
+    of: Callable[[Results, Init], float]
+    form: str = ".2f"
+    goal: float | None = None  # at most
+    to_floor: bool = False  # the goal is a ratio to the floor without a C library
+    has_none: bool = False  # it has a meaning without an init
+
+
+def of_idle(field: str) -> Callable[[Results, Init], float]:
+    return lambda results, init: middle([getattr(idle, field) for idle in results.counted[init.name].idle])
+
+
+def of_timed(what: str, percent: int) -> Callable[[Results, Init], float]:
+    return lambda results, init: us(percentile(results.all_of(what, init), percent))
+
+
+def wake_ups(results: Results, init: Init) -> float:
+    return results.counted[init.name].idle[0].wake_ups * 10 / results.extent.idle_s
+
+
+START = Figure("start over no init, p50", "us", lambda results, init: over_none(results.pieces, init), ".1f", 1.3, True)
+EXIT = Figure("exit after the app, p50", "us", of_timed("exit", 50), ".1f", 1.15, True, True)
+SIGNAL = Figure("CPU for a signal passed on", "us", of_timed("signal", 50), ".2f", 1.22, True)
+READY = Figure("CPU for an orphan, all ready at once", "us", of_timed("ready", 50), ".2f", 1.1, True)
+MEMORY = tuple(
+    Figure(words, "kB", of_idle(field), ".0f", goal)
+    for words, field, goal in (
+        ("idle: private dirty memory", "private_dirty_kb", 12),
+        ("idle: memory (PSS)", "pss_kb", 44),
+        ("idle: page tables", "page_tables_kb", 24),
+    )
+)
+FIGURES = (
+    Figure("file, stripped", "kB", lambda results, init: results.counted[init.name].size / 1000, ".1f", 40),
+    *MEMORY,
+    Figure("idle: wake-ups in 10 s", "", wake_ups, ".0f", 0),
+    Figure("system calls until the app runs", "", lambda r, i: len(r.counted[i.name].calls.before), ".0f", 8),
+    Figure("system calls after that, in a quiet life", "", lambda r, i: r.counted[i.name].calls.life, ".0f"),
+    Figure("system calls for a signal passed on", "", lambda r, i: r.counted[i.name].calls.signal, ".1f"),
+    Figure("instructions until the app runs", "", lambda r, i: r.counted[i.name].start.instructions, ".0f"),
+    Figure("page faults until the app runs", "", lambda r, i: r.counted[i.name].start.page_faults, ".0f"),
+    START,
+    Figure("exit after the app, p99", "us", of_timed("exit", 99), ".1f", None, False, True),
+    EXIT,
+    SIGNAL,
+    Figure("the same in a burst of 16", "us", of_timed("burst", 50), ".2f"),
+    Figure("signal until it arrives, p50", "us", of_timed("latency", 50), ".1f", None, False, True),
+    Figure("signal until it arrives, p99", "us", of_timed("latency", 99), ".1f", None, False, True),
+    READY,
+    Figure("CPU for an orphan, one each ms", "us", lambda results, init: trickle(results, 0, init), ".1f"),
+    Figure("the same beside 10 000 that live", "us", lambda results, init: trickle(results, CROWD, init), ".1f", 50),
+    Figure("leaving in a flood of signals, p50", "ms", lambda r, i: middle(flood_ms(r, i)), ".2f"),
+    Figure("leaving in a flood of signals, worst", "ms", lambda r, i: max(flood_ms(r, i)), ".2f", 5),
+)
+
+
+def value(figure: Figure, results: Results, init: Init) -> float | None:
+    if init.is_none and not figure.has_none:
+        return None
+    return figure.of(results, init)
+
+
+def keeps_values(results: Results, init: Init) -> bool:
+    return all(results.all_of("value", init))
+
+
+# --- May it be believed? ------------------------------------------------------------------------------------------
+
+# What the floor's pieces may differ by, as a part of the one in the middle, before the machine was too noisy.
+MOST_SPREAD = 0.25
+LEAST_MARGIN = 0.05  # nobody is told apart by less
+
+
+@dataclass(frozen=True)
+class Spread:
+    words: str
+    pieces: list[float]  # the floor's, in us
+
+    @property
+    def width(self) -> float:
+        return (max(self.pieces) - min(self.pieces)) / middle(self.pieces)
+
+
+def spreads(results: Results) -> list[Spread]:
+    return [
+        Spread(START.words, [over_none([piece], BARE) for piece in results.pieces]),
+        Spread(EXIT.words, [us(middle(piece.exit[BARE.name])) for piece in results.pieces]),
+        Spread(SIGNAL.words, [us(middle(piece.signal[BARE.name])) for piece in results.pieces]),
+        Spread(READY.words, [us(middle(piece.ready[BARE.name])) for piece in results.pieces]),
+    ]
+
+
+def doubts(results: Results) -> list[str]:
+    """Why the figures of this run are not to be believed, if they are not."""
+    found = []
+    for figure, spread in zip((START, EXIT, SIGNAL, READY), spreads(results)):
+        if spread.width > MOST_SPREAD:
+            pieces = ", ".join(f"{us:.2f}" for us in spread.pieces)
+            found.append(f"too noisy: {spread.words}: the floor's pieces differ by {spread.width:.0%} ({pieces} us)")
+        margin = 1 + max(LEAST_MARGIN, spread.width)
+        floor = figure.of(results, BARE)
+        for init in (LULL, *PEERS):
+            if floor > figure.of(results, init) * margin:
+                found.append(f"{figure.words}: the floor ({floor:.2f}) is above {init.name} ({figure.of(results, init):.2f})")
+    return found

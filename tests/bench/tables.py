@@ -1,0 +1,81 @@
+"""Tables of figures, as text for a terminal and as Markdown for a page. Nothing here runs or judges."""
+
+from collections.abc import Iterable
+
+from figures import FIGURES, Figure, Results, keeps_values, value
+from programs import BARE, INITS, LULL, NONE, PEERS, Init
+
+Table = list[list[str]]  # the first row is the header
+
+
+def shown(figure: Figure, number: float | None) -> str:
+    return "" if number is None else format(number, figure.form)
+
+
+def label(figure: Figure) -> str:
+    return f"{figure.words}, {figure.unit}" if figure.unit else figure.words
+
+
+def figures_table(results: Results) -> Table:
+    inits = (NONE, *INITS)
+    rows = [["", *(init.name for init in inits)]]
+    for figure in FIGURES:
+        rows.append([label(figure), *(shown(figure, value(figure, results, init)) for init in inits)])
+    values = ["yes" if keeps_values(results, init) else "no" for init in inits]
+    rows.append(["a signal's value arrives", *values])
+    return rows
+
+
+def ratios_table(results: Results) -> Table:
+    """To the floor without a C library, where that is not 0."""
+    rows = [["", *(init.name for init in INITS)]]
+    for figure in FIGURES:
+        floor = figure.of(results, BARE)
+        if floor != 0:
+            rows.append([figure.words, *(ratio(figure.of(results, init) / floor) for init in INITS)])
+    return rows
+
+
+def ratio(number: float) -> str:
+    return f"{number:.0f}" if number >= 100 else f"{number:.1f}" if number >= 10 else f"{number:.2f}"
+
+
+def best_peer(figure: Figure, results: Results) -> Init:
+    return min(PEERS, key=lambda init: figure.of(results, init))
+
+
+def goals_table(results: Results) -> Table:
+    rows = [["", "goal", "lull", "reached", "best peer", "floor"]]
+    for figure in FIGURES:
+        if figure.goal is None:
+            continue
+        peer, floor = best_peer(figure, results), figure.of(results, BARE)
+        scale = floor if figure.to_floor else 1
+        form = "{:.2f} x" if figure.to_floor else f"{{:{figure.form}}}"
+        lull = figure.of(results, LULL) / scale
+        row = [f"{figure.words}, against the floor" if figure.to_floor else label(figure)]
+        row += [f"{figure.goal:g} x" if figure.to_floor else f"{figure.goal:g}", form.format(lull)]
+        row += ["yes" if float(f"{lull:.2f}") <= figure.goal else f"no, {times(lull, figure.goal)}"]
+        row += [f"{form.format(figure.of(results, peer) / scale)} ({peer.name})", form.format(floor / scale)]
+        rows.append(row)
+    return rows
+
+
+def times(number: float, goal: float) -> str:
+    return f"{number / goal:.2f} times it" if goal else f"{number:g} more"
+
+
+# --- Forms --------------------------------------------------------------------------------------------------------
+
+
+def as_text(table: Table) -> Iterable[str]:
+    widths = [max(map(len, column)) for column in zip(*table)]
+    for row in table:
+        first, *others = (cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths)))
+        yield "  ".join([first, *others]).rstrip()
+
+
+def as_markdown(table: Table) -> str:
+    header, *rows = table
+    lines = [header, ["---", *("---:" for _ in header[1:])], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
