@@ -129,7 +129,7 @@ SCRIPTS = tests/run tests/demo tests/demo-drain tests/check-install tests/measur
 LINT_DEFINES = -D_GNU_SOURCE -DLULL_VERSION='""'
 
 lint:
-	clang-format --dry-run -Werror src/*.[ch] tests/*.c tests/fuzz/*.[ch]
+	clang-format --dry-run -Werror src/*.[ch] tests/*.c tests/fuzz/*.[ch] tests/bench/*.[ch]
 	clang-tidy --quiet src/*.c -- -std=c11 $(LINT_DEFINES) 2>/dev/null
 	cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --std=c11 $(LINT_DEFINES) src
 	shellcheck -x $(SCRIPTS)
@@ -172,6 +172,44 @@ demo-drain: all
 
 check-install: all
 	@tests/run tests/check-install
+
+# --- What it costs ----------------------------------------------------------------------------------------------
+
+# lull as it is released, whatever CC and CFLAGS are here; an app and a floor without a C library; what counts and times.
+BENCH = $(BUILD)/bench
+FLOOR_CFLAGS = -Os -Wall -Wextra -Wshadow -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections
+BARE_CFLAGS = $(FLOOR_CFLAGS) -ffreestanding -fno-stack-protector -fno-pie -no-pie -nostdlib
+bench-programs: $(addprefix $(BENCH)/,app floor-bare floor-musl measure step)
+	@$(MAKE) --no-print-directory BUILD=$(BENCH) CC=musl-gcc CFLAGS=-Os LDFLAGS= $(BENCH)/lull
+	@sync $(BENCH)/*
+
+$(BENCH)/app: tests/bench/app.c tests/bench/bare.c tests/bench/app.h Makefile | $(BENCH)
+	$(SAY) "  CC  $@"
+	@gcc $(BARE_CFLAGS) $(LULL_LDFLAGS) -o $@ $(filter %.c,$^)
+
+$(BENCH)/floor-bare: tests/bench/floor.c tests/bench/bare.c Makefile | $(BENCH)
+	$(SAY) "  CC  $@"
+	@gcc $(BARE_CFLAGS) $(LULL_LDFLAGS) -o $@ $(filter %.c,$^)
+
+$(BENCH)/floor-musl: tests/bench/floor.c Makefile | $(BENCH)
+	$(SAY) "  CC  $@"
+	@musl-gcc $(FLOOR_CFLAGS) $(LULL_LDFLAGS) -o $@ $<
+
+$(BENCH)/%: tests/bench/%.c tests/bench/app.h Makefile | $(BENCH)
+	$(SAY) "  CC  $@"
+	@$(TEST_CC) $(TEST_CFLAGS) -o $@ $<
+
+$(BENCH):
+	@mkdir -p $@
+
+# Nothing of it may become more: counted, not timed, against tests/bench/limits. Some ten seconds, as root.
+check-cost: bench-programs
+	@BENCH_BUILD=$(abspath $(BENCH)) tests/run tests/bench/check-cost
+
+# lull beside the other inits and beside floors of our own, as root: docs/benchmarks.md. Under ten minutes; QUICK=1 prints
+# only, and takes under one. What it needs: tini, dumb-init, catatonit, strace.
+bench: bench-programs
+	@BENCH_BUILD=$(abspath $(BENCH)) tests/bench/bench $(if $(QUICK),--quick)
 
 # --- Installation -----------------------------------------------------------------------------------------------
 
@@ -233,4 +271,4 @@ clean:
 -include $(OBJECTS:.o=.d)
 
 .PHONY: all test fuzz measure-listens lint check-pure check-builds test-sanitized check-install demo demo-drain install \
-	uninstall test-apps test-dropin test-drain plot-drain test-orchestrators clean
+	uninstall test-apps test-dropin test-drain plot-drain test-orchestrators bench-programs check-cost bench clean
