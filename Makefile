@@ -251,6 +251,13 @@ test-dropin: all $(HELPERS)
 		$(RUNTIMES:%=tests/runtimes/%); status=$$?; \
 		printf '| name | behaviour | the real one | lull |\n|---|---|---|---|\n'; sort -s -t'|' -k2,2 $(DROPIN_TABLE); exit $$status
 
+# Storms, and signals at every moment of the start and the end, each for lull and beside it for tini, dumb-init and catatonit,
+# as root: under four minutes together. FULL=1 takes the sizes of a thorough run, some twenty minutes and gigabytes.
+test-storms: all $(STORMS)
+	@FULL=$(FULL) tests/run tests/storms/storms
+test-races: all $(STORMS)
+	@FULL=$(FULL) tests/run tests/storms/races
+
 # docs/examples/ and docs/verify.md on real parts: Docker, Compose, Swarm, podman, HAProxy and nginx, as root, in namespaces
 # of their own. Under two minutes.
 ORCHESTRATORS = verify compose nginx controller swarm podman examples
@@ -270,5 +277,6 @@ clean:
 
 -include $(OBJECTS:.o=.d)
 
-.PHONY: all test fuzz measure-listens lint check-pure check-builds test-sanitized check-install demo demo-drain install \
-	uninstall test-apps test-dropin test-drain plot-drain test-orchestrators bench-programs check-cost bench clean
+.PHONY: all test fuzz measure-listens lint check-pure check-builds test-sanitized check-install demo \
+	demo-drain install uninstall test-apps test-dropin test-drain plot-drain test-orchestrators \
+	bench-programs check-cost bench test-storms test-races clean
