@@ -161,7 +161,7 @@ static void step_done(struct lifecycle *lifecycle, int signo, bool to_group, int
 /* A stopped app could not act on the signal; one that was just told to stop shall not run on. */
 static void continue_if_stopped(struct lifecycle *lifecycle, int signo, struct actions *actions)
 {
-	if (!lifecycle->app_stopped || is_job_control(signo))
+	if (!lifecycle->app_stopped || signo == 0 || is_job_control(signo))
 		return;
 	lifecycle->app_stopped = false;
 	act(actions, ACTION_CONTINUE_APP, SIGCONT);
@@ -193,7 +193,7 @@ static int64_t planned_kill_ms(const struct lifecycle *lifecycle)
 			planned_ms = after(planned_ms, wait_ms);
 			due_ms = later(planned_ms, after(due_ms, earlier(wait_ms, LIFECYCLE_LATE_MS)));
 		}
-		if (plan->steps[i].signo == SIGKILL)
+		if (lifecycle_step_signal(lifecycle, i) == SIGKILL)
 			return due_ms;
 	}
 	return TIME_NEVER;
@@ -209,11 +209,11 @@ static int64_t pre_stop_limit_ms(const struct lifecycle *lifecycle, int64_t now_
 {
 	const struct plan *plan = &lifecycle->policy->plan;
 	int64_t latest_ms = lifecycle->step_ms;
-	bool kills = plan->steps[0].signo == SIGKILL;
+	bool kills = lifecycle_step_signal(lifecycle, 0) == SIGKILL;
 	for (int i = 1; i < plan->count && !kills; i++) {
 		int64_t wait_ms = plan->steps[i].wait_ms;
 		latest_ms = after(latest_ms, wait_ms - earlier(wait_ms, LIFECYCLE_LATE_MS));
-		kills = plan->steps[i].signo == SIGKILL;
+		kills = lifecycle_step_signal(lifecycle, i) == SIGKILL;
 	}
 	if (!kills)
 		latest_ms = TIME_NEVER;
@@ -250,8 +250,10 @@ static void delay_begin(struct lifecycle *lifecycle, const struct event *event, 
 	bool had_it = event->shared && lifecycle->stop_signal == event->signo &&
 	              lifecycle->policy->plan.steps[0].signo == PLAN_STOP_SIGNAL;
 	actions->list[actions->count - 1].had_it = had_it;
-	if (had_it)
-		step_done(lifecycle, event->signo, true, now_ms);
+	if (!had_it)
+		return;
+	step_done(lifecycle, event->signo, true, now_ms);
+	continue_if_stopped(lifecycle, event->signo, actions);
 }
 
 static void forward(const struct lifecycle *lifecycle, const struct event *event, struct actions *actions)
@@ -422,7 +424,7 @@ static void on_app_stopped(struct lifecycle *lifecycle, const struct event *even
 	}
 	lifecycle->app_stopped = true;
 	/* It may have been stopped before the signal was passed on, and lull told after that. */
-	if (lifecycle->phase == PHASE_STOPPING && lifecycle->last_sent != 0)
+	if (lifecycle->phase == PHASE_STOPPING)
 		continue_if_stopped(lifecycle, lifecycle->last_sent, actions);
 }
 
