@@ -59,9 +59,10 @@ $(BUILD)/tests/%: tests/%.c Makefile | $(BUILD)/tests
 
 # The core's walker has the product's own sources in it.
 PURE = lifecycle plan signals values text
-$(BUILD)/tests/core: tests/core.c $(PURE:%=src/%.c) $(wildcard src/*.h) Makefile | $(BUILD)/tests
+MACHINE = $(wildcard tests/machine/*.c)
+$(BUILD)/tests/machine: $(MACHINE) $(PURE:%=src/%.c) $(wildcard tests/machine/*.h src/*.h) Makefile | $(BUILD)/tests
 	$(SAY) "  CC  $@"
-	@$(TEST_CC) $(TEST_CFLAGS) -O2 -D_GNU_SOURCE -o $@ $< $(PURE:%=src/%.c)
+	@$(TEST_CC) $(TEST_CFLAGS) -O2 -D_GNU_SOURCE -o $@ $(MACHINE) $(PURE:%=src/%.c)
 
 $(BUILD)/tests/http: tests/http.c src/http.c src/text.c $(wildcard src/*.h) Makefile | $(BUILD)/tests
 	$(SAY) "  CC  $@"
@@ -82,7 +83,7 @@ $(BUILD)/tests: | $(BUILD)
 
 # A person's run: under two minutes. TESTS= runs some of the files, like TESTS=tests/options.bats.
 TESTS = $(wildcard tests/*.bats)
-PROGRAMS = core http
+PROGRAMS = machine http
 test: all $(HELPERS) $(PROGRAMS:%=$(BUILD)/tests/%)
 	@tests/run $(PROGRAMS:%=$(BUILD)/tests/%) $(TESTS)
 
@@ -117,6 +118,9 @@ TIME = 60
 SEED = 0
 fuzz: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
 	@tests/fuzz/run $(BUILD)/fuzz $(TIME) $(SEED) $(FUZZ_TARGETS)
+# Everything that can happen to the core, under all short plans: a minute of four processors.
+test-machine: $(BUILD)/tests/machine
+	@MACHINE=--deep tests/run $<
 
 # The figures in docs/design.md, as root.
 measure-listens: $(BUILD)/tests/look $(HELPERS)
@@ -130,6 +134,7 @@ LINT_DEFINES = -D_GNU_SOURCE -DLULL_VERSION='""'
 
 lint:
 	clang-format --dry-run -Werror src/*.[ch] tests/*.c tests/fuzz/*.[ch] tests/bench/*.[ch]
+	clang-format --dry-run -Werror src/*.[ch] tests/*.c tests/machine/*.[ch]
 	clang-tidy --quiet src/*.c -- -std=c11 $(LINT_DEFINES) 2>/dev/null
 	cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --std=c11 $(LINT_DEFINES) src
 	shellcheck -x $(SCRIPTS)
@@ -279,4 +284,4 @@ clean:
 
 .PHONY: all test fuzz measure-listens lint check-pure check-builds test-sanitized check-install demo \
 	demo-drain install uninstall test-apps test-dropin test-drain plot-drain test-orchestrators \
-	bench-programs check-cost bench test-storms test-races clean
+	bench-programs check-cost bench test-storms test-races test-machine check-mutants clean

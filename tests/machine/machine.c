@@ -1,0 +1,222 @@
+/*
+ * The machine, exhaustively: everything that can happen, in any order, at every moment that matters, under every kind
+ * of plan, beside a witness that knows only the contract. Prints TAP, with how much was walked.
+ *
+ *   machine              the kinds by name and the plans of one step: seconds
+ *   machine --deep       with a grid of time besides, and all plans of up to three steps: a minute of four processors
+ *   machine --first      as without, but is content with the first failure: for mutants
+ *   machine --invariants prints what is demanded, as docs/design.md has it
+ *
+ * The variable MACHINE does for the argument.
+ */
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kinds.h"
+#include "walk.h"
+#include "words.h"
+
+enum { GROUPS_MOST = 100, TASKS_MOST = 3000, JOBS_MOST = 16 };
+
+/* A line of the result: one kind, or all plans of so many steps. */
+struct group {
+	int steps; /* 0: by name */
+	int first; /* task */
+	int tasks;
+	struct effort effort;
+};
+
+/* Shared by all processes. */
+struct board {
+	atomic_int next;
+	atomic_bool failed;
+	struct result results[TASKS_MOST];
+};
+
+static struct plan_of_work {
+	struct group groups[GROUPS_MOST];
+	int count;
+	int tasks;
+	bool first_failure_is_enough;
+} work;
+
+static void add_group(int steps, int tasks, struct effort effort)
+{
+	work.groups[work.count++] =
+		(struct group){.steps = steps, .first = work.tasks, .tasks = tasks, .effort = effort};
+	work.tasks += tasks;
+}
+
+/* Where the clock itself tells states apart there are more of them, and the grid is wider. */
+static void plan_work(bool deep)
+{
+	for (int i = 0; i < kinds_named(); i++) {
+		bool absolute = kind_named(i)->start_ms > 0;
+		int64_t grid_ms = !deep ? 0 : absolute ? 500 : 100;
+		add_group(0, 1,
+		          (struct effort){.states = deep ? 500000 : 50000,
+		                          .tree = 2,
+		                          .strolls = deep ? 500 : 50,
+		                          .grid_ms = grid_ms});
+	}
+	add_group(1, kinds_generated(1), (struct effort){.states = 50000, .strolls = 10, .grid_ms = deep ? 100 : 0});
+	if (!deep)
+		return;
+	add_group(2, kinds_generated(2), (struct effort){.states = 100000, .strolls = 10, .grid_ms = 250});
+	add_group(3, kinds_generated(3), (struct effort){.states = 50000, .strolls = 10});
+}
+
+static void do_task(struct result *result, int task)
+{
+	int at = 0;
+	struct kind kind;
+	while (task >= work.groups[at].first + work.groups[at].tasks)
+		at++;
+	const struct group *group = &work.groups[at];
+	if (group->steps == 0)
+		kind = *kind_named(at);
+	else
+		kind_generated(&kind, group->steps, task - group->first);
+	memset(invariants_tested, 0, sizeof invariants_tested);
+	walk(&kind, &group->effort, result);
+	memcpy(result->tested, invariants_tested, sizeof result->tested);
+}
+
+static void work_at(struct board *board)
+{
+	for (int task; (task = atomic_fetch_add(&board->next, 1)) < work.tasks;) {
+		if (work.first_failure_is_enough && atomic_load(&board->failed))
+			break;
+		do_task(&board->results[task], task);
+		if (board->results[task].failures > 0 || board->results[task].open > 0)
+			atomic_store(&board->failed, true);
+	}
+}
+
+/* Returns false when a process did not come to its end. */
+static bool work_together(struct board *board, int jobs)
+{
+	bool all_well = true;
+	(void)fflush(stdout);
+	for (int i = 0; i < jobs; i++) {
+		pid_t pid = fork();
+		if (pid == 0) {
+			work_at(board);
+			_exit(0);
+		}
+		all_well = all_well && pid > 0;
+	}
+	for (int status; wait(&status) > 0;)
+		all_well = all_well && status == 0;
+	return all_well;
+}
+
+static void add_result(struct result *sum, const struct result *one)
+{
+	sum->plans += one->plans;
+	sum->states += one->states;
+	sum->steps += one->steps;
+	sum->sequences += one->sequences;
+	sum->depth = one->depth > sum->depth ? one->depth : sum->depth;
+	sum->compared += one->compared;
+	sum->kills += one->kills;
+	sum->hurries += one->hurries;
+	sum->open += one->open;
+	sum->failures += one->failures;
+	for (int i = 0; i < INVARIANTS; i++)
+		sum->tested[i] += one->tested[i];
+}
+
+static int results;
+
+static bool say_result(bool holds)
+{
+	printf("%sok %d - machine: ", holds ? "" : "not ", ++results);
+	return holds;
+}
+
+static bool say_group(const struct board *board, const struct group *group, struct result *all)
+{
+	struct result sum = {.plans = 0};
+	for (int task = group->first; task < group->first + group->tasks; task++) {
+		printf("%s", board->results[task].failure);
+		add_result(&sum, &board->results[task]);
+	}
+	add_result(all, &sum);
+	bool held = say_result(sum.failures == 0 && sum.open == 0 && sum.plans == group->tasks);
+	if (group->steps > 0)
+		printf("all %d plans of %d step%s from a few waits and signals", group->tasks, group->steps,
+		       group->steps > 1 ? "s" : "");
+	else
+		printf("%s", kind_named((int)(group - work.groups))->name);
+	printf(": %lld states, no new one after %d events%s\n", sum.states, sum.depth,
+	       sum.open > 0 ? ", and the walk gave up" : "");
+	return held;
+}
+
+static bool say_all(const struct result *all)
+{
+	bool held = true;
+	for (int i = 0; i < INVARIANTS; i++) {
+		held &= say_result(all->tested[i] > 0);
+		printf("%d. %s: looked at %lld times\n", i + 1, INVARIANT_NAMES[i], all->tested[i]);
+	}
+	held &= say_result(all->kills > 0 && all->hurries > 0);
+	printf("seen: %lld states in which SIGKILL has just gone out, %lld in which somebody is in a hurry\n",
+	       all->kills, all->hurries);
+	held &= say_result(all->compared > 0);
+	printf("%lld sequences walked one by one, and each led where the graph says\n", all->compared);
+	held &= say_result(all->states > 0);
+	printf("%lld plans, %lld states, %lld events played; %.1e sequences of up to 20 events, and all longer ones\n",
+	       all->plans, all->states, all->steps, all->sequences);
+	return held;
+}
+
+static bool try_words(void)
+{
+	long long failures = 0;
+	long long tried = words_try_all(&failures);
+	bool held = say_result(failures == 0);
+	printf("%lld plans as words, taken or refused\n", tried);
+	return held;
+}
+
+static int say_invariants(void)
+{
+	for (int i = 0; i < INVARIANTS; i++)
+		printf("%d. %s\n", i + 1, INVARIANT_NAMES[i]);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *by_make = getenv("MACHINE");
+	const char *mode = argc > 1 ? argv[1] : by_make != NULL ? by_make : "";
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	struct result all = {.plans = 0};
+	if (strcmp(mode, "--invariants") == 0)
+		return say_invariants();
+	work.first_failure_is_enough = strcmp(mode, "--first") == 0;
+	int jobs = work.first_failure_is_enough || processors < 1 ? 1
+	           : processors > JOBS_MOST                       ? JOBS_MOST
+	                                                          : (int)processors;
+	plan_work(strcmp(mode, "--deep") == 0);
+	struct board *board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (board == MAP_FAILED)
+		return 2;
+	bool held = try_words();
+	if (!held && work.first_failure_is_enough)
+		return 1;
+	held &= work_together(board, jobs);
+	for (int i = 0; i < work.count; i++)
+		held &= say_group(board, &work.groups[i], &all);
+	held &= say_all(&all);
+	printf("1..%d\n", results);
+	return held ? 0 : 1;
+}

@@ -1,0 +1,738 @@
+/*
+ * Owns the invariants. Never looks at the core's state to judge what it does: only at what others are told by it.
+ */
+#include "witness.h"
+
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+
+const char *const INVARIANT_NAMES[INVARIANTS] = {
+	[PHASES] = "phases only advance",
+	[NOTHING_AFTER_EXIT] = "nothing after the exit",
+	[LEAVES] = "lull leaves when there is a reason, and only then",
+	[STATUS] = "the status is the app's",
+	[DRAINING] = "draining is told once, at the stop's begin",
+	[STOP_SAID] = "a stop is said once, before anything is sent",
+	[PLAN_ORDER] = "the plan's signals in order, each once",
+	[NOT_EARLY] = "no step before its time",
+	[NOT_LATE] = "no step overdue",
+	[STOP_SIGNAL_ONCE] = "one stop signal for the first request",
+	[KILL_NOT_EARLY] = "no SIGKILL before its time",
+	[KILL_NOT_LATE] = "always a SIGKILL by its time",
+	[KILL_EXACT] = "SIGKILL at the very millisecond",
+	[KILL_AGAIN] = "SIGKILL again as orphans arrive",
+	[ENDS] = "a stop always ends",
+	[NOT_REAPED] = "nothing is signalled after it was reaped",
+	[PASSED_ON] = "every other signal is passed on, once",
+	[LEFTOVERS] = "leftovers get the last signal, once",
+	[CONTINUED] = "a stopped app is continued, and only then",
+	[PRE_STOP_ONCE] = "the pre-stop program is started once, at the stop's begin",
+	[PRE_STOP_WAITED_FOR] = "the first step waits for the pre-stop program",
+	[PRE_STOP_TIME] = "the pre-stop program has its time and no more",
+	[NOTICES] = "each notice once, in its time",
+	[SESSION] = "sessions and prompts",
+	[WAKES] = "wakes when something is due, and only then",
+	[ROOM] = "the actions have room",
+	[TOLD] = "what others are told is true",
+};
+
+long long invariants_tested[INVARIANTS];
+
+static void demand(bool holds, enum invariant invariant, const char *how)
+{
+	invariants_tested[invariant]++;
+	if (!holds)
+		broken(invariant, how);
+}
+
+int64_t plus(int64_t time_ms, int64_t wait_ms)
+{
+	int64_t sum_ms;
+	return __builtin_add_overflow(time_ms, wait_ms, &sum_ms) ? TIME_NEVER : sum_ms;
+}
+
+static int64_t least(int64_t a_ms, int64_t b_ms)
+{
+	return a_ms < b_ms ? a_ms : b_ms;
+}
+
+static int64_t most(int64_t a_ms, int64_t b_ms)
+{
+	return a_ms > b_ms ? a_ms : b_ms;
+}
+
+bool witness_is_job_control(int signo)
+{
+	static const int JOB_CONTROL[] = {SIGCONT, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU};
+	for (size_t i = 0; i < sizeof JOB_CONTROL / sizeof JOB_CONTROL[0]; i++)
+		if (signo == JOB_CONTROL[i])
+			return true;
+	return false;
+}
+
+static bool asks_to_stop(const struct policy *policy, int signo)
+{
+	return (policy->stop_on & UINT64_C(1) << (signo - 1)) != 0;
+}
+
+static bool has_begun(const struct witness *witness)
+{
+	return witness->begun_ms != TIME_NEVER;
+}
+
+static bool has_exited(const struct witness *witness)
+{
+	return witness->status >= 0;
+}
+
+static bool is_killed(const struct witness *witness)
+{
+	return witness->killed_ms != TIME_NEVER;
+}
+
+void witness_init(struct witness *witness, const struct policy *policy, int64_t now_ms)
+{
+	*witness = (struct witness){.policy = policy,
+	                            .now_ms = now_ms,
+	                            .begun_ms = TIME_NEVER,
+	                            .due_ms = TIME_NEVER,
+	                            .planned_ms = TIME_NEVER,
+	                            .exact_kill_ms = TIME_NEVER,
+	                            .passed_on_ms = TIME_NEVER,
+	                            .notice_ms = TIME_NEVER,
+	                            .pre_stop_until_ms = TIME_NEVER,
+	                            .lingers_ms = TIME_NEVER,
+	                            .kill_due_ms = TIME_NEVER,
+	                            .killed_ms = TIME_NEVER,
+	                            .sweep_ms = TIME_NEVER,
+	                            .status = -1};
+}
+
+void witness_advance(struct witness *witness, int64_t now_ms)
+{
+	if (now_ms > witness_wake_ms(witness))
+		witness->exact_kill_ms = TIME_NEVER;
+	witness->now_ms = now_ms;
+}
+
+enum phase witness_phase(const struct witness *witness)
+{
+	if (witness->ended)
+		return PHASE_ENDED;
+	if (is_killed(witness))
+		return PHASE_KILLED;
+	if (has_exited(witness))
+		return PHASE_LINGER;
+	if (!has_begun(witness))
+		return PHASE_RUNNING;
+	return witness->steps > 0 ? PHASE_STOPPING : PHASE_DELAY;
+}
+
+int witness_planned_signal(const struct witness *witness, int step)
+{
+	int signo = witness->policy->plan.steps[step].signo;
+	if (signo != PLAN_STOP_SIGNAL)
+		return signo;
+	return has_begun(witness) ? witness->policy->rewrite[witness->began_with] : 0;
+}
+
+/* --- The plan's times ------------------------------------------------------------------------------------------ */
+
+bool witness_is_held(const struct witness *witness)
+{
+	return witness->steps == 0 && witness->pre_stop == PRE_STOP_RUNS &&
+	       witness->now_ms < witness->pre_stop_until_ms;
+}
+
+static bool awaits_step(const struct witness *witness)
+{
+	enum phase phase = witness_phase(witness);
+	return (phase == PHASE_DELAY || phase == PHASE_STOPPING) && witness->steps < witness->policy->plan.count;
+}
+
+/* A step is taken now: when is the next one due? Early brings it forward, late leaves it something. */
+static void step_follows(struct witness *witness)
+{
+	const struct plan *plan = &witness->policy->plan;
+	bool early = witness->now_ms < witness->due_ms;
+	if (early && !plan->fixed) {
+		witness->planned_ms = witness->now_ms;
+		witness->exact_kill_ms = TIME_NEVER;
+	}
+	witness->due_ms = TIME_NEVER;
+	if (++witness->steps == plan->count)
+		return;
+	int64_t wait_ms = plan->steps[witness->steps].wait_ms;
+	witness->planned_ms = plus(witness->planned_ms, wait_ms);
+	witness->due_ms = most(witness->planned_ms, plus(witness->now_ms, least(wait_ms, 1000)));
+}
+
+static void step_taken(struct witness *witness, bool by_terminal)
+{
+	int signo = witness_planned_signal(witness, witness->steps);
+	if (witness->steps == 0) {
+		witness->passed_on_ms = witness->now_ms;
+		witness->notice_ms = plus(witness->now_ms, 5000);
+	}
+	if (signo != 0 && !witness_is_job_control(signo)) {
+		witness->last_sent = signo;
+		witness->group_had_it = by_terminal || witness->policy->group;
+		witness->owed = witness->stopped;
+	}
+	witness->hurries = false;
+	step_follows(witness);
+}
+
+/* When the plan's SIGKILL comes, if each step is taken in time from now on. */
+static int64_t kill_due(const struct witness *witness)
+{
+	struct witness ahead = *witness;
+	while (ahead.steps < ahead.policy->plan.count) {
+		if (witness_planned_signal(&ahead, ahead.steps) == SIGKILL)
+			return ahead.due_ms;
+		ahead.now_ms = ahead.due_ms;
+		step_follows(&ahead);
+	}
+	return TIME_NEVER;
+}
+
+/* From the stop on; a stop signal that is rewritten to KILL is one. */
+static int64_t sum_to_kill(const struct witness *witness)
+{
+	const struct plan *plan = &witness->policy->plan;
+	int64_t sum_ms = 0;
+	for (int step = 0; step < plan->count; step++) {
+		sum_ms = plus(sum_ms, plan->steps[step].wait_ms);
+		if (witness_planned_signal(witness, step) == SIGKILL)
+			return sum_ms;
+	}
+	return TIME_NEVER;
+}
+
+/* Five seconds or the delay, but the rest of the plan has room before SIGKILL. */
+static int64_t pre_stop_until(const struct witness *witness)
+{
+	const struct plan *plan = &witness->policy->plan;
+	int64_t until_ms = most(plus(witness->begun_ms, 5000), witness->due_ms);
+	int64_t kill_ms = sum_to_kill(witness);
+	if (kill_ms == TIME_NEVER)
+		return until_ms;
+	int64_t room_ms = 0;
+	bool kills = witness_planned_signal(witness, 0) == SIGKILL;
+	for (int step = 1; step < plan->count && !kills; step++) {
+		room_ms += least(plan->steps[step].wait_ms, 1000);
+		kills = witness_planned_signal(witness, step) == SIGKILL;
+	}
+	return least(until_ms, plus(witness->begun_ms, kill_ms - room_ms));
+}
+
+/* --- What an event must lead to -------------------------------------------------------------------------------- */
+
+static void expect_stop(struct witness *witness, const struct event *event)
+{
+	const struct policy *policy = witness->policy;
+	bool app_runs = !has_exited(witness);
+	witness->begun_ms = witness->now_ms;
+	witness->began_with = event->signo;
+	witness->due_ms = witness->planned_ms = plus(witness->now_ms, policy->plan.steps[0].wait_ms);
+	witness->expected[ACTION_DRAIN]++;
+	witness->expected[ACTION_SAY_STOP]++;
+	if (policy->pre_stop) {
+		witness->expected[ACTION_START_PRE_STOP]++;
+		witness->pre_stop = PRE_STOP_RUNS;
+		witness->pre_stop_until_ms = pre_stop_until(witness);
+	}
+	if (!app_runs) {
+		witness->kill_due_ms = least(witness->kill_due_ms, kill_due(witness));
+		return;
+	}
+	witness->exact_kill_ms = plus(witness->begun_ms, sum_to_kill(witness));
+}
+
+/* The terminal gave the app the stop signal: so the plan's first step is done, if it is that. */
+static bool had_first_step(const struct witness *witness, const struct event *event)
+{
+	return event->shared && witness->policy->rewrite[event->signo] == event->signo &&
+	       witness->policy->plan.steps[0].signo == PLAN_STOP_SIGNAL;
+}
+
+static void expect_forward(struct witness *witness, const struct event *event)
+{
+	const struct policy *policy = witness->policy;
+	int to = policy->rewrite[event->signo];
+	bool has_it = event->shared && to == event->signo;
+	if (to != 0 && !has_it)
+		witness->expected[ACTION_FORWARD]++;
+	if (policy->session && witness_is_job_control(event->signo) && event->signo != SIGCONT)
+		witness->expected[ACTION_SUSPEND]++;
+	if (asks_to_stop(policy, event->signo) && to != 0 && !witness_is_job_control(to))
+		witness->owed = witness->stopped;
+}
+
+static void expect_skip_warning(struct witness *witness, const struct event *event)
+{
+	bool ends_apps = event->signo == SIGINT || event->signo == SIGQUIT || event->signo == SIGUSR1 ||
+	                 event->signo == SIGWINCH;
+	if (ends_apps && event->outside && witness->policy->plan.steps[0].wait_ms != 0 && !witness->skip_said)
+		witness->expected[ACTION_SAY_SKIPPED]++;
+}
+
+static void expect_of_signal(struct witness *witness, const struct event *event)
+{
+	const struct policy *policy = witness->policy;
+	bool asks = asks_to_stop(policy, event->signo);
+	bool again = asks && has_begun(witness) && witness->now_ms - witness->begun_ms >= 1000;
+	switch (witness->phase_before) {
+	case PHASE_RUNNING:
+		if (asks) {
+			expect_stop(witness, event);
+		} else {
+			expect_forward(witness, event);
+			expect_skip_warning(witness, event);
+		}
+		break;
+	case PHASE_DELAY:
+		witness->hurries = again;
+		witness->hurried |= again;
+		if (!asks)
+			expect_forward(witness, event);
+		break;
+	case PHASE_STOPPING:
+		expect_forward(witness, event);
+		break;
+	case PHASE_LINGER:
+		witness->hurried |= again;
+		if (asks && !has_begun(witness))
+			expect_stop(witness, event);
+		if (policy->rewrite[event->signo] != 0)
+			witness->expected[ACTION_FORWARD_LEFTOVERS]++;
+		break;
+	case PHASE_KILLED:
+	case PHASE_ENDED:
+		break;
+	}
+}
+
+static void expect_of_exit(struct witness *witness, const struct event *event)
+{
+	const struct policy *policy = witness->policy;
+	bool is_left_alone = policy->abandon || event->childless;
+	if (policy->session && is_left_alone && policy->rewrite[SIGTERM] != 0)
+		witness->expected[ACTION_END_GROUP]++;
+	witness->children = !event->childless;
+	witness->stopped = false;
+	witness->ended_in_stop = has_begun(witness);
+	if (witness->phase_before < PHASE_KILLED && !is_left_alone) {
+		witness->kill_due_ms =
+			has_begun(witness) ? kill_due(witness) : plus(witness->now_ms, policy->linger_ms);
+		if (policy->linger_ms == 0)
+			witness->kill_due_ms = witness->now_ms;
+		else
+			witness->expected[ACTION_SIGNAL_LEFTOVERS]++;
+	}
+	if (witness->phase_before == PHASE_DELAY && !is_left_alone && policy->linger_ms != 0) {
+		witness->passed_on_ms = witness->now_ms;
+		witness->notice_ms = plus(witness->now_ms, 5000);
+	}
+	if (witness->phase_before < PHASE_KILLED && !is_left_alone && policy->linger_ms != 0)
+		witness->lingers_ms = witness->now_ms;
+	witness->status = event->status;
+}
+
+static void expect_of_app_stopped(struct witness *witness, const struct event *event)
+{
+	const struct policy *policy = witness->policy;
+	bool by_key = policy->job == JOB_INIT && event->signo == SIGTSTP;
+	bool told_late = witness->phase_before == PHASE_STOPPING && witness->last_sent != 0;
+	if (policy->job == JOB_PROMPT && witness->phase_before == PHASE_RUNNING)
+		witness->expected[ACTION_STOP_SELF]++;
+	witness->stopped = true;
+	witness->owed = by_key || told_late;
+}
+
+static void expect_of_event(struct witness *witness, const struct event *event)
+{
+	memset(witness->expected, 0, sizeof witness->expected);
+	witness->phase_before = witness_phase(witness);
+	witness->hurries = false;
+	witness->owed = false;
+	switch (event->kind) {
+	case EVENT_SIGNAL:
+		expect_of_signal(witness, event);
+		break;
+	case EVENT_APP_EXITED:
+		expect_of_exit(witness, event);
+		break;
+	case EVENT_APP_STOPPED:
+		expect_of_app_stopped(witness, event);
+		break;
+	case EVENT_APP_CONTINUED:
+		witness->stopped = false;
+		break;
+	case EVENT_ORPHAN_EXITED:
+		witness->expected[ACTION_KILL_CHILDREN] += witness->phase_before == PHASE_KILLED;
+		break;
+	case EVENT_CHILDLESS:
+		witness->vanished = true;
+		witness->children = false;
+		break;
+	case EVENT_TIME:
+		break;
+	}
+}
+
+/* --- What it did ----------------------------------------------------------------------------------------------- */
+
+/* A "=" that a rewrite drops sends nothing: the witness can only know it by its time. */
+static void take_silent_steps(struct witness *witness)
+{
+	while (awaits_step(witness) && witness_planned_signal(witness, witness->steps) == 0 &&
+	       (witness->hurries || (witness->now_ms >= witness->due_ms && !witness_is_held(witness))))
+		step_taken(witness, false);
+}
+
+static void check_step(struct witness *witness, int signo)
+{
+	take_silent_steps(witness);
+	if (!awaits_step(witness)) {
+		broken(PLAN_ORDER, "a step without a stop, or after the plan's last");
+		return;
+	}
+	demand(witness_planned_signal(witness, witness->steps) == signo, PLAN_ORDER, "not the plan's next signal");
+	demand(witness->now_ms >= witness->due_ms || witness->hurries, NOT_EARLY, "a step before its time");
+	demand(!witness_is_held(witness) || witness->hurries, PRE_STOP_WAITED_FOR, "a step that did not wait");
+	step_taken(witness, false);
+}
+
+static void check_first_kill(struct witness *witness)
+{
+	demand(witness->killing_said, NOTICES, "killed without saying whom");
+	if (has_exited(witness)) {
+		demand(witness->now_ms >= witness->kill_due_ms, KILL_NOT_EARLY, "leftovers before their time");
+	} else {
+		take_silent_steps(witness);
+		bool is_next = awaits_step(witness) && witness_planned_signal(witness, witness->steps) == SIGKILL;
+		demand(is_next, KILL_NOT_EARLY, "not the plan's next step");
+		demand(witness->now_ms >= witness->due_ms || witness->hurries, KILL_NOT_EARLY, "before its time");
+		demand(!witness_is_held(witness) || witness->hurries, KILL_NOT_EARLY,
+		       "while the pre-stop program runs");
+		demand(witness->exact_kill_ms == TIME_NEVER || witness->exact_kill_ms == witness->now_ms ||
+		               witness->hurries,
+		       KILL_EXACT, "although nothing came late");
+	}
+	witness->hurries = false;
+	witness->killed_ms = witness->now_ms;
+	witness->sweep_ms = plus(witness->now_ms, 50);
+}
+
+static void check_kill(struct witness *witness)
+{
+	if (!is_killed(witness)) {
+		check_first_kill(witness);
+		return;
+	}
+	demand(witness->now_ms >= witness->sweep_ms, KILL_AGAIN, "before its time");
+	witness->sweep_ms = plus(witness->now_ms, 50);
+}
+
+static bool is_success(const struct witness *witness)
+{
+	const struct policy *policy = witness->policy;
+	int word = witness->status / 64;
+	int bit = witness->status % 64;
+	if ((policy->success_exit[word] & UINT64_C(1) << bit) != 0)
+		return true;
+	if (!policy->stopped_ok || !witness->ended_in_stop)
+		return false;
+	for (int step = 0; step < policy->plan.count; step++) {
+		int signo = witness_planned_signal(witness, step);
+		if (signo != 0 && signo != SIGKILL && witness->status == 128 + signo)
+			return true;
+	}
+	return false;
+}
+
+static bool may_leave(const struct witness *witness, const struct event *event)
+{
+	const struct policy *policy = witness->policy;
+	bool has_left_all = event->kind == EVENT_APP_EXITED && witness->phase_before < PHASE_KILLED &&
+	                    (policy->abandon || policy->linger_ms == 0);
+	bool is_alone = (has_exited(witness) || witness->vanished) && !witness->children;
+	bool gives_up = is_killed(witness) && witness->now_ms >= plus(witness->killed_ms, 2000);
+	return has_left_all || is_alone || gives_up;
+}
+
+static void check_exit(struct witness *witness, const struct event *event, int status)
+{
+	int expected = !has_exited(witness) ? 137 : is_success(witness) ? 0 : witness->status;
+	demand(status == expected, STATUS, "another status");
+	demand(may_leave(witness, event), LEAVES, "without a reason");
+	witness->ended = true;
+}
+
+static void check_pre_stop_kill(struct witness *witness)
+{
+	bool has_had_its_time = witness->now_ms >= witness->pre_stop_until_ms;
+	bool is_in_the_way = has_exited(witness) && (witness->hurried || witness->policy->abandon);
+	demand(witness->pre_stop == PRE_STOP_RUNS, PRE_STOP_TIME, "killed, but it does not run");
+	demand(has_had_its_time || is_in_the_way, PRE_STOP_TIME, "killed before its time");
+	witness->pre_stop = PRE_STOP_KILLED;
+}
+
+static void check_stop_said(struct witness *witness, const struct event *event, const struct action *action)
+{
+	bool has_it = !has_exited(witness) && had_first_step(witness, event);
+	demand(action->signo == event->signo && action->had_it == has_it, STOP_SAID, "another signal");
+	demand(witness->expected[ACTION_DRAIN] == 0, DRAINING, "after the stop was said");
+	demand(witness->expected[ACTION_START_PRE_STOP] == 0, PRE_STOP_ONCE, "after the stop was said");
+	if (has_it)
+		step_taken(witness, true);
+}
+
+static void check_forward(const struct witness *witness, const struct event *event, const struct action *action)
+{
+	int to = event->kind == EVENT_SIGNAL ? witness->policy->rewrite[event->signo] : 0;
+	demand(to != 0 && action->signo == to, PASSED_ON, "as another signal");
+}
+
+static const enum invariant REASONS[ACTION_EXIT + 1] = {
+	[ACTION_FORWARD] = PASSED_ON,
+	[ACTION_FORWARD_LEFTOVERS] = PASSED_ON,
+	[ACTION_SIGNAL_LEFTOVERS] = LEFTOVERS,
+	[ACTION_KILL_CHILDREN] = KILL_AGAIN,
+	[ACTION_DRAIN] = DRAINING,
+	[ACTION_START_PRE_STOP] = PRE_STOP_ONCE,
+	[ACTION_SUSPEND] = SESSION,
+	[ACTION_END_GROUP] = SESSION,
+	[ACTION_STOP_SELF] = SESSION,
+	[ACTION_SAY_STOP] = STOP_SAID,
+	[ACTION_SAY_SKIPPED] = NOTICES,
+};
+
+/* Those that only the event at hand can be the reason for, and not the time. */
+static bool is_of_event(enum action_kind kind)
+{
+	return kind != ACTION_SIGNAL_APP && kind != ACTION_CONTINUE_APP && kind != ACTION_KILL_ALL &&
+	       kind != ACTION_KILL_PRE_STOP && kind != ACTION_SAY_RUNNING && kind != ACTION_SAY_KILLING &&
+	       kind != ACTION_EXIT;
+}
+
+static void check_reaped(const struct witness *witness, enum action_kind kind)
+{
+	bool to_app = kind == ACTION_FORWARD || kind == ACTION_SIGNAL_APP || kind == ACTION_CONTINUE_APP ||
+	              kind == ACTION_STOP_SELF;
+	bool to_leftovers = kind == ACTION_FORWARD_LEFTOVERS || kind == ACTION_SIGNAL_LEFTOVERS;
+	demand(!to_app || !has_exited(witness), NOT_REAPED, "the app");
+	demand(!to_leftovers || (has_exited(witness) && witness->children), NOT_REAPED, "what was left behind");
+	demand(!to_app || kind == ACTION_STOP_SELF || !is_killed(witness) || kind == ACTION_CONTINUE_APP, NOT_REAPED,
+	       "the app, after SIGKILL");
+}
+
+/* What is not said otherwise is nothing: nobody has to ask which field of an action counts. */
+static void check_fields(const struct action *action)
+{
+	bool has_it = action->kind == ACTION_SAY_STOP || action->kind == ACTION_FORWARD_LEFTOVERS ||
+	              action->kind == ACTION_SIGNAL_LEFTOVERS;
+	bool kills = action->kind == ACTION_KILL_ALL || action->kind == ACTION_KILL_CHILDREN ||
+	             action->kind == ACTION_KILL_PRE_STOP;
+	demand(has_it || !action->had_it, TOLD, "had_it of an action that has none");
+	demand(action->kind == ACTION_EXIT || action->status == 0, TOLD, "status of an action that has none");
+	demand(!kills || action->signo == SIGKILL, TOLD, "killed by another signal");
+	demand(action->kind != ACTION_CONTINUE_APP || action->signo == SIGCONT, TOLD, "continued by another signal");
+}
+
+static void check_continued(struct witness *witness)
+{
+	demand(witness->owed && witness->stopped, CONTINUED, "not stopped, or not told to stop");
+	witness->owed = false;
+	witness->stopped = false;
+}
+
+static void check_notice(struct witness *witness)
+{
+	enum phase phase = witness_phase(witness);
+	demand(phase == PHASE_STOPPING || phase == PHASE_LINGER, NOTICES, "named what runs, in another phase");
+	demand(witness->now_ms >= witness->notice_ms, NOTICES, "named what runs before its time, or again");
+	witness->notice_ms = TIME_NEVER;
+}
+
+static void check_action(struct witness *witness, const struct event *event, const struct action *action)
+{
+	demand(!witness->ended, NOTHING_AFTER_EXIT, "an action");
+	check_reaped(witness, action->kind);
+	check_fields(action);
+	if (is_of_event(action->kind))
+		demand(witness->expected[action->kind]-- > 0, REASONS[action->kind], "no reason for it");
+	switch (action->kind) {
+	case ACTION_FORWARD:
+		check_forward(witness, event, action);
+		demand(!asks_to_stop(witness->policy, event->signo) || witness->phase_before == PHASE_STOPPING,
+		       STOP_SIGNAL_ONCE, "passed on beside the plan");
+		break;
+	case ACTION_FORWARD_LEFTOVERS:
+		check_forward(witness, event, action);
+		demand(action->had_it == (event->shared && action->signo == event->signo), PASSED_ON, "given twice");
+		break;
+	case ACTION_SIGNAL_APP:
+		demand(witness->expected[ACTION_SAY_STOP] == 0, STOP_SAID, "after the signal was sent");
+		check_step(witness, action->signo);
+		break;
+	case ACTION_CONTINUE_APP:
+		check_continued(witness);
+		break;
+	case ACTION_SIGNAL_LEFTOVERS:
+		demand(action->signo == (witness->last_sent != 0 ? witness->last_sent : SIGTERM), LEFTOVERS,
+		       "not the last");
+		demand(action->had_it == witness->group_had_it, LEFTOVERS, "the group had it, or had not");
+		break;
+	case ACTION_KILL_ALL:
+		check_kill(witness);
+		break;
+	case ACTION_DRAIN:
+	case ACTION_START_PRE_STOP:
+		demand(action->kind == ACTION_DRAIN || action->signo == event->signo, PRE_STOP_ONCE, "another signal");
+		demand(action->kind == ACTION_DRAIN || witness->expected[ACTION_DRAIN] == 0, DRAINING, "told too late");
+		break;
+	case ACTION_KILL_PRE_STOP:
+		check_pre_stop_kill(witness);
+		break;
+	case ACTION_SUSPEND:
+	case ACTION_STOP_SELF:
+		demand(action->signo == event->signo, SESSION, "by another signal");
+		break;
+	case ACTION_END_GROUP:
+		demand(action->signo == witness->policy->rewrite[SIGTERM], SESSION, "by another signal");
+		break;
+	case ACTION_SAY_STOP:
+		check_stop_said(witness, event, action);
+		break;
+	case ACTION_SAY_SKIPPED:
+		demand(action->signo == event->signo, NOTICES, "skipped by another signal");
+		witness->skip_said = true;
+		break;
+	case ACTION_SAY_RUNNING:
+		check_notice(witness);
+		break;
+	case ACTION_SAY_KILLING:
+		demand(!witness->killing_said, NOTICES, "said twice who is killed");
+		witness->killing_said = true;
+		break;
+	case ACTION_KILL_CHILDREN:
+		break;
+	case ACTION_EXIT:
+		check_exit(witness, event, action->status);
+		break;
+	}
+}
+
+/* --- What it left undone --------------------------------------------------------------------------------------- */
+
+static void check_undone(const struct witness *witness, const struct event *event)
+{
+	for (int kind = 0; kind <= ACTION_EXIT; kind++)
+		if (is_of_event((enum action_kind)kind))
+			demand(witness->expected[kind] <= 0, REASONS[kind], "it was not done");
+	demand(!witness->owed, CONTINUED, "it was not");
+	demand(witness->killing_said == is_killed(witness), NOTICES, "said who is killed, and did not");
+	demand(witness->ended || !may_leave(witness, event), LEAVES, "stays, although there is a reason");
+	if (witness->ended)
+		return;
+	enum phase phase = witness_phase(witness);
+	bool pre_stop_runs = witness->pre_stop == PRE_STOP_RUNS && phase < PHASE_KILLED;
+	demand(!witness->hurries, NOT_LATE, "the stop signal again, and it went on waiting");
+	demand(!awaits_step(witness) || witness->now_ms < witness->due_ms || witness_is_held(witness),
+	       witness_planned_signal(witness, witness->steps % PLAN_STEPS) == SIGKILL ? KILL_NOT_LATE : NOT_LATE,
+	       "overdue");
+	demand(phase != PHASE_LINGER || witness->now_ms < witness->kill_due_ms, KILL_NOT_LATE, "leftovers");
+	demand(phase != PHASE_KILLED || witness->now_ms < witness->sweep_ms, KILL_AGAIN, "not done");
+	demand(!pre_stop_runs ||
+	               (witness->now_ms < witness->pre_stop_until_ms && !(witness->hurried && has_exited(witness))),
+	       PRE_STOP_TIME, "it has more");
+	demand((phase != PHASE_STOPPING && phase != PHASE_LINGER) || witness->now_ms < witness->notice_ms, NOTICES,
+	       "what runs was not named");
+}
+
+int64_t witness_wake_ms(const struct witness *witness)
+{
+	enum phase phase = witness_phase(witness);
+	int64_t wake_ms = TIME_NEVER;
+	if (phase == PHASE_RUNNING || phase == PHASE_ENDED)
+		return wake_ms;
+	if (phase == PHASE_KILLED)
+		return least(witness->sweep_ms, plus(witness->killed_ms, 2000));
+	if (awaits_step(witness) && !witness_is_held(witness))
+		wake_ms = witness->due_ms;
+	if (witness->pre_stop == PRE_STOP_RUNS)
+		wake_ms = least(wake_ms, witness->pre_stop_until_ms);
+	if (phase == PHASE_LINGER)
+		wake_ms = least(wake_ms, witness->kill_due_ms);
+	return least(wake_ms, witness->notice_ms);
+}
+
+/* What narrate, report and the supervisor read of it. */
+static void check_told(const struct witness *witness, const struct lifecycle *lifecycle)
+{
+	enum phase phase = witness_phase(witness);
+	bool pre_stop_runs = witness->pre_stop == PRE_STOP_RUNS;
+	int64_t wake_ms = witness_wake_ms(witness);
+	demand(lifecycle->phase == phase, PHASES, "not the one that it should be in");
+	demand(phase >= witness->phase_before, PHASES, "it went back");
+	demand(lifecycle_deadline_ms(lifecycle) == wake_ms, WAKES, "another deadline");
+	demand(phase == PHASE_ENDED || wake_ms > witness->now_ms, WAKES, "at once, again and again");
+	demand(lifecycle->stop_begun_ms == witness->begun_ms, TOLD, "when the stop began");
+	demand(lifecycle->passed_on_ms == witness->passed_on_ms, TOLD, "when the signal was passed on");
+	demand(lifecycle->lingers_ms == witness->lingers_ms, TOLD, "since when leftovers have their time");
+	demand(phase != PHASE_DELAY || lifecycle->step_ms == witness->due_ms, TOLD, "when the first step is due");
+	demand(phase != PHASE_LINGER || lifecycle->kill_ms == witness->kill_due_ms, TOLD, "when leftovers are killed");
+	demand(phase >= PHASE_KILLED ||
+	               lifecycle->pre_stop_ms == (pre_stop_runs ? witness->pre_stop_until_ms : TIME_NEVER),
+	       TOLD, "how long the pre-stop program has");
+	for (int step = 0; step < witness->policy->plan.count; step++)
+		demand(lifecycle_step_signal(lifecycle, step) == witness_planned_signal(witness, step), TOLD,
+		       "the signal of a step");
+}
+
+bool witness_must_end(const struct witness *witness)
+{
+	int64_t kill_ms = TIME_NEVER;
+	if (is_killed(witness))
+		kill_ms = witness->killed_ms;
+	else if (has_exited(witness))
+		kill_ms = witness->kill_due_ms;
+	else if (has_begun(witness))
+		kill_ms = kill_due(witness);
+	return plus(kill_ms, 2000) != TIME_NEVER;
+}
+
+void witness_pre_stop_ended(struct witness *witness)
+{
+	witness->pre_stop = PRE_STOP_GONE;
+}
+
+static uint64_t fingerprint(const struct actions *actions)
+{
+	uint64_t sum = 1;
+	for (int i = 0; i < actions->count; i++) {
+		const struct action *action = &actions->list[i];
+		uint64_t word = (uint64_t)action->kind << 24 | (uint64_t)action->signo << 16 |
+		                (uint64_t)action->status << 1 | action->had_it;
+		sum = (sum ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+	}
+	return sum ^ sum >> 29;
+}
+
+uint64_t witness_play(struct witness *witness, struct lifecycle *lifecycle, const struct event *event)
+{
+	struct actions actions;
+	memset(&actions, 0x11, sizeof actions);
+	expect_of_event(witness, event);
+	lifecycle_step(lifecycle, event, witness->now_ms, &actions);
+	demand(actions.count >= 0 && actions.count < ACTIONS_MAX, ROOM, "there may have been one more");
+	for (int i = 0; i < actions.count && i < ACTIONS_MAX; i++)
+		check_action(witness, event, &actions.list[i]);
+	take_silent_steps(witness);
+	check_undone(witness, event);
+	check_told(witness, lifecycle);
+	return fingerprint(&actions);
+}

@@ -1,0 +1,128 @@
+/*
+ * The witness: it stands beside the core, sees the same events and what the core does, and knows nothing of the core's
+ * own state. What it demands is the contract's section 4, one invariant each; docs/design.md has them by the same
+ * names.
+ *
+ * It also says when the next thing is due, so the walk's moments are the contract's and not the core's.
+ */
+#ifndef LULL_TESTS_WITNESS_H
+#define LULL_TESTS_WITNESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../../src/lifecycle.h"
+
+enum invariant {
+	PHASES,
+	NOTHING_AFTER_EXIT,
+	LEAVES,
+	STATUS,
+	DRAINING,
+	STOP_SAID,
+	PLAN_ORDER,
+	NOT_EARLY,
+	NOT_LATE,
+	STOP_SIGNAL_ONCE,
+	KILL_NOT_EARLY,
+	KILL_NOT_LATE,
+	KILL_EXACT,
+	KILL_AGAIN,
+	ENDS,
+	NOT_REAPED,
+	PASSED_ON,
+	LEFTOVERS,
+	CONTINUED,
+	PRE_STOP_ONCE,
+	PRE_STOP_WAITED_FOR,
+	PRE_STOP_TIME,
+	NOTICES,
+	SESSION,
+	WAKES,
+	ROOM,
+	TOLD,
+	INVARIANTS,
+};
+
+/* As docs/design.md has them, in order. */
+extern const char *const INVARIANT_NAMES[INVARIANTS];
+
+/* How often each was put to the test. */
+extern long long invariants_tested[INVARIANTS];
+
+/* The walk's: an invariant does not hold. */
+void broken(enum invariant invariant, const char *how);
+
+enum pre_stop { PRE_STOP_NONE, PRE_STOP_RUNS, PRE_STOP_KILLED, PRE_STOP_GONE };
+
+/* Times are absolute, in ms; TIME_NEVER: not yet, or not at all. */
+struct witness {
+	const struct policy *policy;
+	int64_t now_ms;
+	int64_t begun_ms;          /* the stop */
+	int64_t due_ms;            /* when the plan's next step must be taken */
+	int64_t planned_ms;        /* when it would be, had none been late */
+	int64_t exact_kill_ms;     /* when the plan's SIGKILL must come, as long as nothing was late or in a hurry */
+	int64_t passed_on_ms;      /* the first step, or the signal to what was left behind before it */
+	int64_t notice_ms;         /* what still runs is to be named then */
+	int64_t pre_stop_until_ms; /* the pre-stop program has time until then */
+	int64_t lingers_ms;        /* since when what was left behind has its time */
+	int64_t kill_due_ms;       /* for what was left behind */
+	int64_t killed_ms;         /* the first SIGKILL to all */
+	int64_t sweep_ms;          /* the next one */
+	int began_with;            /* the signal */
+	int steps;                 /* of the plan that were taken */
+	int last_sent;             /* by the plan and not for job control */
+	int status;                /* the app's; -1: it has not ended */
+	enum pre_stop pre_stop;
+	bool group_had_it; /* last_sent, by --group or by the terminal */
+	bool ended_in_stop;
+	bool stopped; /* the app is */
+	bool owed;    /* and must be continued */
+	bool children;
+	bool hurried;
+	bool skip_said;
+	bool killing_said;
+	bool ended;
+	/* Of the event at hand. */
+	bool hurries; /* the first step is to be taken now */
+	bool vanished;
+	int expected[ACTION_EXIT + 1]; /* actions that only this event can be the reason for */
+	enum phase phase_before;
+};
+
+void witness_init(struct witness *witness, const struct policy *policy, int64_t now_ms);
+
+/* Time goes on, maybe past what was due. */
+void witness_advance(struct witness *witness, int64_t now_ms);
+
+/*
+ * Plays one event at witness->now_ms to the core and looks at what it does. Returns a number that stands for the
+ * actions.
+ */
+uint64_t witness_play(struct witness *witness, struct lifecycle *lifecycle, const struct event *event);
+
+/* The pre-stop program could not be started, or has ended; the core was told. */
+void witness_pre_stop_ended(struct witness *witness);
+
+/* The phase that the contract's words amount to. */
+enum phase witness_phase(const struct witness *witness);
+
+/* When something is due at the latest, as the contract has it; TIME_NEVER: only for an event. */
+int64_t witness_wake_ms(const struct witness *witness);
+
+/* The signal of a step of the plan; 0 when the stop signal is dropped. */
+int witness_planned_signal(const struct witness *witness, int step);
+
+/* Is the plan's next step waited for, and not held back by the pre-stop program? */
+bool witness_is_held(const struct witness *witness);
+
+/* Must it end with nothing but time? */
+bool witness_must_end(const struct witness *witness);
+
+/* Saturates at TIME_NEVER. */
+int64_t plus(int64_t time_ms, int64_t wait_ms);
+
+bool witness_is_job_control(int signo);
+
+#endif

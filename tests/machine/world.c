@@ -1,0 +1,262 @@
+/*
+ * Owns what can happen. Never judges.
+ */
+#include "world.h"
+
+#include <signal.h>
+#include <string.h>
+
+enum { STOP_SIGNAL = -1, PLANNED_STATUS = -1, START_MS = 1000000, FAR_MS = 100000 };
+
+/* When the pre-stop program ends, or that it can not be started. */
+enum about_pre_stop { NOT_ABOUT_IT, IT_ENDS, IT_CAN_NOT_START };
+
+static const struct happening {
+	const char *name;
+	struct event event;
+	enum about_pre_stop pre_stop;
+} HAPPENINGS[] = {
+	{.name = "time", .event = {.kind = EVENT_TIME}},
+	{"the stop signal", {.kind = EVENT_SIGNAL, .signo = STOP_SIGNAL, .outside = true}, NOT_ABOUT_IT},
+	{"the stop signal from the terminal",
+         {.kind = EVENT_SIGNAL, .signo = STOP_SIGNAL, .shared = true},
+         NOT_ABOUT_IT},
+	{"the stop signal, and no pre-stop program",
+         {.kind = EVENT_SIGNAL, .signo = STOP_SIGNAL, .outside = true},
+         IT_CAN_NOT_START},
+	{"QUIT", {.kind = EVENT_SIGNAL, .signo = SIGQUIT, .outside = true}, NOT_ABOUT_IT},
+	{"INT", {.kind = EVENT_SIGNAL, .signo = SIGINT, .outside = true}, NOT_ABOUT_IT},
+	{"INT from inside", {.kind = EVENT_SIGNAL, .signo = SIGINT}, NOT_ABOUT_IT},
+	{"INT from the terminal", {.kind = EVENT_SIGNAL, .signo = SIGINT, .shared = true}, NOT_ABOUT_IT},
+	{"WINCH", {.kind = EVENT_SIGNAL, .signo = SIGWINCH, .outside = true}, NOT_ABOUT_IT},
+	{"HUP, dropped", {.kind = EVENT_SIGNAL, .signo = SIGHUP, .outside = true}, NOT_ABOUT_IT},
+	{"USR1 as USR2", {.kind = EVENT_SIGNAL, .signo = SIGUSR1, .outside = true}, NOT_ABOUT_IT},
+	{"USR1 as USR2, from the terminal", {.kind = EVENT_SIGNAL, .signo = SIGUSR1, .shared = true}, NOT_ABOUT_IT},
+	{"USR2 as the stop signal", {.kind = EVENT_SIGNAL, .signo = SIGUSR2, .outside = true}, NOT_ABOUT_IT},
+	{"ALRM as KILL", {.kind = EVENT_SIGNAL, .signo = SIGALRM}, NOT_ABOUT_IT},
+	{"TSTP from the terminal", {.kind = EVENT_SIGNAL, .signo = SIGTSTP, .shared = true}, NOT_ABOUT_IT},
+	{"TSTP", {.kind = EVENT_SIGNAL, .signo = SIGTSTP}, NOT_ABOUT_IT},
+	{"TTIN", {.kind = EVENT_SIGNAL, .signo = SIGTTIN}, NOT_ABOUT_IT},
+	{"TTOU, dropped", {.kind = EVENT_SIGNAL, .signo = SIGTTOU}, NOT_ABOUT_IT},
+	{"CONT", {.kind = EVENT_SIGNAL, .signo = SIGCONT}, NOT_ABOUT_IT},
+	{"signal 64", {.kind = EVENT_SIGNAL, .signo = 64}, NOT_ABOUT_IT},
+	{.name = "exit, nobody left", .event = {.kind = EVENT_APP_EXITED, .status = WORLD_STATUS, .childless = true}},
+	{.name = "exit", .event = {.kind = EVENT_APP_EXITED, .status = WORLD_STATUS}},
+	{.name = "ended by the plan's signal, nobody left",
+         .event = {.kind = EVENT_APP_EXITED, .status = PLANNED_STATUS, .childless = true}},
+	{.name = "ended by the plan's signal", .event = {.kind = EVENT_APP_EXITED, .status = PLANNED_STATUS}},
+	{.name = "app stopped by STOP", .event = {.kind = EVENT_APP_STOPPED, .signo = SIGSTOP}},
+	{.name = "app stopped by TSTP", .event = {.kind = EVENT_APP_STOPPED, .signo = SIGTSTP}},
+	{.name = "app stopped by TTIN", .event = {.kind = EVENT_APP_STOPPED, .signo = SIGTTIN}},
+	{.name = "app stopped by TTOU", .event = {.kind = EVENT_APP_STOPPED, .signo = SIGTTOU}},
+	{.name = "app continued", .event = {.kind = EVENT_APP_CONTINUED}},
+	{.name = "an orphan ends", .event = {.kind = EVENT_ORPHAN_EXITED}},
+	{.name = "nobody left", .event = {.kind = EVENT_CHILDLESS}},
+	{"the pre-stop program ends", {.kind = EVENT_ORPHAN_EXITED}, IT_ENDS},
+	{"the pre-stop program ends, nobody left", {.kind = EVENT_CHILDLESS}, IT_ENDS},
+	{"the pre-stop program ends and the app", {.kind = EVENT_APP_EXITED, .status = WORLD_STATUS}, IT_ENDS},
+	{"the pre-stop program ends and the app, nobody left",
+         {.kind = EVENT_APP_EXITED, .status = WORLD_STATUS, .childless = true},
+         IT_ENDS},
+	{"the pre-stop program ends, the app is stopped", {.kind = EVENT_APP_STOPPED, .signo = SIGTSTP}, IT_ENDS},
+};
+
+int world_happenings(void)
+{
+	return sizeof HAPPENINGS / sizeof HAPPENINGS[0];
+}
+
+const char *world_happening_name(int happening)
+{
+	return HAPPENINGS[happening].name;
+}
+
+static int stop_signal(const struct kind *kind)
+{
+	return kind->stop != 0 ? kind->stop : SIGTERM;
+}
+
+void world_policy(struct policy *policy, const struct kind *kind)
+{
+	int stop = stop_signal(kind);
+	*policy = (struct policy){.plan = kind->plan,
+	                          .linger_ms = kind->linger_ms,
+	                          .stopped_ok = kind->stopped_ok,
+	                          .abandon = kind->linger_ms == LEFT_ALONE,
+	                          .session = kind->session,
+	                          .group = kind->group,
+	                          .pre_stop = kind->pre_stop,
+	                          .job = kind->job};
+	policy->stop_on = UINT64_C(1) << (stop - 1);
+	if (kind->also != 0)
+		policy->stop_on |= UINT64_C(1) << (kind->also - 1);
+	for (int signo = 0; signo < LIFECYCLE_SIGNALS; signo++)
+		policy->rewrite[signo] = (uint8_t)signo;
+	policy->rewrite[SIGHUP] = 0;
+	policy->rewrite[SIGTTOU] = 0;
+	policy->rewrite[SIGUSR1] = SIGUSR2;
+	policy->rewrite[SIGUSR2] = (uint8_t)stop;
+	policy->rewrite[SIGALRM] = SIGKILL;
+	policy->rewrite[stop] = (uint8_t)(kind->stop_as < 0 ? 0 : kind->stop_as != 0 ? kind->stop_as : stop);
+	if (kind->success != 0)
+		policy->success_exit[kind->success / 64] = UINT64_C(1) << (kind->success % 64);
+}
+
+void world_begin(struct state *state, const struct kind *kind, const struct policy *policy)
+{
+	int64_t start_ms = kind->start_ms == 0 ? START_MS : kind->start_ms < 0 ? 0 : kind->start_ms;
+	memset(state, 0x11, sizeof *state);
+	lifecycle_init(&state->core, policy);
+	witness_init(&state->witness, policy, start_ms);
+}
+
+static bool is_possible_to_app(const struct witness *witness, const struct event *event, bool others)
+{
+	bool runs = witness->status < 0;
+	switch (event->kind) {
+	case EVENT_APP_EXITED:
+		return runs && !(event->childless && others);
+	case EVENT_APP_STOPPED:
+		return runs && !witness->stopped;
+	case EVENT_APP_CONTINUED:
+		return runs && witness->stopped;
+	case EVENT_CHILDLESS:
+		return (runs || witness->children) && !others;
+	case EVENT_SIGNAL:
+	case EVENT_ORPHAN_EXITED:
+	case EVENT_TIME:
+		break;
+	}
+	return true;
+}
+
+bool world_is_possible(const struct witness *witness, int happening)
+{
+	const struct happening *it = &HAPPENINGS[happening];
+	bool is_there = witness->pre_stop == PRE_STOP_RUNS || witness->pre_stop == PRE_STOP_KILLED;
+	if (witness->ended || (it->pre_stop == IT_ENDS && !is_there))
+		return false;
+	if (it->pre_stop == IT_CAN_NOT_START && (!witness->policy->pre_stop || witness->pre_stop != PRE_STOP_NONE))
+		return false;
+	return is_possible_to_app(witness, &it->event, is_there && it->pre_stop != IT_ENDS);
+}
+
+/* Each once, in the order that they are found in, and none that has passed or that the clock can not say. */
+static int add_moment(int64_t moments_ms[WORLD_MOMENTS], int count, int64_t now_ms, int64_t moment_ms)
+{
+	if (moment_ms < now_ms || moment_ms == TIME_NEVER)
+		return count;
+	for (int i = 0; i < count; i++)
+		if (moments_ms[i] == moment_ms)
+			return count;
+	moments_ms[count] = moment_ms;
+	return count + 1;
+}
+
+static int add_due(int64_t moments_ms[WORLD_MOMENTS], int count, int64_t now_ms, int64_t due_ms)
+{
+	if (due_ms == TIME_NEVER || due_ms <= now_ms)
+		return count;
+	count = add_moment(moments_ms, count, now_ms, due_ms - 1);
+	return add_moment(moments_ms, count, now_ms, due_ms);
+}
+
+int world_moments(const struct witness *witness, int64_t moments_ms[WORLD_MOMENTS], int64_t grid_ms)
+{
+	enum phase phase = witness_phase(witness);
+	int64_t now_ms = witness->now_ms;
+	int64_t wake_ms = witness_wake_ms(witness);
+	int count = add_moment(moments_ms, 0, now_ms, now_ms);
+	count = add_due(moments_ms, count, now_ms, wake_ms);
+	if (phase == PHASE_DELAY || phase == PHASE_STOPPING)
+		count = add_due(moments_ms, count, now_ms, witness->due_ms);
+	if (phase >= PHASE_DELAY && phase <= PHASE_LINGER) {
+		count = add_due(moments_ms, count, now_ms, witness->notice_ms);
+		if (witness->pre_stop == PRE_STOP_RUNS)
+			count = add_due(moments_ms, count, now_ms, witness->pre_stop_until_ms);
+	}
+	if (phase == PHASE_DELAY || (phase == PHASE_LINGER && witness->begun_ms != TIME_NEVER))
+		count = add_due(moments_ms, count, now_ms, plus(witness->begun_ms, 1000));
+	if (phase == PHASE_LINGER)
+		count = add_due(moments_ms, count, now_ms, witness->kill_due_ms);
+	if (phase == PHASE_KILLED)
+		count = add_due(moments_ms, count, now_ms, plus(witness->killed_ms, 2000));
+	if (wake_ms != TIME_NEVER) {
+		count = add_moment(moments_ms, count, now_ms, plus(wake_ms, 900));
+		count = add_moment(moments_ms, count, now_ms, plus(wake_ms, 600000));
+	}
+	if (wake_ms == TIME_NEVER || wake_ms - now_ms < FAR_MS)
+		count = add_moment(moments_ms, count, now_ms, plus(now_ms, 1000));
+	else
+		count = add_moment(moments_ms, count, now_ms, now_ms + (wake_ms - now_ms) / 2);
+	if (grid_ms != 0 && (wake_ms == TIME_NEVER || wake_ms - now_ms < FAR_MS))
+		count = add_moment(moments_ms, count, now_ms, plus(now_ms, grid_ms));
+	return count;
+}
+
+/* By the first signal of the plan that is none of job control, as a shell has it. */
+static int planned_status(const struct witness *witness)
+{
+	for (int step = 0; step < witness->policy->plan.count; step++) {
+		int signo = witness_planned_signal(witness, step);
+		if (signo != 0 && !witness_is_job_control(signo))
+			return 128 + signo;
+	}
+	return 128 + SIGTERM;
+}
+
+static int lowest_stop_signal(const struct policy *policy)
+{
+	for (int signo = SIGTERM; signo < LIFECYCLE_SIGNALS; signo++)
+		if ((policy->stop_on >> (signo - 1) & 1) != 0)
+			return signo;
+	return 1;
+}
+
+static void pre_stop_ends(struct state *state)
+{
+	lifecycle_pre_stop_ended(&state->core);
+	witness_pre_stop_ended(&state->witness);
+}
+
+/* Whoever has left is not brought back, whatever else the turn has in store. */
+static void happens_no_more(const struct state *state)
+{
+	static const struct event EVENTS[] = {{.kind = EVENT_SIGNAL, .signo = SIGTERM, .outside = true},
+	                                      {.kind = EVENT_SIGNAL, .signo = SIGINT},
+	                                      {.kind = EVENT_ORPHAN_EXITED},
+	                                      {.kind = EVENT_CHILDLESS},
+	                                      {.kind = EVENT_TIME}};
+	for (size_t i = 0; i < sizeof EVENTS / sizeof EVENTS[0]; i++) {
+		struct lifecycle after = state->core;
+		struct actions actions;
+		lifecycle_step(&after, &EVENTS[i], plus(state->witness.now_ms, 5000), &actions);
+		if (actions.count != 0 || after.phase != PHASE_ENDED || lifecycle_deadline_ms(&after) != TIME_NEVER)
+			broken(NOTHING_AFTER_EXIT, "it goes on");
+	}
+	invariants_tested[NOTHING_AFTER_EXIT]++;
+}
+
+uint64_t world_happens(struct state *state, int happening, int64_t now_ms)
+{
+	const struct happening *it = &HAPPENINGS[happening];
+	struct event event = it->event;
+	if (event.signo == STOP_SIGNAL)
+		event.signo = lowest_stop_signal(state->witness.policy);
+	if (event.status == PLANNED_STATUS)
+		event.status = planned_status(&state->witness);
+	witness_advance(&state->witness, now_ms);
+	if (it->pre_stop == IT_ENDS)
+		pre_stop_ends(state);
+	uint64_t done = witness_play(&state->witness, &state->core, &event);
+	if (it->pre_stop == IT_CAN_NOT_START && state->witness.pre_stop == PRE_STOP_RUNS)
+		pre_stop_ends(state);
+	if (state->witness.ended)
+		happens_no_more(state);
+	return done;
+}
+
+void world_time_passes(struct state *state)
+{
+	(void)world_happens(state, 0, witness_wake_ms(&state->witness));
+}
