@@ -50,6 +50,7 @@ TEST_CFLAGS = -std=gnu11 -O1 -g -Wall -Wextra -Wshadow
 HELPERS = $(BUILD)/tests/probe $(BUILD)/tests/send $(BUILD)/tests/early $(BUILD)/tests/deny $(BUILD)/tests/pty \
 	$(BUILD)/tests/deaf $(BUILD)/tests/client $(BUILD)/tests/form
 STORMS = $(BUILD)/tests/storm $(BUILD)/tests/race
+	$(BUILD)/tests/deaf $(BUILD)/tests/client $(BUILD)/tests/form $(BUILD)/tests/inside
 
 # Static: it has to start where almost nothing is allowed.
 $(BUILD)/tests/probe: TEST_CFLAGS += -static -pthread
@@ -59,6 +60,11 @@ $(STORMS): tests/storm.h
 $(BUILD)/tests/%: tests/%.c Makefile | $(BUILD)/tests
 	$(SAY) "  CC  $@"
 	@$(TEST_CC) $(TEST_CFLAGS) -o $@ $<
+
+# It makes no call that lull does not make: the C library has to start them alike.
+$(BUILD)/tests/inside: tests/inside.c Makefile | $(BUILD)/tests
+	$(SAY) "  CC  $@"
+	@$(CC) $(LULL_CFLAGS) $(CFLAGS) $(LULL_LDFLAGS) $(LDFLAGS) -o $@ $<
 
 # The core's walker has the product's own sources in it.
 PURE = lifecycle plan signals values text

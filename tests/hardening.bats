@@ -57,11 +57,142 @@ maps() {
 }
 
 maps_are_right() {
-	maps "$1" >maps
-	grep -q ' rw-p \[stack\]$' maps
-	grep -q " r-xp $(readlink -f "$LULL")\$" maps
-	[ "$(grep -c ' ..x' maps)" -ge 1 ]
-	if grep ' .wx' maps; then return 1; fi
-	if grep -F '[heap]' maps; then return 1; fi
-	if grep ' ..x' maps | grep -vE " r-xp $(readlink -f "$LULL")\$| \[vdso\]\$| \[vsyscall\]\$"; then return 1; fi
+	maps "$1" >mappings
+	grep -q ' rw-p \[stack\]$' mappings
+	grep -q " r-xp $(readlink -f "$LULL")\$" mappings
+	[ "$(grep -c ' ..x' mappings)" -ge 1 ]
+	if grep ' .wx' mappings; then return 1; fi
+	if grep -F '[heap]' mappings; then return 1; fi
+	if grep ' ..x' mappings | grep -vE " r-xp $(readlink -f "$LULL")\$| \[vdso\]\$| \[vsyscall\]\$"; then return 1; fi
+}
+
+# --- Under a seccomp profile of no more than lull's own calls: docs/examples/seccomp-lull.json
+
+PROFILE=$ROOT/docs/examples/seccomp-lull.json
+INSIDE=${INSIDE:-$ROOT/build/tests/inside}
+GET=$'GET / HTTP/1.1\r\nHost: app\r\n\r\n'
+
+# To be put before a command: any other call kills it. The app is under it as well, so it makes no other either.
+CONFINED=(/usr/bin/python3 "$ROOT/tests/seccomp" "$PROFILE" KILL)
+
+# is_answered WORD: by the endpoint, in lull's network namespace.
+is_answered() {
+	local answer
+	answer=$(nsenter --net="/proc/$TARGET/ns/net" "$CLIENT" ask 127.0.0.1 8080 0 <<<"$GET") &&
+		[[ $answer == *$'\r\n\r\n'"$1" ]]
+}
+
+# asked_ready STATUS: what `lull --ready`, under the profile and in lull's namespaces, exits with.
+asked_ready() {
+	STATUS=0
+	nsenter --target "$TARGET" --all "${CONFINED[@]}" "$LULL" --ready 2>>ready || STATUS=$?
+	[ "$STATUS" -eq "$1" ]
+}
+
+@test "the profile kills for a call that it does not have" {
+	run "${CONFINED[@]}" "$(command -v mkdir)" directory
+	[ "$status" -eq $((128 + 31)) ]
+	[ ! -e directory ]
+}
+
+# live START COMMAND...: a whole life below the command: endpoint, app that listens, pre-stop program, drain file, a stop that
+# is cut short, leftovers, SIGKILL, report.
+live() {
+	rm -f drain report
+	"$1" "$CLIENT" up "${@:2}" "$LULL" -v -d 60s -t 300ms --ready-on 8080 --listens 8081 --drain-file "$PWD/drain" \
+		--pre-stop "$INSIDE" --report "$PWD/report" "$INSIDE" deaf listen orphan
+	until_count 2 out '^ready'
+	is_answered starting
+	kill -USR2 "$TARGET"
+	wait_for out '^listening'
+	until_true is_answered ready
+	"$SEND" "$TARGET" 40 5
+	wait_for out '^got 40'
+	begin_stop
+	wait_for err '^pre-stop ran'
+	until_true is_answered draining
+	[ -e drain ]
+	until_true is_past $((T0 + 1100))
+	kill -TERM "$TARGET"
+	wait_for out '^got 15'
+	expect_status 137
+	has err '^lull: warning: SIGKILL .* inside \(sleeping\), [0-9]+ inside'
+	has report '; killed [0-9]+ inside'
+}
+
+@test "under the profile: a whole life, as PID 1 and otherwise" {
+	live start_init "${CONFINED[@]}"
+	live start_plain "${CONFINED[@]}"
+}
+
+@test "under the profile: what the app leaves behind has its signal and its time" {
+	for start in start_plain start_init; do
+		$start "${CONFINED[@]}" "$LULL" "$INSIDE" orphan
+		until_count 2 out '^ready'
+		kill -USR1 "$TARGET"
+		expect_status 3
+		expect_count 1 out '^got 15'
+	done
+}
+
+@test "under the profile: --ready asks whether lull serves" {
+	start_init "${CONFINED[@]}" "$LULL" -d 60s "$INSIDE" word
+	wait_for out '^ready'
+	until_true asked_ready 0
+	begin_stop
+	until_true asked_ready 1
+	kill -USR1 "$TARGET"
+	expect_status 3
+}
+
+@test "under the profile: why a command does not run, as without it" {
+	local file
+	mkdir directory
+	: >plain
+	printf '#!/no/such\n' >script
+	head -c 100 "$LULL" >damaged
+	chmod +x script damaged
+	for file in ./none ./directory ./plain ./script ./damaged no-such-command; do
+		STATUS=0
+		PATH=/bin "$LULL" "$file" 2>without || STATUS=$?
+		[ $STATUS -ge 126 ] && [ $STATUS -le 127 ]
+		echo $STATUS >>without
+		STATUS=0
+		PATH=/bin "${CONFINED[@]}" "$LULL" "$file" 2>with || STATUS=$?
+		echo $STATUS >>with
+		diff without with
+	done
+}
+
+@test "under the profile: --explain, --help, --version, --pause, and the name dumb-init" {
+	local word
+	for word in --explain --help --version; do
+		run "${CONFINED[@]}" "$LULL" $word
+		[ "$status" -eq 0 ] && [ -n "$output" ]
+	done
+	start unshare --pid --fork --kill-child --mount-proc "${CONFINED[@]}" "$LULL" --pause
+	until_true is_pause
+	kill -TERM "$TARGET"
+	expect_status 0
+	ln -s "$LULL" dumb-init
+	start_plain "${CONFINED[@]}" "$PWD/dumb-init" "$INSIDE" word
+	begin_stop
+	finish
+	has out '^got 15'
+}
+
+is_pause() {
+	child_of "$JOB" && TARGET=$CHILD && [ "$(readlink "/proc/$TARGET/exe")" = "$(readlink -f "$LULL")" ] &&
+		[ ! -e "/proc/$TARGET/fd/0" ]
+}
+
+@test "under the profile: stderr a terminal, a full pipe, a file; signals to a group" {
+	local pty=${PTY:-$ROOT/build/tests/pty}
+	"$pty" --pid1 expect:ready signal:10 'expect:reaped app' -- "${CONFINED[@]}" "$LULL" -v "$INSIDE" word || [ $? -eq 3 ]
+	make_full_pipe
+	start_plain bash -c 'with_stderr "$@"' - "$PIPE" "${CONFINED[@]}" "$LULL" -v --group "$INSIDE" deaf
+	lose_four_lines
+	expect_count 1 said '^lull: SIGWINCH from'
+	kill -KILL "$APP"
+	expect_status 137
 }

@@ -1,0 +1,77 @@
+/*
+ * An app that makes no call that lull does not make as well: a seccomp filter that is lull's is its own too. Built as
+ * lull is, so that the C library starts them alike.
+ *
+ *   inside            as the pre-stop program: says so, and ends
+ *   inside WORD...    says "ready", then "got SIG inside" for each signal; SIGTERM ends it with 0, SIGUSR1 with 3
+ *     deaf            they do not
+ *     listen          listens on port 8081 of 127.0.0.1, from SIGUSR2 on
+ *     orphan          first starts a child that does the same, but takes no notice of SIGUSR1
+ */
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static const uint64_t ALL_SIGNALS = ~UINT64_C(0);
+
+static void say(const char *words)
+{
+	(void)!write(1, words, strlen(words));
+}
+
+static void say_signal(long signo)
+{
+	char line[] = "got 00 inside\n";
+	line[4] = (char)('0' + signo / 10);
+	line[5] = (char)('0' + signo % 10);
+	if (signo < 10)
+		memmove(line + 4, line + 5, sizeof " inside\n" + 1);
+	say(line);
+}
+
+static bool has(char **words, const char *word)
+{
+	for (; *words != NULL; words++)
+		if (strcmp(*words, word) == 0)
+			return true;
+	return false;
+}
+
+static void start_listening(void)
+{
+	const struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_port = htons(8081), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 && listen(fd, 1) == 0)
+		say("listening\n");
+}
+
+int main(int argc, char **argv)
+{
+	bool left = false;
+	bool deaf = has(argv, "deaf");
+	if (argc == 1) {
+		say("pre-stop ran\n");
+		return 0;
+	}
+	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &ALL_SIGNALS, NULL, sizeof ALL_SIGNALS);
+	if (has(argv, "orphan"))
+		left = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL) == 0;
+	say("ready\n");
+	for (;;) {
+		siginfo_t info;
+		long signo = syscall(SYS_rt_sigtimedwait, &ALL_SIGNALS, &info, NULL, sizeof ALL_SIGNALS);
+		say_signal(signo > 0 ? signo : 0);
+		if (signo == SIGUSR2 && has(argv, "listen"))
+			start_listening();
+		if (signo == SIGUSR1 && !left && !deaf)
+			return 3;
+		if (signo == SIGTERM && !deaf)
+			return 0;
+	}
+}
