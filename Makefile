@@ -17,7 +17,6 @@ COMMIT := $(shell git rev-parse --short=7 HEAD 2>/dev/null)
 
 WARNINGS = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wswitch-enum -Wvla -Wundef -Wcast-qual -Wpointer-arith \
 	-Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wformat=2
-LULL_CFLAGS = -std=c11 -D_GNU_SOURCE $(WARNINGS) -fno-asynchronous-unwind-tables -fno-pie -ffunction-sections -fdata-sections
 # Not position independent, which a static program at a fixed address need not be: tables of pointers are read-only then.
 LULL_CFLAGS = -std=c11 -D_GNU_SOURCE $(WARNINGS) -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
 	-fno-pie
@@ -48,9 +47,8 @@ $(BUILD):
 TEST_CC = cc
 TEST_CFLAGS = -std=gnu11 -O1 -g -Wall -Wextra -Wshadow
 HELPERS = $(BUILD)/tests/probe $(BUILD)/tests/send $(BUILD)/tests/early $(BUILD)/tests/deny $(BUILD)/tests/pty \
-	$(BUILD)/tests/deaf $(BUILD)/tests/client $(BUILD)/tests/form
-STORMS = $(BUILD)/tests/storm $(BUILD)/tests/race
 	$(BUILD)/tests/deaf $(BUILD)/tests/client $(BUILD)/tests/form $(BUILD)/tests/inside
+STORMS = $(BUILD)/tests/storm $(BUILD)/tests/race
 
 # Static: it has to start where almost nothing is allowed.
 $(BUILD)/tests/probe: TEST_CFLAGS += -static -pthread
@@ -142,8 +140,7 @@ SCRIPTS = tests/run tests/demo tests/demo-drain tests/check-install tests/measur
 LINT_DEFINES = -D_GNU_SOURCE -DLULL_VERSION='""'
 
 lint:
-	clang-format --dry-run -Werror src/*.[ch] tests/*.c tests/fuzz/*.[ch] tests/bench/*.[ch]
-	clang-format --dry-run -Werror src/*.[ch] tests/*.c tests/machine/*.[ch]
+	clang-format --dry-run -Werror src/*.[ch] tests/*.c $(foreach part,fuzz bench machine,tests/$(part)/*.[ch])
 	clang-tidy --quiet src/*.c -- -std=c11 $(LINT_DEFINES) 2>/dev/null
 	cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --std=c11 $(LINT_DEFINES) src
 	shellcheck -x $(SCRIPTS)
