@@ -28,6 +28,7 @@ struct model {
 	int pre_stops;
 	bool shared;   /* the terminal gave the app the first signal of the plan */
 	bool pre_stop; /* it runs */
+	bool pre_stop_ends;
 	bool pre_stop_killed;
 	bool leftovers;
 	bool ended_in_stop; /* the app, and not before it */
@@ -87,6 +88,7 @@ static void make_policy(struct policy *policy, struct input *input)
 	policy->abandon = more >> 3 & 1;
 	policy->session = more >> 4 & 1;
 	policy->job = (enum job)((more >> 5) % 3);
+	policy->suspends = policy->session || more >> 7;
 }
 
 /* --- What is promised --------------------------------------------------------------------------------------------- */
@@ -298,8 +300,10 @@ static void note(struct model *model, const struct event *event)
 	}
 	if (event->kind == EVENT_CHILDLESS)
 		model->leftovers = false;
-	if (event->kind == EVENT_PRE_STOP_ENDED)
-		model->pre_stop = false;
+	if (model->pre_stop_ends) {
+		lifecycle_pre_stop_ended(&model->core);
+		model->pre_stop = model->pre_stop_ends = false;
+	}
 	if (event->kind != EVENT_SIGNAL || !begins(model, event->signo) || model->killed_ms != TIME_NEVER)
 		return;
 	if (model->begun_ms != TIME_NEVER) {
@@ -361,8 +365,6 @@ static bool is_possible(const struct model *model, const struct event *event)
 		return runs;
 	case EVENT_CHILDLESS:
 		return !runs && !model->pre_stop;
-	case EVENT_PRE_STOP_ENDED:
-		return model->pre_stop;
 	case EVENT_SIGNAL:
 	case EVENT_ORPHAN_EXITED:
 	case EVENT_TIME:
@@ -376,6 +378,8 @@ static struct event make_event(const struct model *model, unsigned byte)
 	static const int STOPPING[] = {SIGTSTP, SIGSTOP, SIGTTIN, SIGTTOU};
 	static const int STATUS[] = {0, 7, 143, 137, 131, 192, 255, 1};
 	struct event event = {.kind = byte & 1 ? EVENT_SIGNAL : (enum event_kind)(byte >> 1 & 7)};
+	if (event.kind > EVENT_TIME)
+		event.kind = EVENT_ORPHAN_EXITED;
 	unsigned detail = byte >> 4;
 	event.signo =
 		event.kind == EVENT_APP_STOPPED ? STOPPING[detail % 4] : ARRIVING[(byte >> 1 & 15) % ARRIVING_COUNT];
@@ -384,6 +388,12 @@ static struct event make_event(const struct model *model, unsigned byte)
 	event.shared = event.kind == EVENT_SIGNAL && model->policy.job == JOB_PROMPT && byte >> 6 & 1;
 	event.childless = event.kind == EVENT_APP_EXITED && detail >> 3 && !model->pre_stop;
 	return event;
+}
+
+/* Its end comes with the word that some orphans were reaped, or with whatever else was seen in that turn. */
+static bool ends_pre_stop(unsigned byte)
+{
+	return (byte & 0xf) == 0xe || (byte & 0xf1) == 0xf0;
 }
 
 /* Time alone, as the loop has it, ends every stop that has a SIGKILL, and every wait for leftovers. */
@@ -412,14 +422,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	model.now_ms = STARTS_MS[input_byte(&input) % (sizeof STARTS_MS / sizeof STARTS_MS[0])];
 	lifecycle_init(&model.core, &model.policy);
 	while (input.at < input.end && !model.ended) {
-		struct event event = make_event(&model, input_byte(&input));
+		unsigned what = input_byte(&input);
+		struct event event = make_event(&model, what);
 		int64_t now_ms = moment(&model, input_byte(&input));
 		if (!is_possible(&model, &event))
 			continue;
 		bool started = model.pre_stops > 0;
+		model.pre_stop_ends = model.pre_stop && ends_pre_stop(what);
 		happen(&model, &event, now_ms);
 		if (!started && model.pre_stops > 0 && input.at < input.end && *input.at >= 240) {
-			lifecycle_skip_pre_stop(&model.core);
+			lifecycle_pre_stop_ended(&model.core);
 			model.pre_stop = false;
 			happen(&model, &(struct event){.kind = EVENT_TIME}, now_ms);
 		}

@@ -264,7 +264,8 @@ static void expect_forward(struct witness *witness, const struct event *event)
 	bool has_it = event->shared && to == event->signo;
 	if (to != 0 && !has_it)
 		witness->expected[ACTION_FORWARD]++;
-	if (policy->session && witness_is_job_control(event->signo) && event->signo != SIGCONT)
+	bool stops_job = witness_is_job_control(event->signo) && event->signo != SIGCONT;
+	if (policy->suspends && policy->job != JOB_PROMPT && stops_job)
 		witness->expected[ACTION_SUSPEND]++;
 	if (asks_to_stop(policy, event->signo) && to != 0 && !witness_is_job_control(to))
 		witness->owed = witness->stopped;

@@ -84,6 +84,7 @@ void world_policy(struct policy *policy, const struct kind *kind)
 	                          .stopped_ok = kind->stopped_ok,
 	                          .abandon = kind->linger_ms == LEFT_ALONE,
 	                          .session = kind->session,
+	                          .suspends = kind->suspends,
 	                          .group = kind->group,
 	                          .pre_stop = kind->pre_stop,
 	                          .job = kind->job};

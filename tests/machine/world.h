@@ -25,6 +25,7 @@ struct kind {
 	bool stopped_ok;
 	bool group;
 	bool session;
+	bool suspends;
 	bool pre_stop;
 	enum job job;
 };
