@@ -1,8 +1,8 @@
 """An init under a real runtime: the runtime's own one, and lull in its place. The same is asked of both.
 
 A Way is how a container gets its init: `docker run --init` with this daemon or that one, or an image that has lull as
-its ENTRYPOINT. The image knows nothing of an init: it holds tests/probe.c, which tells of each signal, and busybox, both
-static. Whoever asks runs in a world of his own (tests/drain/containers.py), and sees the processes of the containers.
+its ENTRYPOINT. The image knows nothing of an init: it holds tests/probe.c, which tells of each signal, and busybox,
+both static. Whoever asks runs in a world of his own (tests/drain/containers.py), and sees the containers' processes.
 """
 
 import contextlib
@@ -327,8 +327,8 @@ class Daemon:
 
     def end(self) -> None:
         """It removes its cgroups when it ends in peace; all else goes with the world."""
-        left = subprocess.run(self.engine.words("ps", "-aq"), capture_output=True, text=True, check=False).stdout.split()
-        if left:
+        listing = subprocess.run(self.engine.words("ps", "-aq"), capture_output=True, text=True, check=False)
+        if left := listing.stdout.split():
             self.engine.try_to("rm", "-f", *left)
         self.process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
