@@ -198,8 +198,15 @@ load lib
 
 @test "an app that may not be signalled is not the end" {
 	for INIT in "${BOTH[@]}"; do
-		runs start_plain setpriv --inh-caps -kill --bounding-set -kill "$INIT" -- \
-			setpriv --reuid 65534 --regid 65534 --clear-groups "$PROBE" exit=10:6
+		# Out of reach only once a signal has come through: the real one signals its app to see whether it is there.
+		start_plain setpriv --inh-caps -kill --bounding-set -kill "$INIT" -- sh -c "
+			trap 'exec setpriv --reuid 65534 --regid 65534 --clear-groups $PROBE exit=10:6' USR1
+			echo up
+			while :; do sleep 0.01; done"
+		wait_for out '^up'
+		kill -10 "$TARGET"
+		wait_for out '^ready'
+		READY=$(probes)
 		kill -10 "$TARGET"
 		kill -CHLD "$TARGET"
 		"$SEND" "$READY" 12
