@@ -60,7 +60,7 @@ static void end_app(struct supervisor *supervisor, struct input *input)
 	supervisor->stop.si_pid = how & 32 ? 7 : 0;
 }
 
-static void check_report(struct log *log, struct input *input, const char *killed)
+static void check_report(struct log *log, struct input *input, const char *killed, struct reaped *app)
 {
 	struct supervisor supervisor = {.log = log};
 	char names[NARRATE_NAMES_SIZE];
@@ -71,32 +71,55 @@ static void check_report(struct log *log, struct input *input, const char *kille
 	pass_phases(&supervisor, input);
 	report_stop(&supervisor.report, &supervisor.stop);
 	report_end(&supervisor);
+	*app = supervisor.app;
 	check_lines(log->format, 1);
 }
 
-static void check_narrated(struct log *log)
+/* Some moment of a stop, told as it is. */
+static void begin_stop(struct lifecycle *lifecycle, struct policy *policy, unsigned how)
 {
-	struct policy policy = {.plan = {.count = 0}};
+	static const char *const PLANS[] = {"5s/=/90s/KILL", "=", "QUIT/2s/KILL", "1h/TERM/RTMIN+3/1ms/INT"};
+	char reason[64];
+	struct text why = TEXT_IN(reason);
+	*policy = (struct policy){.pre_stop = false};
+	demand(plan_parse(&policy->plan, PLANS[how % 4], &why) == 0, "there is a plan");
+	lifecycle_init(lifecycle, policy);
+	lifecycle->stop_begun_ms = world.now_ms;
+	lifecycle->step_ms = world.now_ms + policy->plan.steps[0].wait_ms;
+	lifecycle->stop_signal = how & 4 ? 0 : 15;
+	lifecycle->phase = how & 8 ? PHASE_LINGER : PHASE_DELAY;
+	lifecycle->kill_ms = world.now_ms + 1500;
+	lifecycle->pre_stop_ms = how & 16 ? TIME_NEVER : world.now_ms + 5000;
+	lifecycle->passed_on_ms = how & 32 ? world.now_ms : TIME_NEVER;
+	lifecycle->lingers_ms = how & 64 ? world.now_ms : TIME_NEVER;
+}
+
+static void check_narrated(struct log *log, unsigned how, const struct reaped *app)
+{
+	struct policy policy;
 	struct lifecycle lifecycle;
-	plan_from_timeout(&policy.plan, 5000, 90000);
-	lifecycle_init(&lifecycle, &policy);
-	const siginfo_t info = {.si_signo = 15, .si_code = SI_USER, .si_pid = 7};
-	lifecycle.stop_begun_ms = lifecycle.passed_on_ms = world.now_ms;
-	lifecycle.stop_signal = 15;
-	narrate_stop(log, &lifecycle, &info, false, world.now_ms);
-	check_lines(log->format, 1);
-	narrate_running(log, &lifecycle, 0, world.now_ms);
-	check_lines(log->format, world.written > 0 ? 1 : 0);
+	const siginfo_t info = {.si_signo = 15, .si_code = SI_USER, .si_pid = how & 128 ? 0 : 7};
+	begin_stop(&lifecycle, &policy, how);
+	narrate_stop(log, &lifecycle, &info, how & 64, world.now_ms);
+	narrate_skipped(log, 3);
+	narrate_killed_by_others(log);
+	narrate_stopped(log, &lifecycle, app, (int)(how & 3), world.now_ms);
+	check_lines(log->format, 4);
 	int killed = narrate_killing(log, &lifecycle, true, world.now_ms, NULL);
 	check_lines(log->format, killed > 0 ? 1 : 0);
+	lifecycle.passed_on_ms = world.now_ms;
+	narrate_running(log, &lifecycle, 0, world.now_ms);
+	check_lines(log->format, world.written > 0 ? 1 : 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input input = {data, data + size};
 	struct log log;
+	struct reaped app;
 	world_begin();
 	world.tick_ms = 200; /* what looks without /proc looks at the clock */
+	unsigned how = input_byte(&input);
 	log_init(&log, LOG_VERBOSE, input_byte(&input) & 1 ? LOG_JSON : LOG_TEXT);
 	struct input facts = {input.at, input.at + 9 < input.end ? input.at + 9 : input.end};
 	input.at = facts.end;
@@ -107,8 +130,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_lines(log.format, 1);
 	report_failure("/report", &log, word, 125);
 	check_lines(log.format, 1);
-	check_report(&log, &facts, word);
-	check_narrated(&log);
+	check_report(&log, &facts, word, &app);
+	check_narrated(&log, how, &app);
 	world_end();
 	input_free();
 	return 0;

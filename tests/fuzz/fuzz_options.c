@@ -211,6 +211,17 @@ static void check_explained(const struct options *options)
 	demand(strstr(world.output, "Counted from then:") != NULL, "an explanation says from when");
 }
 
+/* What is asked for instead of a run. */
+static void check_printed(const struct options *options)
+{
+	const struct personality *personality = options->personality;
+	int printed = options->request == REQUEST_HELP      ? help_print(personality)
+	              : options->request == REQUEST_LICENCE ? help_print_licence(personality)
+	                                                    : help_print_version(personality);
+	demand(printed == 0 && world.written > 0 && world.output[world.written - 1] == '\n',
+	       "what is printed is whole");
+}
+
 static int parse(struct options *options, struct words *argv, struct words *envp, struct text *why)
 {
 	const struct personality *personality = personality_of(argv->list[0]);
@@ -244,6 +255,8 @@ static void check(struct words *argv, struct words *envp)
 		check_taken(&options);
 		check_command(&options, argv);
 		check_explained(&options);
+	} else {
+		check_printed(&options);
 	}
 	check_scrub(envp);
 }

@@ -48,6 +48,7 @@ void world_begin(void)
 	world.now_ms = 1000000;
 	world.tick_ms = 0;
 	world.pidfds = true;
+	world.refuses = false;
 	world.child = 0;
 	world.answer = NULL;
 	world.answer_length = 0;
@@ -236,6 +237,8 @@ int world_uname(struct utsname *name)
 
 static int send_signal(pid_t pid, int signo)
 {
+	if (world.refuses)
+		return fail(EPERM);
 	demand(world.sent_count < WORLD_SENT, "signals are not sent for ever");
 	world.sent[world.sent_count++] = (struct world_signal){pid, signo};
 	return 0;

@@ -64,6 +64,7 @@ struct world {
 	int64_t now_ms;     /* the clock */
 	int64_t tick_ms;    /* that it goes on by each look at it */
 	bool pidfds;        /* there is pidfd_open(2) */
+	bool refuses;       /* nobody may be signalled */
 	pid_t child;        /* without /proc: the one child there is; 0: none */
 	const char *answer; /* what a netlink socket says; NULL: there is none */
 	size_t answer_length;
