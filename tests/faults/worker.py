@@ -3,7 +3,9 @@ what became of it."""
 
 import fcntl
 import json
+import os
 import re
+import select
 import shutil
 import socket
 import struct
@@ -13,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 import exceptions
-from run import PROBE, TOOLS, Broken, Ended, Run
+from run import HOPELESS_S, PROBE, TOOLS, Broken, Ended, Run
 from scenarios import ALL
 
 # Calls that lull may make more than in a run without a fault: it tries something else, or goes without waiting calls by
@@ -61,11 +63,20 @@ def play(run: Run) -> tuple[str, str]:
     return ("refused", "") if refused(run) else ("broken", reason)
 
 
-def app_alone(job: dict) -> str:
+def app_alone(job: dict) -> bytes:
     """What the app says under the same filter, without lull."""
-    command = [str(TOOLS / "deny"), job["error"], str(job["number"]), PROBE, "state", "raise=9"]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    return done.stdout
+    command = [str(TOOLS / "deny"), job["error"], str(job["number"]), PROBE, "state"]
+    app = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    said = b""
+    while b"ready" not in said and select.select([app.stdout], [], [], HOPELESS_S)[0]:
+        data = os.read(app.stdout.fileno(), 65536)
+        if not data:
+            break
+        said += data
+    app.kill()
+    app.wait()
+    app.stdout.close()
+    return re.sub(rb"\d+", b"", said)  # numbers of processes
 
 
 def app_can_not(job: dict, known: dict = {}) -> bool:
