@@ -116,8 +116,8 @@ live() {
 	kill -TERM "$TARGET"
 	wait_for out '^got 15'
 	expect_status 137
-	has err '^lull: warning: SIGKILL .* inside \(sleeping\), [0-9]+ inside'
-	has report '; killed [0-9]+ inside'
+	has err '^lull: warning: SIGKILL .* was passed on, to: '
+	has report '; killed [0-9o]'
 }
 
 @test "under the profile: a whole life, as PID 1 and otherwise" {
@@ -195,4 +195,93 @@ is_pause() {
 	expect_count 1 said '^lull: SIGWINCH from'
 	kill -KILL "$APP"
 	expect_status 137
+}
+
+# --- Where almost nothing is allowed, or there
+
+# be_poor WORD... -- COMMAND...: in a new root with /lull, /inside and a volume /run. Words: user, nocaps, nnp, readonly; proc and
+# dev are mounted if they are named.
+be_poor() {
+	local words=" " rights=() identity=()
+	while [ "$1" != -- ]; do
+		words+="$1 "
+		shift
+	done
+	mkdir -p root/proc root/dev root/run
+	cp "$LULL" root/lull
+	cp "$INSIDE" root/inside
+	chmod 755 . root
+	chmod 1777 root/run
+	mount --bind root root
+	mount --bind root/run root/run
+	[[ $words != *" proc "* ]] || mount -t proc proc root/proc
+	[[ $words != *" dev "* ]] || mount --bind /dev root/dev
+	[[ $words != *" readonly "* ]] || mount -o remount,bind,ro root
+	[[ $words != *" nnp "* ]] || rights+=(--no-new-privs)
+	[[ $words != *" nocaps "* ]] || rights+=(--inh-caps -all --bounding-set "-all,+sys_chroot,+setuid,+setgid")
+	[[ $words != *" user "* ]] || identity=(--userspec 65534:65534 --groups "")
+	exec setpriv "${rights[@]}" chroot "${identity[@]}" root "${@:2}"
+}
+export -f be_poor
+export LULL INSIDE
+
+# stop_poorly WORD...: the whole stop there, as PID 1 with a network of its own. The app's orphan outlives it, and is killed.
+stop_poorly() {
+	rm -rf root
+	start unshare --pid --fork --kill-child --mount "$CLIENT" up bash -c 'be_poor "$@"' - "$@" -- \
+		/lull -v -d 60s -t 300ms --ready-on 8080 --listens 8081 --drain-file /run/drain --report /run/report \
+		--pre-stop /inside /inside deaf listen orphan
+	until_count 2 out '^ready'
+	child_of "$JOB"
+	TARGET=$CHILD
+	is_answered starting
+	kill -USR2 "$TARGET"
+	wait_for out '^listening'
+	until_true is_answered ready
+	[ "$(kept Uid)" = "$([[ " $* " = *" user "* ]] && echo 65534 || echo 0)" ]
+	[[ " $* " != *" nnp "* ]] || [ "$(kept NoNewPrivs)" = 1 ]
+	[[ " $* " != *" user "* ]] || [ "$(kept CapEff)$(kept CapPrm)" = 00000000000000000000000000000000 ]
+	[[ " $* " != *" nocaps "* ]] || [ $((0x$(kept CapBnd) & ~0x400c0)) -eq 0 ]
+	[[ " $* " != *" readonly "* ]] || grep -qE ' / ro,' "/proc/$TARGET/mountinfo"
+	begin_stop
+	wait_for err '^pre-stop ran'
+	until_true is_answered draining
+	[ -e root/run/drain ]
+	until_true is_past $((T0 + 1100))
+	kill -TERM "$TARGET"
+	wait_for out '^got 15'
+	expect_status 137
+	grep -qE 'exit 137; .*; stop SIGTERM; ' root/run/report
+	has err '^lull: stopped in .* app ended by SIGKILL'
+}
+
+# kept KEY: what the kernel says of lull.
+kept() {
+	awk -v key="$1:" '$1 == key { print $2 }' "/proc/$TARGET/status"
+}
+
+@test "a whole stop as any user" { stop_poorly proc dev user; }
+@test "a whole stop without capabilities" { stop_poorly proc dev nocaps; }
+@test "a whole stop with no-new-privileges" { stop_poorly proc dev nnp; }
+@test "a whole stop on a read-only root" { stop_poorly proc dev readonly; }
+@test "a whole stop without /proc" { stop_poorly dev; }
+@test "a whole stop without /dev" { stop_poorly proc; }
+@test "a whole stop with none of all that" { stop_poorly user nocaps nnp readonly; }
+
+@test "with none of all that: what the app leaves behind has its signal and its time" {
+	start unshare --pid --fork --kill-child --mount "$CLIENT" up bash -c 'be_poor "$@"' - user nocaps nnp readonly -- \
+		/lull -v /inside orphan
+	until_count 2 out '^ready'
+	child_of "$JOB"
+	kill -USR1 "$CHILD"
+	expect_status 3
+	expect_count 1 out '^got 15'
+}
+
+@test "what a read-only root makes impossible is refused, before the app runs" {
+	start unshare --pid --fork --kill-child --mount bash -c 'be_poor "$@"' - readonly -- \
+		/lull --drain-file /drain /inside word
+	expect_status 125
+	has err '^lull: --drain-file "/drain": no drain file: Read-only file system$'
+	has_not out .
 }
