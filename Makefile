@@ -271,8 +271,8 @@ test-races: all $(STORMS)
 
 # docs/examples/ and docs/verify.md on real parts: Docker, Compose, Swarm, podman, HAProxy and nginx, as root, in namespaces
 # of their own. Under two minutes.
-ORCHESTRATORS = verify compose nginx controller swarm podman examples
-test-orchestrators: all
+ORCHESTRATORS = seccomp verify compose nginx controller swarm podman examples
+test-orchestrators: all $(BUILD)/tests/inside
 	@TEST_JOBS=$$(nproc) tests/run $(ORCHESTRATORS:%=tests/orchestrators/%)
 
 # Every system call that lull makes fails once, in every phase; as root, in namespaces of its own.
