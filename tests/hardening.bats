@@ -95,6 +95,19 @@ asked_ready() {
 	[ ! -e directory ]
 }
 
+# The calls in the first column of the table, but for what is runc's.
+@test "docs/security.md has a line for each call of the profile, and for no other" {
+	sed -n '/^| call |/,/^$/s/^| \([^|]*\)|.*/\1/p' "$ROOT/docs/security.md" | grep -o '`[a-z0-9_]*`' | tr -d '\`' | sort >told
+	python3 - "$PROFILE" <<-'END' | sort >allowed
+		import json, sys
+		for entry in json.load(open(sys.argv[1]))["syscalls"]:
+		    if not entry["comment"].startswith("runc"):
+		        print("\n".join(entry["names"]))
+	END
+	diff told allowed
+	[ "$(wc -l <told)" -ge 40 ]
+}
+
 # live START COMMAND...: a whole life below the command: endpoint, app that listens, pre-stop program, drain file, a stop that
 # is cut short, leftovers, SIGKILL, report.
 live() {
