@@ -1,4 +1,4 @@
-"""What an init costs that can be counted: the same number each time, on any machine. Nothing here is timed or judged."""
+"""What an init costs that can be counted, the same each time, on any machine. Nothing here is timed or judged."""
 
 import re
 import subprocess

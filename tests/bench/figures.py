@@ -132,27 +132,26 @@ def keeps_values(results: Results, init: Init) -> bool:
 
 # --- May it be believed? ------------------------------------------------------------------------------------------
 
-# What the floor's pieces may differ by, as a part of the one in the middle, before the machine was too noisy.
-MOST_SPREAD = 0.25
+# What lull against the floor may differ by between pieces, before the machine was too noisy.
+MOST_SPREAD = 0.2
 LEAST_MARGIN = 0.05  # nobody is told apart by less
 
 
 @dataclass(frozen=True)
 class Spread:
     words: str
-    pieces: list[float]  # the floor's, in us
+    ratios: list[float]  # of lull to the floor, a piece each
 
     @property
     def width(self) -> float:
-        return (max(self.pieces) - min(self.pieces)) / middle(self.pieces)
+        return (max(self.ratios) - min(self.ratios)) / middle(self.ratios)
 
 
 def spreads(results: Results) -> list[Spread]:
+    alone = [Results(results.extent, [piece], results.counted) for piece in results.pieces]
     return [
-        Spread(START.words, [over_none([piece], BARE) for piece in results.pieces]),
-        Spread(EXIT.words, [us(middle(piece.exit[BARE.name])) for piece in results.pieces]),
-        Spread(SIGNAL.words, [us(middle(piece.signal[BARE.name])) for piece in results.pieces]),
-        Spread(READY.words, [us(middle(piece.ready[BARE.name])) for piece in results.pieces]),
+        Spread(figure.words, [figure.of(one, LULL) / figure.of(one, BARE) for one in alone])
+        for figure in (START, EXIT, SIGNAL, READY)
     ]
 
 
@@ -161,11 +160,12 @@ def doubts(results: Results) -> list[str]:
     found = []
     for figure, spread in zip((START, EXIT, SIGNAL, READY), spreads(results)):
         if spread.width > MOST_SPREAD:
-            pieces = ", ".join(f"{us:.2f}" for us in spread.pieces)
-            found.append(f"too noisy: {spread.words}: the floor's pieces differ by {spread.width:.0%} ({pieces} us)")
+            ratios = ", ".join(f"{ratio:.2f}" for ratio in spread.ratios)
+            found.append(f"too noisy: {spread.words}: lull against the floor is {ratios}, by the piece")
         margin = 1 + max(LEAST_MARGIN, spread.width)
         floor = figure.of(results, BARE)
         for init in (LULL, *PEERS):
-            if floor > figure.of(results, init) * margin:
-                found.append(f"{figure.words}: the floor ({floor:.2f}) is above {init.name} ({figure.of(results, init):.2f})")
+            other = figure.of(results, init)
+            if floor > other * margin:
+                found.append(f"{figure.words}: the floor ({floor:.2f}) is above {init.name} ({other:.2f})")
     return found

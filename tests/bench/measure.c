@@ -38,6 +38,7 @@
 enum {
 	LEAVE_MS = 3000, /* nobody is waited for longer, in a flood */
 	FLOOD_MS = 20,   /* how long it has lasted when the app ends */
+	BEGIN_MS = 10,   /* an init is asleep by then */
 	SETTLE_MS = 100, /* what an init puts off is done by then, and counted */
 	SETTLES = 100,   /* so often it is looked whether all is reaped, at most */
 	WARM_UP = 50,    /* signals that are not counted */
@@ -302,7 +303,7 @@ static void measure_reaping(int orphans, const char *live, const char *app, char
 		struct run run;
 		start(&run, programs[which], app, "crowd", live != NULL ? live : "0");
 		(void)hear(&run);
-		sleep_ms(SETTLE_MS);
+		sleep_ms(live != NULL ? SETTLE_MS : BEGIN_MS);
 		int64_t before_ns = cpu_ns(run.pid);
 		if (live == NULL) {
 			end_orphans_at_once(&run, orphans);

@@ -46,9 +46,8 @@ def round_step(most: float) -> float:
 
 def bars(rows: Sequence[tuple[Init, Sequence[tuple[float, str]]]], unit: str) -> tuple[float, list[str]]:
     """A row for each init, of one part or more, each with its colour. Returns the height as well."""
-    step = round_step(max(sum(size for size, _ in sizes) for _, sizes in rows))
     most = max(sum(size for size, _ in sizes) for _, sizes in rows)
-    scale = (WIDTH - LEFT - RIGHT) / most
+    step, scale = round_step(most), (WIDTH - LEFT - RIGHT) / most
     bottom = TOP + 8 + ROW * len(rows)
     parts = []
     for i in range(int(most / step) + 1):
@@ -71,7 +70,8 @@ def bars(rows: Sequence[tuple[Init, Sequence[tuple[float, str]]]], unit: str) ->
 def draw_start(results: Results) -> str:
     rows = [(init, [(START.of(results, init), COLOURS[init.name])]) for init in INITS]
     height, parts = bars(rows, "microseconds more than without an init, until the app runs")
-    return picture(height, "Starting", "from execve of the init to the app's first instruction, on one processor", parts)
+    below = "from execve of the init to the app's first instruction, on one processor"
+    return picture(height, "Starting", below, parts)
 
 
 def draw_memory(results: Results) -> str:
@@ -113,12 +113,12 @@ def draw_orphans(results: Results) -> str:
         parts.append(text(x, bottom + 21, f"{live:,}".replace(",", " ")))
     parts.append(text((left + right) / 2, bottom + 42, "children that live on"))
     for i, (init, curve) in enumerate(curves.items()):
-        width = 3 if init == LULL else 1.75
-        dashes = 'stroke-dasharray="6 4"' if init in (BARE, MUSL) else ""
+        pen = f'stroke-width="{3 if init == LULL else 1.75}"'
+        pen += ' stroke-dasharray="6 4"' if init in (BARE, MUSL) else ""
         at = " ".join(f"{x:.1f},{y(us):.1f}" for x, us in zip(xs, curve))
-        parts.append(f'<polyline points="{at}" fill="none" stroke="{COLOURS[init.name]}" stroke-width="{width}" {dashes}/>')
+        parts.append(f'<polyline points="{at}" fill="none" stroke="{COLOURS[init.name]}" {pen}/>')
         key = TOP + 20 + 24 * i
-        parts.append(line(right + 14, key - 5, right + 34, key - 5, COLOURS[init.name], f'stroke-width="{width}" {dashes}'))
+        parts.append(line(right + 14, key - 5, right + 34, key - 5, COLOURS[init.name], pen))
         parts.append(text(right + 40, key, init.name, "start", more='font-size="12"'))
     below = "microseconds of the init's processor time for each, while one ends every millisecond"
     return picture(height, "Reaping an orphan", below, parts)

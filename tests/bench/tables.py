@@ -71,8 +71,8 @@ def times(number: float, goal: float) -> str:
 def as_text(table: Table) -> Iterable[str]:
     widths = [max(map(len, column)) for column in zip(*table)]
     for row in table:
-        first, *others = (cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths)))
-        yield "  ".join([first, *others]).rstrip()
+        others = (cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))
+        yield "  ".join([row[0].ljust(widths[0]), *others]).rstrip()
 
 
 def as_markdown(table: Table) -> str:
