@@ -46,7 +46,8 @@ def percentile(values: Sequence[int], percent: int) -> float:
 
 
 def trickle(results: Results, live: int, init: Init) -> float:
-    return us(statistics.median(ns for piece in results.pieces for ns in piece.trickle[str(live)][init.name]))
+    measured = (piece.trickle.get(str(live), {}) for piece in results.pieces)
+    return us(statistics.median(ns for of_inits in measured for ns in of_inits.get(init.name, ())))
 
 
 def flood_ms(results: Results, init: Init) -> list[float]:

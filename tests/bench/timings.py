@@ -20,14 +20,15 @@ class Extent:
     signals: int
     ready_blocks: int
     ready: int
+    trickle_pieces: int  # so many of the pieces have it
     trickle: int
     live: tuple[int, ...]
     floods: int
     idle_s: float
 
 
-FULL = Extent(6, 700, 4, 1500, 6, 1000, 200, (0, 10, 100, 1000, 10000), 4, 10)
-QUICK = Extent(2, 250, 3, 1000, 3, 500, 60, (0, 10000), 2, 3)
+FULL = Extent(6, 700, 4, 1500, 6, 1000, 6, 200, (0, 10, 100, 1000, 10000), 4, 10)
+QUICK = Extent(2, 200, 3, 1000, 3, 500, 1, 60, (0, 10000), 2, 3)
 EXTENTS = {"full": FULL, "quick": QUICK}
 
 
@@ -86,7 +87,7 @@ def measure_piece(extent: Extent, number: int) -> Piece:
     for block in range(extent.ready_blocks):
         for name, lines in measure(["ready", extent.ready], rotated(INITS, begin + block)).items():
             piece.ready.setdefault(name, []).extend(line[0] for line in lines)
-    for live in extent.live:
+    for live in extent.live if number < extent.trickle_pieces else ():
         piece.trickle[str(live)] = column(measure(["trickle", extent.trickle, live], rotated(INITS, number)), 0)
     piece.flood = column(measure(["flood", extent.floods], rotated(INITS, number)), 0)
     return piece
