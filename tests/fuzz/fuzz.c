@@ -117,7 +117,7 @@ static bool same_policy(const struct policy *a, const struct policy *b)
 	       memcmp(a->rewrite, b->rewrite, sizeof a->rewrite) == 0 &&
 	       memcmp(a->success_exit, b->success_exit, sizeof a->success_exit) == 0 &&
 	       a->stopped_ok == b->stopped_ok && a->abandon == b->abandon && a->session == b->session &&
-	       a->group == b->group && a->pre_stop == b->pre_stop && a->job == b->job;
+	       a->suspends == b->suspends && a->group == b->group && a->pre_stop == b->pre_stop && a->job == b->job;
 }
 
 bool same_options(const struct options *a, const struct options *b)

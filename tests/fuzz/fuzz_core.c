@@ -28,7 +28,6 @@ struct model {
 	int pre_stops;
 	bool shared;   /* the terminal gave the app the first signal of the plan */
 	bool pre_stop; /* it runs */
-	bool pre_stop_ends;
 	bool pre_stop_killed;
 	bool leftovers;
 	bool ended_in_stop; /* the app, and not before it */
@@ -79,7 +78,7 @@ static void make_policy(struct policy *policy, struct input *input)
 	for (int signo = 1; signo < LIFECYCLE_SIGNALS; signo++)
 		policy->rewrite[signo] = (uint8_t)signo;
 	policy->stop_on |= bits & 1 ? SIGNAL_BIT(SIGQUIT) | SIGNAL_BIT(64) : 0;
-	policy->rewrite[SIGTERM] = (uint8_t)(bits & 2 ? SIGQUIT : bits & 4 ? 0 : SIGTERM);
+	policy->rewrite[SIGTERM] = (uint8_t)(bits & 2 ? (bits & 4 ? SIGKILL : SIGQUIT) : bits & 4 ? 0 : SIGTERM);
 	policy->rewrite[SIGHUP] = bits & 8 ? 0 : SIGHUP;
 	policy->pre_stop = bits & 16;
 	policy->group = bits & 32;
@@ -87,8 +86,8 @@ static void make_policy(struct policy *policy, struct input *input)
 	policy->success_exit[0] = bits & 128 ? 1U << 7 : 0;
 	policy->abandon = more >> 3 & 1;
 	policy->session = more >> 4 & 1;
+	policy->suspends = more >> 4 & 1;
 	policy->job = (enum job)((more >> 5) % 3);
-	policy->suspends = policy->session || more >> 7;
 }
 
 /* --- What is promised --------------------------------------------------------------------------------------------- */
@@ -104,14 +103,26 @@ static int step_signal(const struct model *model, int step)
 	return signo == PLAN_STOP_SIGNAL ? model->stop_signal : signo;
 }
 
+/* When the plan's SIGKILL is due, counted from the stop: also that which a rewrite makes of the stop signal. */
+static int64_t kill_after_ms(const struct model *model)
+{
+	int64_t at_ms = 0;
+	for (int i = 0; i < model->policy.plan.count; i++) {
+		at_ms += model->policy.plan.steps[i].wait_ms;
+		if (step_signal(model, i) == SIGKILL)
+			return at_ms;
+	}
+	return TIME_NEVER;
+}
+
 /* The shortest that the plan can be: in a hurry its first wait falls away, unless it ends at a fixed time. */
 static int64_t kill_earliest_ms(const struct model *model)
 {
 	const struct plan *plan = &model->policy.plan;
-	int64_t at_ms = plan_kill_ms(plan);
+	int64_t at_ms = kill_after_ms(model);
 	if (at_ms == TIME_NEVER)
 		return TIME_NEVER;
-	if ((model->hurried || model->shared) && (!plan->fixed || plan->count == 1))
+	if ((model->hurried || model->shared) && (!plan->fixed || step_signal(model, 0) == SIGKILL))
 		at_ms -= plan->steps[0].wait_ms;
 	return model->begun_ms + at_ms;
 }
@@ -120,12 +131,15 @@ static int64_t kill_earliest_ms(const struct model *model)
 static int64_t kill_latest_ms(const struct model *model)
 {
 	const struct plan *plan = &model->policy.plan;
-	int64_t at_ms = plan_kill_ms(plan);
+	int64_t at_ms = kill_after_ms(model);
 	int64_t late_ms = model->late_ms;
 	if (at_ms == TIME_NEVER)
 		return TIME_NEVER;
-	for (int i = 0; i < plan->count; i++)
+	for (int i = 0; i < plan->count; i++) {
 		late_ms += plan->steps[i].wait_ms < SLACK_MS ? plan->steps[i].wait_ms : SLACK_MS;
+		if (step_signal(model, i) == SIGKILL)
+			break;
+	}
 	return model->begun_ms + at_ms > late_ms ? model->begun_ms + at_ms : late_ms;
 }
 
@@ -300,10 +314,6 @@ static void note(struct model *model, const struct event *event)
 	}
 	if (event->kind == EVENT_CHILDLESS)
 		model->leftovers = false;
-	if (model->pre_stop_ends) {
-		lifecycle_pre_stop_ended(&model->core);
-		model->pre_stop = model->pre_stop_ends = false;
-	}
 	if (event->kind != EVENT_SIGNAL || !begins(model, event->signo) || model->killed_ms != TIME_NEVER)
 		return;
 	if (model->begun_ms != TIME_NEVER) {
@@ -377,9 +387,8 @@ static struct event make_event(const struct model *model, unsigned byte)
 {
 	static const int STOPPING[] = {SIGTSTP, SIGSTOP, SIGTTIN, SIGTTOU};
 	static const int STATUS[] = {0, 7, 143, 137, 131, 192, 255, 1};
-	struct event event = {.kind = byte & 1 ? EVENT_SIGNAL : (enum event_kind)(byte >> 1 & 7)};
-	if (event.kind > EVENT_TIME)
-		event.kind = EVENT_ORPHAN_EXITED;
+	unsigned kind = byte >> 1 & 7;
+	struct event event = {.kind = byte & 1 ? EVENT_SIGNAL : kind < EVENT_TIME ? (enum event_kind)kind : EVENT_TIME};
 	unsigned detail = byte >> 4;
 	event.signo =
 		event.kind == EVENT_APP_STOPPED ? STOPPING[detail % 4] : ARRIVING[(byte >> 1 & 15) % ARRIVING_COUNT];
@@ -390,10 +399,15 @@ static struct event make_event(const struct model *model, unsigned byte)
 	return event;
 }
 
-/* Its end comes with the word that some orphans were reaped, or with whatever else was seen in that turn. */
-static bool ends_pre_stop(unsigned byte)
+/* The pre-stop program ends, or could not be started: the supervisor tells that before anything else. */
+static void end_pre_stop(struct model *model, enum event_kind next, int64_t now_ms)
 {
-	return (byte & 0xf) == 0xe || (byte & 0xf1) == 0xf0;
+	const struct event event = {.kind = next};
+	if (now_ms > lifecycle_deadline_ms(&model->core))
+		model->late_ms = now_ms;
+	model->pre_stop = false;
+	lifecycle_pre_stop_ended(&model->core);
+	happen(model, &event, now_ms);
 }
 
 /* Time alone, as the loop has it, ends every stop that has a SIGKILL, and every wait for leftovers. */
@@ -402,7 +416,7 @@ static void run_out(struct model *model)
 	const struct event time = {.kind = EVENT_TIME};
 	int64_t from_ms = model->now_ms;
 	bool ends = model->killed_ms != TIME_NEVER ||
-	            (model->begun_ms != TIME_NEVER && plan_kill_ms(&model->policy.plan) != TIME_NEVER) ||
+	            (model->begun_ms != TIME_NEVER && kill_after_ms(model) != TIME_NEVER) ||
 	            (model->exited_ms != TIME_NEVER && model->begun_ms == TIME_NEVER);
 	int turns = 0;
 	while (!model->ended && turns++ < TURNS_MOST && lifecycle_deadline_ms(&model->core) != TIME_NEVER)
@@ -425,16 +439,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		unsigned what = input_byte(&input);
 		struct event event = make_event(&model, what);
 		int64_t now_ms = moment(&model, input_byte(&input));
-		if (!is_possible(&model, &event))
-			continue;
 		bool started = model.pre_stops > 0;
-		model.pre_stop_ends = model.pre_stop && ends_pre_stop(what);
-		happen(&model, &event, now_ms);
-		if (!started && model.pre_stops > 0 && input.at < input.end && *input.at >= 240) {
-			lifecycle_pre_stop_ended(&model.core);
-			model.pre_stop = false;
-			happen(&model, &(struct event){.kind = EVENT_TIME}, now_ms);
-		}
+		if (model.pre_stop && (what & 15) == 14)
+			end_pre_stop(&model, EVENT_ORPHAN_EXITED, now_ms);
+		else if (is_possible(&model, &event))
+			happen(&model, &event, now_ms);
+		if (!started && model.pre_stops > 0 && input.at < input.end && *input.at >= 240)
+			end_pre_stop(&model, EVENT_TIME, model.now_ms);
 	}
 	run_out(&model);
 	return 0;
