@@ -300,6 +300,7 @@ int child_start(struct child *child, const struct start *start)
 		return attempt.ready ? START_EXEC : START_FORK;
 	}
 	child->pid = pid;
+	child->last_word = start->last_word;
 	return 0;
 }
 
@@ -423,10 +424,28 @@ static struct reaped describe(const struct child *child, pid_t pid, int status)
 	return reaped;
 }
 
+/*
+ * Until the app is reaped nobody else can have its number, which is its group's too: that is when the group gets the
+ * last word. Returns whom to wait for, as waitpid(2) has it, or 0: nobody has anything to say.
+ */
+static pid_t say_last_word(struct child *child)
+{
+	siginfo_t next = {0};
+	if (child->last_word == 0 || waitid(P_ALL, 0, &next, WEXITED | WSTOPPED | WCONTINUED | WNOHANG | WNOWAIT) < 0)
+		return -1;
+	bool ended = next.si_code == CLD_EXITED || next.si_code == CLD_KILLED || next.si_code == CLD_DUMPED;
+	if (next.si_pid == child->pid && ended) {
+		(void)kill(-child->group, child->last_word);
+		child->last_word = 0;
+	}
+	return next.si_pid;
+}
+
 struct reaped child_reap(struct child *child)
 {
 	int status = 0;
-	pid_t pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED);
+	pid_t next = say_last_word(child);
+	pid_t pid = next != 0 ? waitpid(next, &status, WNOHANG | WUNTRACED | WCONTINUED) : 0;
 	if (pid == 0)
 		return (struct reaped){.kind = REAPED_NOTHING};
 	if (pid < 0)

@@ -17,6 +17,7 @@ struct child {
 	bool init;   /* lull is PID 1 */
 	enum job job;
 	bool foreground; /* the app's group was made the terminal's foreground group */
+	int last_word;   /* as in struct start; 0 once it was sent */
 };
 
 /* What the app is to start with: as lull itself was. */
@@ -24,9 +25,10 @@ struct start {
 	char **command; /* part of an argv, with a word before it */
 	char **envp;
 	signal_mask mask;
-	bool group;   /* asked for: the app leads a group of its own at a prompt too */
-	bool session; /* the app leads a session of its own, and has the terminal that is stdin */
-	bool shell;   /* a text file that the kernel does not take is run by /bin/sh */
+	bool group;    /* asked for: the app leads a group of its own at a prompt too */
+	bool session;  /* the app leads a session of its own, and has the terminal that is stdin */
+	bool shell;    /* a text file that the kernel does not take is run by /bin/sh */
+	int last_word; /* a signal for the app's group when the app has ended; 0: none */
 };
 
 enum start_failure {

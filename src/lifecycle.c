@@ -384,9 +384,6 @@ static void on_app_exited(struct lifecycle *lifecycle, const struct event *event
 	lifecycle->status = event->status;
 	lifecycle->ended_in_stop = stop_has_begun(lifecycle);
 	lifecycle->app_stopped = false;
-	int last_word = lifecycle->policy->rewrite[SIGTERM];
-	if (lifecycle->policy->session && (lifecycle->policy->abandon || event->childless) && last_word != 0)
-		act(actions, ACTION_END_GROUP, last_word);
 	switch (lifecycle->phase) {
 	case PHASE_RUNNING:
 	case PHASE_DELAY:

@@ -38,7 +38,6 @@ struct policy {
 	uint64_t success_exit[4];           /* exit codes that count as 0, bit n % 64 of word n / 64 */
 	bool stopped_ok;                    /* ended by a signal of the plan counts as 0 */
 	bool abandon;                       /* what is left behind is left alone instead */
-	bool session;                       /* the app leads a session: see ACTION_END_GROUP */
 	bool suspends;                      /* what stops a job stops lull too: see ACTION_SUSPEND */
 	bool group;                         /* signals go to the app's process group, which is its own */
 	bool pre_stop;                      /* there is a pre-stop program */
@@ -85,7 +84,6 @@ enum action_kind {
 	ACTION_START_PRE_STOP,    /* start the pre-stop program */
 	ACTION_KILL_PRE_STOP,     /* it has had its time */
 	ACTION_SUSPEND,           /* stop lull by SIGSTOP: the app was told to stop by signo */
-	ACTION_END_GROUP,         /* SIGTERM to what is left of the app's group */
 	ACTION_STOP_SELF,         /* stop by signo, as the app did, so that the shell above notices */
 	ACTION_SAY_STOP,          /* a stop has begun; if had_it, the app had the signal from the terminal */
 	ACTION_SAY_SKIPPED,       /* the delay was skipped: signo is not one of --stop-on */

@@ -140,7 +140,8 @@ static int run(struct options *options, struct log *log, char **envp, signal_mas
 	struct supervisor supervisor;
 	struct start start = {.command = options->command, .envp = envp, .mask = inherited};
 	start.group = options->policy.group;
-	start.session = options->policy.session;
+	start.session = options->session;
+	start.last_word = start.session && options->policy.abandon ? options->policy.rewrite[SIGTERM] : 0;
 	start.shell = options->personality->shell;
 	warn_of_strays(log, envp);
 	warn_of_files(options, log);

@@ -184,11 +184,12 @@ static void rewrite_nothing(struct policy *policy)
 }
 
 /* An app that leads a session is in an orphaned group, where the kernel drops what the terminal stops by. */
-static void rewrite_the_rest(struct policy *policy)
+static void rewrite_the_rest(struct options *options)
 {
+	struct policy *policy = &options->policy;
 	for (int i = 0; i < STOPS_COUNT; i++)
 		if (policy->rewrite[STOPS[i]] == NOT_SAID)
-			policy->rewrite[STOPS[i]] = (uint8_t)(policy->session ? SIGSTOP : STOPS[i]);
+			policy->rewrite[STOPS[i]] = (uint8_t)(options->session ? SIGSTOP : STOPS[i]);
 }
 
 static int set_rewrite(struct parser *parser, const char *value)
@@ -368,7 +369,7 @@ static int set_debug(struct parser *parser, const char *value)
 static int set_single_child(struct parser *parser, const char *value)
 {
 	(void)value;
-	parser->options->policy.session = false;
+	parser->options->session = false;
 	parser->options->policy.group = parser->group_asked_for;
 	return 0;
 }
@@ -842,7 +843,7 @@ static void set_defaults(struct options *options, const struct personality *pers
 	options->log_level = personality->log_level;
 	options->subreaper = personality->subreaper;
 	options->policy.abandon = personality->abandon;
-	options->policy.session = options->policy.group = personality->session;
+	options->session = options->policy.group = personality->session;
 	options->policy.suspends = personality->session;
 	options->policy.stop_on = SIGNAL_BIT(SIGTERM);
 	options->policy.linger_ms = DEFAULT_LINGER_MS;
@@ -879,7 +880,7 @@ int options_parse(struct options *options, const struct personality *personality
 	if (personality->dialect != DIALECT_LULL)
 		variables |= apply_variables(&parser, &TABLES[personality->dialect], envp);
 	int flags = apply_flags(&parser, argv[0] != NULL ? argv + 1 : argv);
-	rewrite_the_rest(&options->policy);
+	rewrite_the_rest(options);
 	if (options->request >= REQUEST_HELP)
 		return 0;
 	if (flags == 0 && personality->inner_dashes)

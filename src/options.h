@@ -38,6 +38,7 @@ struct options {
 	enum log_format log_format;
 	bool warn_reap;          /* a warning for each orphan reaped */
 	bool subreaper;          /* orphans come to lull when it is not PID 1 */
+	bool session;            /* the app leads a session of its own */
 	int parent_death;        /* the signal lull gets when its parent dies; 0: none */
 	int64_t grace_ms;        /* what the plan was made from, for --explain; -1: not from a grace period */
 	struct address ready_on; /* where the readiness endpoint listens */

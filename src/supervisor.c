@@ -179,9 +179,6 @@ static void act(struct supervisor *supervisor, const struct action *action, int6
 	case ACTION_SUSPEND:
 		(void)kill(supervisor->self, SIGSTOP);
 		break;
-	case ACTION_END_GROUP:
-		(void)kill(-child->group, action->signo);
-		break;
 	case ACTION_STOP_SELF:
 		child_suspend(child, action->signo);
 		break;

@@ -85,7 +85,6 @@ static void make_policy(struct policy *policy, struct input *input)
 	policy->stopped_ok = bits & 64;
 	policy->success_exit[0] = bits & 128 ? 1U << 7 : 0;
 	policy->abandon = more >> 3 & 1;
-	policy->session = more >> 4 & 1;
 	policy->suspends = more >> 4 & 1;
 	policy->job = (enum job)((more >> 5) % 3);
 }
@@ -264,7 +263,6 @@ static void check_action(struct model *model, const struct event *event, const s
 		break;
 	case ACTION_CONTINUE_APP:
 	case ACTION_SUSPEND:
-	case ACTION_END_GROUP:
 	case ACTION_STOP_SELF:
 	case ACTION_SAY_STOP:
 	case ACTION_SAY_SKIPPED:

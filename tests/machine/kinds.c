@@ -131,21 +131,18 @@ static const struct kind KINDS[] = {
 	{.name = "a session, as under dumb-init",
          .plan = {{{0, 0}}, 1, false},
          .linger_ms = LEFT_ALONE,
-         .session = true,
          .suspends = true,
          .group = true},
 	{.name = "a session that waits, TERM dropped",
          .plan = {{{1500, SIGQUIT}, {2500, SIGKILL}}, 2, false},
          .stop_as = -1,
          .linger_ms = 3000,
-         .session = true,
          .suspends = true,
          .group = true},
 	{.name = "a session, TERM as INT, a pre-stop program",
          .plan = {{{1500, 0}, {2500, SIGKILL}}, 2, false},
          .stop_as = SIGINT,
          .linger_ms = 3000,
-         .session = true,
          .suspends = true,
          .pre_stop = true},
 	{.name = "sixteen steps at once",
@@ -232,7 +229,6 @@ static void policy_generated(struct kind *kind, int number)
 	kind->job = (enum job)(number % 11 % 3);
 	kind->pre_stop = number % 2 == 1;
 	kind->group = number % 13 < 4;
-	kind->session = number % 17 < 3;
 	kind->suspends = number % 17 < 5;
 	kind->stopped_ok = number % 3 == 1;
 	kind->success = number % 19 < 4 ? WORLD_STATUS : 0;

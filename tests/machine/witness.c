@@ -319,8 +319,6 @@ static void expect_of_exit(struct witness *witness, const struct event *event)
 {
 	const struct policy *policy = witness->policy;
 	bool is_left_alone = policy->abandon || event->childless;
-	if (policy->session && is_left_alone && policy->rewrite[SIGTERM] != 0)
-		witness->expected[ACTION_END_GROUP]++;
 	witness->children = !event->childless;
 	witness->stopped = false;
 	witness->ended_in_stop = has_begun(witness);
@@ -505,7 +503,6 @@ static const enum invariant REASONS[ACTION_EXIT + 1] = {
 	[ACTION_DRAIN] = DRAINING,
 	[ACTION_START_PRE_STOP] = PRE_STOP_ONCE,
 	[ACTION_SUSPEND] = SESSION,
-	[ACTION_END_GROUP] = SESSION,
 	[ACTION_STOP_SELF] = SESSION,
 	[ACTION_SAY_STOP] = STOP_SAID,
 	[ACTION_SAY_SKIPPED] = NOTICES,
@@ -601,9 +598,6 @@ static void check_action(struct witness *witness, const struct event *event, con
 	case ACTION_SUSPEND:
 	case ACTION_STOP_SELF:
 		demand(action->signo == event->signo, SESSION, "by another signal");
-		break;
-	case ACTION_END_GROUP:
-		demand(action->signo == witness->policy->rewrite[SIGTERM], SESSION, "by another signal");
 		break;
 	case ACTION_SAY_STOP:
 		check_stop_said(witness, event, action);

@@ -83,7 +83,6 @@ void world_policy(struct policy *policy, const struct kind *kind)
 	                          .linger_ms = kind->linger_ms,
 	                          .stopped_ok = kind->stopped_ok,
 	                          .abandon = kind->linger_ms == LEFT_ALONE,
-	                          .session = kind->session,
 	                          .suspends = kind->suspends,
 	                          .group = kind->group,
 	                          .pre_stop = kind->pre_stop,

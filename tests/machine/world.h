@@ -24,7 +24,6 @@ struct kind {
 	int success;       /* an exit code that counts as 0; 0: none */
 	bool stopped_ok;
 	bool group;
-	bool session;
 	bool suspends;
 	bool pre_stop;
 	enum job job;

@@ -52,7 +52,9 @@ def set_place() -> None:
         shutil.copy(program, PLACE / program.name)
     if LULL.name != "lull":
         shutil.copy(LULL, PLACE / "lull")
+    (PLACE / "named").mkdir()
     for name in INITS[1:]:
+        (PLACE / "named" / name).symlink_to("../lull")
         found = shutil.which(name)
         if found is None:
             raise Failed(f"{name} is not installed")
@@ -60,6 +62,10 @@ def set_place() -> None:
 
 
 def command_of(init: str, options: Sequence[str] = ()) -> list[str]:
+    """lull may have another's name: "lull as tini"."""
+    name = init.removeprefix("lull as ")
+    if name != init:
+        init = f"named/{name}"
     return [str(PLACE / init), *options, "--"]
 
 
