@@ -245,9 +245,11 @@ for_not_found() {
 	local parent
 	for name in "${NAMES[@]}"; do
 		: >out
+		: >pid
 		LULL_PARENT_DEATH=USR1 sh -c '"$@" & echo "$!" >pid; wait' - "./$name" -- "$PROBE" exit=10:0 >>out 2>err 3>&- &
 		parent=$!
 		wait_for out '^ready'
+		until_true test -s pid
 		kill -KILL "$parent"
 		wait_for out '^got 10 '
 		until_true is_gone "$(cat pid)"
