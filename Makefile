@@ -161,7 +161,8 @@ check-builds:
 	$(MAKE) BUILD=$(BUILD)/musl CC=musl-gcc CFLAGS='-Os $(STRICT_GCC)' all check-pure
 
 # The whole suite with a program that traps on undefined behaviour, and with ASan what does not look at descriptors and
-# memory.
+# memory; under the names of the others as well.
+DROPIN_TESTS = $(wildcard tests/dropin/*.bats)
 test-sanitized: $(HELPERS)
 	$(MAKE) BUILD=$(BUILD)/ubsan CFLAGS='-Os -fsanitize=undefined -fsanitize-undefined-trap-on-error'
 	$(MAKE) BUILD=$(BUILD)/asan TEST_CFLAGS='$(TEST_CFLAGS) -c' $(BUILD)/asan/tests/asan
@@ -169,9 +170,9 @@ test-sanitized: $(HELPERS)
 		LULL_LDFLAGS='-no-pie -Wl,--wrap=clone $(BUILD)/asan/tests/asan'
 	$(MAKE) BUILD=$(BUILD)/asan TEST_CFLAGS='$(TEST_CFLAGS) -fsanitize=address,undefined' \
 		$(PROGRAMS:%=$(BUILD)/asan/tests/%) $(BUILD)/asan/tests/form
-	LULL=$(CURDIR)/$(BUILD)/ubsan/lull tests/run $(TESTS)
-	LULL=$(CURDIR)/$(BUILD)/asan/lull FORM=$(CURDIR)/$(BUILD)/asan/tests/form \
-		tests/run $(PROGRAMS:%=$(BUILD)/asan/tests/%) $(filter-out tests/citizen.bats,$(TESTS))
+	DROPIN=lull LULL=$(CURDIR)/$(BUILD)/ubsan/lull tests/run $(TESTS) $(DROPIN_TESTS)
+	DROPIN=lull LULL=$(CURDIR)/$(BUILD)/asan/lull FORM=$(CURDIR)/$(BUILD)/asan/tests/form \
+		tests/run $(PROGRAMS:%=$(BUILD)/asan/tests/%) $(filter-out tests/citizen.bats,$(TESTS)) $(DROPIN_TESTS)
 
 # Three acts with real programs, for people; it also fails when one of them does not show what it says.
 demo: all
@@ -258,7 +259,7 @@ RUNTIMES = docker restricted podman runc images
 DROPIN_TABLE = $(BUILD)/dropin.md
 test-dropin: all $(HELPERS)
 	@rm -f $(DROPIN_TABLE)
-	@DROPIN_TABLE=$(CURDIR)/$(DROPIN_TABLE) tests/run $(wildcard tests/dropin/*.bats) \
+	@DROPIN_TABLE=$(CURDIR)/$(DROPIN_TABLE) tests/run $(DROPIN_TESTS) \
 		$(RUNTIMES:%=tests/runtimes/%); status=$$?; \
 		printf '| name | behaviour | the real one | lull |\n|---|---|---|---|\n'; sort -s -t'|' -k2,2 $(DROPIN_TABLE); exit $$status
 
