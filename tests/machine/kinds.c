@@ -8,7 +8,10 @@
 #define NEAR_NEVER(ms) (TIME_NEVER - (ms))
 
 static const struct kind KINDS[] = {
-	{.name = "at once, then 90 s", .plan = {{{0, 0}, {90000, SIGKILL}}, 2, false}, .linger_ms = 5000},
+	{.name = "at once, then 90 s",
+         .plan = {{{0, 0}, {90000, SIGKILL}}, 2, false},
+         .linger_ms = 5000,
+         .large = true},
 	{.name = "10 s, then 20 s, to the group",
          .plan = {{{10000, 0}, {20000, SIGKILL}}, 2, false},
          .linger_ms = 5000,
@@ -28,7 +31,10 @@ static const struct kind KINDS[] = {
 	{.name = "never killed", .plan = {{{2000, 0}}, 1, false}, .linger_ms = 5000},
 	{.name = "no linger", .plan = {{{2000, 0}, {3000, SIGKILL}}, 2, false}},
 	{.name = "a long linger", .plan = {{{2000, 0}, {3000, SIGKILL}}, 2, false}, .linger_ms = 3600000},
-	{.name = "a year", .plan = {{{31536000000, 0}, {31536000000, SIGKILL}}, 2, false}, .linger_ms = 31536000000},
+	{.name = "a year",
+         .plan = {{{31536000000, 0}, {31536000000, SIGKILL}}, 2, false},
+         .linger_ms = 31536000000,
+         .large = true},
 	{.name = "TSTP, 5 s, TERM, 20 s, QUIT, 2 s, KILL, to the group, stopped-ok",
          .plan = {{{0, SIGTSTP}, {5000, SIGTERM}, {20000, SIGQUIT}, {2000, SIGKILL}}, 4, false},
          .linger_ms = 5000,
@@ -96,7 +102,8 @@ static const struct kind KINDS[] = {
 	{.name = "a pre-stop program, at once, then 90 s",
          .plan = {{{0, 0}, {90000, SIGKILL}}, 2, false},
          .linger_ms = 5000,
-         .pre_stop = true},
+         .pre_stop = true,
+         .large = true},
 	{.name = "a pre-stop program, 10 s in a grace of 30 s",
          .plan = {{{10000, 0}, {19000, SIGKILL}}, 2, true},
          .linger_ms = 100,
@@ -120,7 +127,8 @@ static const struct kind KINDS[] = {
 	{.name = "a pre-stop program, a long linger",
          .plan = {{{1000, 0}, {9000, SIGKILL}}, 2, false},
          .linger_ms = 60000,
-         .pre_stop = true},
+         .pre_stop = true,
+         .large = true},
 	{.name = "what is left behind is left alone",
          .plan = {{{1000, 0}, {2000, SIGKILL}}, 2, false},
          .linger_ms = LEFT_ALONE},
@@ -175,7 +183,8 @@ static const struct kind KINDS[] = {
 	{.name = "the clock 9 s from its end",
          .plan = {{{2000, 0}, {3000, SIGKILL}}, 2, false},
          .start_ms = NEAR_NEVER(9000),
-         .linger_ms = 5000},
+         .linger_ms = 5000,
+         .large = true},
 	{.name = "the clock 4 s from its end",
          .plan = {{{2000, 0}, {3000, SIGKILL}}, 2, true},
          .start_ms = NEAR_NEVER(4000),
@@ -207,15 +216,21 @@ const struct kind *kind_named(int number)
 	return &KINDS[number];
 }
 
-static const int64_t WAITS_MS[] = {0, 700, 2500};
+static const int64_t WAITS_MS[] = {0, 2500, 700};
 static const int SIGNALS[] = {PLAN_STOP_SIGNAL, SIGQUIT, SIGTSTP, SIGKILL};
-enum { WAITS = 3, NOT_KILL = 3, ANY = 4 };
+enum { NOT_KILL = 3, ANY = 4 };
+
+/* Fewer waits in long plans. */
+static int waits(int steps)
+{
+	return steps > 2 ? 2 : 3;
+}
 
 int kinds_generated(int steps)
 {
-	int count = 2 * WAITS * ANY;
+	int count = 2 * waits(steps) * ANY;
 	for (int step = 1; step < steps; step++)
-		count *= WAITS * NOT_KILL;
+		count *= waits(steps) * NOT_KILL;
 	return count;
 }
 
@@ -243,8 +258,8 @@ void kind_generated(struct kind *kind, int steps, int number)
 	number /= 2;
 	for (int step = 0; step < steps; step++) {
 		int signals = step == steps - 1 ? ANY : NOT_KILL;
-		kind->plan.steps[step].wait_ms = WAITS_MS[number % WAITS];
-		number /= WAITS;
+		kind->plan.steps[step].wait_ms = WAITS_MS[number % waits(steps)];
+		number /= waits(steps);
 		kind->plan.steps[step].signo = SIGNALS[number % signals];
 		number /= signals;
 	}

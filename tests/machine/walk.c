@@ -440,6 +440,21 @@ static void stroll(const struct state *begin, uint64_t *seed)
 	now.path_length = 0;
 }
 
+/* --- All statuses ------------------------------------------------------------------------------------------------ */
+
+/* Before a stop and in one, with somebody left and with nobody: each of the 256. */
+static void try_statuses(const struct state *begin)
+{
+	for (int way = 0; way < 4 * 256; way++) {
+		struct state state = *begin;
+		if (way % 2 == 1)
+			(void)world_happens(&state, WORLD_STOP, state.witness.now_ms);
+		world_app_ends(&state, way / 4, way / 2 % 2 == 1);
+		if (!state.witness.ended)
+			broken(LEAVES, "the app has ended and nobody is left");
+	}
+}
+
 /* --- All of it --------------------------------------------------------------------------------------------------- */
 
 static void graph_init(struct graph *graph, long long most)
@@ -471,6 +486,7 @@ void walk(const struct kind *kind, const struct effort *effort, struct result *r
 	now = (struct walk){.kind = kind, .result = result, .absolute = kind->start_ms > 0, .grid_ms = effort->grid_ms};
 	graph_init(&now.graph, effort->states);
 	world_begin(&begin, kind, &policy);
+	try_statuses(&begin);
 	bool closed = walk_graph(&begin);
 	const struct graph *graph = &now.graph;
 	int depth = graph->nodes[graph->count - 1].depth;

@@ -76,6 +76,14 @@ static int stop_signal(const struct kind *kind)
 	return kind->stop != 0 ? kind->stop : SIGTERM;
 }
 
+/* Behind the plan's end there is one that somebody would notice. */
+static void poison(struct plan *plan)
+{
+	bool kills = plan->steps[plan->count - 1].signo == SIGKILL;
+	for (int step = plan->count; step < PLAN_STEPS; step++)
+		plan->steps[step] = (struct step){.wait_ms = 1, .signo = kills ? SIGSYS : SIGKILL};
+}
+
 void world_policy(struct policy *policy, const struct kind *kind)
 {
 	int stop = stop_signal(kind);
@@ -87,6 +95,7 @@ void world_policy(struct policy *policy, const struct kind *kind)
 	                          .group = kind->group,
 	                          .pre_stop = kind->pre_stop,
 	                          .job = kind->job};
+	poison(&policy->plan);
 	policy->stop_on = UINT64_C(1) << (stop - 1);
 	if (kind->also != 0)
 		policy->stop_on |= UINT64_C(1) << (kind->also - 1);
@@ -256,7 +265,20 @@ uint64_t world_happens(struct state *state, int happening, int64_t now_ms)
 	return done;
 }
 
+void world_app_ends(struct state *state, int status, bool childless)
+{
+	const struct event exited = {.kind = EVENT_APP_EXITED, .status = status, .childless = childless};
+	const struct event nobody_left = {.kind = EVENT_CHILDLESS};
+	if (state->witness.ended)
+		return;
+	if (state->witness.pre_stop == PRE_STOP_RUNS)
+		pre_stop_ends(state);
+	(void)witness_play(&state->witness, &state->core, &exited);
+	if (!state->witness.ended)
+		(void)witness_play(&state->witness, &state->core, &nobody_left);
+}
+
 void world_time_passes(struct state *state)
 {
-	(void)world_happens(state, 0, witness_wake_ms(&state->witness));
+	(void)world_happens(state, WORLD_TIME, witness_wake_ms(&state->witness));
 }

@@ -9,6 +9,8 @@
 enum {
 	WORLD_STATUS = 7, /* the app's own exit code; its other ending is by the plan's first signal */
 	WORLD_MOMENTS = 24,
+	WORLD_TIME = 0,  /* that happens: only time passes */
+	WORLD_STOP = 1,  /* the stop signal */
 	LEFT_ALONE = -1, /* as linger_ms: lull leaves when the app has ended */
 };
 
@@ -27,6 +29,7 @@ struct kind {
 	bool suspends;
 	bool pre_stop;
 	enum job job;
+	bool large; /* it has many states, and nothing of its own */
 };
 
 /* The core and its witness: what a sequence of events has led to. */
@@ -49,6 +52,9 @@ int world_moments(const struct witness *witness, int64_t moments_ms[WORLD_MOMENT
 
 /* It happens at now_ms. Returns a number that stands for what the core did. */
 uint64_t world_happens(struct state *state, int happening, int64_t now_ms);
+
+/* The app ends now, and what it left behind as well. */
+void world_app_ends(struct state *state, int status, bool childless);
 
 /* Nothing happens but that time passes, until the next thing is due. */
 void world_time_passes(struct state *state);
