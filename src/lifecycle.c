@@ -383,7 +383,6 @@ static void on_app_exited(struct lifecycle *lifecycle, const struct event *event
 {
 	lifecycle->status = event->status;
 	lifecycle->ended_in_stop = stop_has_begun(lifecycle);
-	lifecycle->app_stopped = false;
 	switch (lifecycle->phase) {
 	case PHASE_RUNNING:
 	case PHASE_DELAY:
