@@ -887,6 +887,9 @@ int options_parse(struct options *options, const struct personality *personality
 		drop_inner_dashes(options);
 	if (variables < 0 || flags < 0 || resolve_plan(&parser) < 0 || refuse_own_port(&parser) < 0)
 		return -1;
+	/* Whoever is to be killed has to come here. */
+	if (plan_kill_ms(&options->policy.plan) != TIME_NEVER)
+		options->subreaper = true;
 	if (options->request == REQUEST_RUN && *options->command == NULL)
 		return refuse_no_command(&parser);
 	return 0;
