@@ -38,6 +38,12 @@ other() {
 	sed -n 's/^ready //p' out | grep -vx "$APP"
 }
 
+# All that said they were ready.
+all_gone() {
+	local pid
+	while read -r pid; do is_gone "$pid" || return 1; done < <(sed -n 's/^ready //p' out)
+}
+
 @test "LULL_DELAY: SIGTERM later, other signals at once, and no SIGKILL" {
 	for name in "${NAMES[@]}"; do
 		LULL_DELAY=700ms start_init "./$name" -- "$PROBE" times exit=10:4
@@ -65,7 +71,7 @@ other() {
 				expect_ms $(($(now_ms) - T0)) 300
 				has err '^lull: warning: SIGKILL .* to: '
 				has err '^lull: stopped in .* killed$'
-				[ $start = start_init ] || for pid in $(sed -n 's/^ready //p' out); do until_true is_gone "$pid"; done
+				[ $start = start_init ] || until_true all_gone
 			done
 			# As PID 1, where all of /proc is seen in time.
 			has err '^lull: warning: SIGKILL .* to: .*probe.*probe'
