@@ -176,7 +176,7 @@ test-sanitized: $(HELPERS)
 		$(PROGRAMS:%=$(BUILD)/asan/tests/%) $(BUILD)/asan/tests/form
 	DROPIN=lull LULL=$(CURDIR)/$(BUILD)/ubsan/lull tests/run $(TESTS) $(DROPIN_TESTS)
 	DROPIN=lull LULL=$(CURDIR)/$(BUILD)/asan/lull FORM=$(CURDIR)/$(BUILD)/asan/tests/form \
-		tests/run $(PROGRAMS:%=$(BUILD)/asan/tests/%) $(filter-out tests/citizen.bats,$(TESTS)) $(DROPIN_TESTS)
+		tests/run $(PROGRAMS:%=$(BUILD)/asan/tests/%) $(filter-out tests/citizen.bats tests/hardening.bats,$(TESTS)) $(DROPIN_TESTS)
 
 # Three acts with real programs, for people; it also fails when one of them does not show what it says.
 demo: all
