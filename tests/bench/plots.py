@@ -9,7 +9,7 @@ from figures import MEMORY, START, Results, trickle
 from programs import BARE, INITS, LULL, MUSL, Init
 
 WIDTH = 800
-LEFT, RIGHT, TOP, BOTTOM = 136, 72, 56, 52  # margins
+LEFT, RIGHT, TOP, BOTTOM = 140, 72, 56, 52  # margins
 ROW, BAR = 38, 22
 TEXT, GRID = "#6e7781", "#8c959f"
 GREEN, RED, AMBER, VIOLET, BLUE = "#2da44e", "#e5534b", "#bf8700", "#8f6be8", "#4184e4"
@@ -81,7 +81,7 @@ def draw_memory(results: Results) -> str:
         own, shared = dirty.of(results, init), pss.of(results, init) - dirty.of(results, init)
         rows.append((init, [(own, RED), (max(0, shared), AMBER), (tables.of(results, init), BLUE)]))
     height, parts = bars(rows, "kB, idle")
-    x = LEFT + 250
+    x = LEFT + 222
     for words, colour in (("private and dirty", RED), ("the rest of PSS", AMBER), ("page tables", BLUE)):
         parts.append(f'<rect x="{x}" y="31" width="12" height="12" fill="{colour}"/>')
         parts.append(text(x + 18, 42, words, "start"))
@@ -112,10 +112,10 @@ def draw_orphans(results: Results) -> str:
         parts.append(line(x, bottom, x, bottom + 5, GRID))
         parts.append(text(x, bottom + 21, f"{live:,}".replace(",", " ")))
     parts.append(text((left + right) / 2, bottom + 42, "children that live on"))
-    for i, (init, curve) in enumerate(curves.items()):
+    for i, init in sorted(enumerate(INITS), key=lambda place: place[1] == LULL):  # lull above the others
         pen = f'stroke-width="{3 if init == LULL else 1.75}"'
         pen += ' stroke-dasharray="6 4"' if init in (BARE, MUSL) else ""
-        at = " ".join(f"{x:.1f},{y(us):.1f}" for x, us in zip(xs, curve))
+        at = " ".join(f"{x:.1f},{y(us):.1f}" for x, us in zip(xs, curves[init]))
         parts.append(f'<polyline points="{at}" fill="none" stroke="{COLOURS[init.name]}" {pen}/>')
         key = TOP + 20 + 24 * i
         parts.append(line(right + 14, key - 5, right + 34, key - 5, COLOURS[init.name], pen))
