@@ -11,11 +11,13 @@
  * The variable MACHINE does for the argument.
  */
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -117,6 +119,7 @@ static bool work_together(struct board *board, int jobs)
 	for (int i = 0; i < jobs; i++) {
 		pid_t pid = fork();
 		if (pid == 0) {
+			(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 			work_at(board);
 			_exit(0);
 		}
