@@ -7,9 +7,11 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -28,7 +30,8 @@ static const char LISTEN_PIDFDID[] = "LISTEN_PIDFDID=";
 
 int child_prepare(struct child *child, bool subreaper, int parent_death)
 {
-	*child = (struct child){.init = getpid() == 1, .job = JOB_NONE};
+	pid_t self = getpid();
+	*child = (struct child){.self = self, .init = self == 1, .job = JOB_NONE};
 	if (!child->init && subreaper)
 		(void)prctl(PR_SET_CHILD_SUBREAPER, 1L);
 	return parent_death != 0 ? prctl(PR_SET_PDEATHSIG, (long)parent_death) : 0;
@@ -318,6 +321,18 @@ static void close_between(int first, unsigned last)
 		(void)close(fd);
 }
 
+/*
+ * What the start needed of the stack, which nobody will again. On its own, for the address of a frame that has nothing
+ * in it: what the call takes is less than the kilobyte that is left below it. Where pages are larger it fails, or takes
+ * none that is in use.
+ */
+static void __attribute__((noinline)) release_stack(void)
+{
+	enum { PAGE = 4096, CALL = 1024, DEPTH = 128 * 1024 };
+	uintptr_t unused = ((uintptr_t)__builtin_frame_address(0) - CALL) / PAGE * PAGE;
+	(void)syscall(SYS_madvise, unused - DEPTH, DEPTH, MADV_DONTNEED);
+}
+
 /* What is kept comes in ascending order, as it was opened. One that can not be moved stays where it is. */
 void child_release_inherited(int keep[2])
 {
@@ -335,6 +350,7 @@ void child_release_inherited(int keep[2])
 	}
 	close_between(first, ~0U);
 	(void)chdir("/");
+	release_stack();
 }
 
 int child_signal(const struct child *child, int signo, bool group)
@@ -368,7 +384,7 @@ static void stop_self(const struct child *child, int signo)
 	bool whole_job = child->group != 0 && signo != SIGSTOP;
 	int own = signo == SIGSTOP ? SIGTSTP : signo;
 	(void)signal(own, SIG_DFL);
-	(void)kill(whole_job ? 0 : getpid(), own);
+	(void)kill(whole_job ? 0 : child->self, own);
 	(void)signals_restore(~SIGNAL_BIT(own));
 	(void)signals_restore(~(signal_mask)0);
 }

@@ -12,6 +12,7 @@
 #include "signals.h"
 
 struct child {
+	pid_t self;  /* lull's own */
 	pid_t pid;   /* the app's; 0 once it was reaped: then nobody may be signalled by that number */
 	pid_t group; /* the process group that the app leads, which may outlive it; 0 when it shares lull's */
 	bool init;   /* lull is PID 1 */
@@ -60,7 +61,8 @@ void child_become(const struct start *start);
 int child_start(struct child *child, const struct start *start);
 
 /*
- * Closes what lull was started with except stderr, and leaves the working directory. The descriptors in `keep`, from 3
+ * Closes what lull was started with except stderr, leaves the working directory, and gives back what the start needed
+ * of the stack. The descriptors in `keep`, from 3
  * up or -1, ascending, stay open and take the places of stdin and stdout: they are 0 and 1 afterwards, and
  * close-on-exec. Where dup3(2) fails they stay where they are.
  */

@@ -25,7 +25,6 @@ void supervisor_init(struct supervisor *supervisor, const struct options *option
 	supervisor->prestop = (struct prestop){.program = options->pre_stop, .envp = start->envp, .mask = start->mask};
 	supervisor->stop.si_signo = 0;
 	supervisor->app = (struct reaped){.kind = REAPED_NOTHING};
-	supervisor->self = getpid();
 	supervisor->kill_resume = 0;
 	supervisor->killed = 0;
 	supervisor->reap_ms = TIME_NEVER;
@@ -177,7 +176,7 @@ static void act(struct supervisor *supervisor, const struct action *action, int6
 		kill_pre_stop(supervisor, now_ms);
 		break;
 	case ACTION_SUSPEND:
-		(void)kill(supervisor->self, SIGSTOP);
+		(void)kill(supervisor->child.self, SIGSTOP);
 		break;
 	case ACTION_STOP_SELF:
 		child_suspend(child, action->signo);
@@ -342,7 +341,7 @@ static bool is_ours(const struct supervisor *supervisor, const siginfo_t *info)
 	             signo == SIGSYS;
 	if (signo == SIGCHLD || (fault && info->si_code > 0))
 		return true;
-	return info->si_code <= 0 && info->si_pid == supervisor->self;
+	return info->si_code <= 0 && info->si_pid == supervisor->child.self;
 }
 
 /*
@@ -357,7 +356,7 @@ static bool is_shared(const struct supervisor *supervisor, const siginfo_t *info
 	bool of_hangup = signo == SIGHUP || signo == SIGCONT;
 	if (info->si_code != SI_KERNEL || supervisor->child.group != 0)
 		return false;
-	return of_keys || (of_hangup && getsid(0) != supervisor->self);
+	return of_keys || (of_hangup && getsid(0) != supervisor->child.self);
 }
 
 static void take(struct supervisor *supervisor, int64_t now_ms)

@@ -22,7 +22,6 @@ struct supervisor {
 	struct reaped app; /* how the app ended; REAPED_NOTHING while it runs */
 	siginfo_t signal;  /* the one at hand, or the last */
 	siginfo_t stop;    /* the one that began the stop; si_signo is 0 before */
-	pid_t self;
 	pid_t kill_resume; /* without /proc, where the last sweep of SIGKILL gave up */
 	int killed;        /* processes that were named when SIGKILL went out */
 	int64_t reap_ms;   /* when to reap again, signal or not: the last turn left children unreaped */
