@@ -116,17 +116,17 @@ static bool same_policy(const struct policy *a, const struct policy *b)
 	return same_plan(&a->plan, &b->plan) && a->stop_on == b->stop_on && a->linger_ms == b->linger_ms &&
 	       memcmp(a->rewrite, b->rewrite, sizeof a->rewrite) == 0 &&
 	       memcmp(a->success_exit, b->success_exit, sizeof a->success_exit) == 0 &&
-	       a->stopped_ok == b->stopped_ok && a->abandon == b->abandon && a->session == b->session &&
-	       a->suspends == b->suspends && a->group == b->group && a->pre_stop == b->pre_stop && a->job == b->job;
+	       a->stopped_ok == b->stopped_ok && a->abandon == b->abandon && a->suspends == b->suspends &&
+	       a->group == b->group && a->pre_stop == b->pre_stop && a->job == b->job;
 }
 
 bool same_options(const struct options *a, const struct options *b)
 {
 	return a->personality == b->personality && a->request == b->request && same_policy(&a->policy, &b->policy) &&
 	       a->log_level == b->log_level && same_word(a->report, b->report) && a->log_format == b->log_format &&
-	       a->warn_reap == b->warn_reap && a->subreaper == b->subreaper && a->parent_death == b->parent_death &&
-	       a->grace_ms == b->grace_ms && a->ready_on.family == b->ready_on.family &&
-	       a->ready_on.port == b->ready_on.port &&
+	       a->warn_reap == b->warn_reap && a->session == b->session && a->subreaper == b->subreaper &&
+	       a->parent_death == b->parent_death && a->grace_ms == b->grace_ms &&
+	       a->ready_on.family == b->ready_on.family && a->ready_on.port == b->ready_on.port &&
 	       memcmp(a->ready_on.bytes, b->ready_on.bytes, sizeof a->ready_on.bytes) == 0 &&
 	       same_word(a->ready_on_given.value, b->ready_on_given.value) && a->listens == b->listens &&
 	       same_word(a->listens_given.value, b->listens_given.value) && same_word(a->pre_stop, b->pre_stop) &&
