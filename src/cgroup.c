@@ -23,15 +23,18 @@ static bool read_file(const char *path, char *buffer, size_t size)
 	return length >= 0;
 }
 
-/* Other words there begin alike: oom_kill_disable, oom_group_kill. */
+/* Other words there begin alike: oom_kill_disable, oom_group_kill. A number cut off by the end of the buffer is none.
+ */
 static int64_t find_kills(const char *events)
 {
 	static const char KEY[] = "oom_kill ";
 	for (const char *line = events; line != NULL; line = strchr(line, '\n')) {
 		line += *line == '\n';
 		const char *number = line + sizeof KEY - 1;
-		if (strncmp(line, KEY, sizeof KEY - 1) == 0)
-			return text_number(number, strcspn(number, "\n"), INT32_MAX);
+		if (strncmp(line, KEY, sizeof KEY - 1) != 0)
+			continue;
+		size_t length = strcspn(number, "\n");
+		return number[length] == '\n' ? text_number(number, length, INT32_MAX) : -1;
 	}
 	return -1;
 }
