@@ -184,10 +184,9 @@ static void outlast_stops(void)
 static int become_app(void *shared)
 {
 	struct attempt *attempt = shared;
-	if (attempt->start->session) {
-		(void)setsid();
+	if (attempt->start->session && setsid() >= 0)
 		(void)ioctl(STDIN_FILENO, TIOCSCTTY, 0L);
-	} else if (attempt->own_group)
+	else if (attempt->own_group)
 		attempt->own_group = setpgid(0, 0) == 0;
 	if (attempt->terminal >= 0)
 		(void)tcsetpgrp(attempt->terminal, getpid());
