@@ -145,6 +145,7 @@ LINT_DEFINES = -D_GNU_SOURCE -DLULL_VERSION='""'
 
 lint:
 	clang-format --dry-run -Werror src/*.[ch] tests/*.c $(foreach part,fuzz bench machine,tests/$(part)/*.[ch])
+	clang-format --dry-run -Werror src/*.[ch] tests/*.c tests/fuzz/*.[ch] tests/faults/*.c
 	clang-tidy --quiet src/*.c -- -std=c11 $(LINT_DEFINES) 2>/dev/null
 	cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --std=c11 $(LINT_DEFINES) src
 	shellcheck -x $(SCRIPTS)
@@ -280,7 +281,7 @@ ORCHESTRATORS = seccomp verify compose nginx controller swarm podman examples
 test-orchestrators: all $(BUILD)/tests/inside
 	@TEST_JOBS=$$(nproc) tests/run $(ORCHESTRATORS:%=tests/orchestrators/%)
 
-# Every system call that lull makes fails once, in every phase; as root, in namespaces of its own.
+# Every system call that lull makes fails once, in every phase; as root, in namespaces of its own. Under four minutes.
 test-faults: all $(HELPERS) $(BUILD)/tests/launch
 	@tests/faults/faults
 
@@ -295,4 +296,4 @@ clean:
 
 .PHONY: all test fuzz measure-listens lint check-pure check-builds test-sanitized check-install demo \
 	demo-drain install uninstall test-apps test-dropin test-drain plot-drain test-orchestrators \
-	bench-programs check-cost bench test-storms test-races test-machine check-mutants clean
+	bench-programs check-cost bench test-storms test-races test-machine check-mutants test-faults clean

@@ -6,7 +6,7 @@ A call that is not here is attacked with DEFAULT, and fails the suite until some
 """
 
 DEFAULT = "EPERM ENOSYS EINVAL ENOMEM EINTR"
-ALWAYS = "EPERM ENOSYS"  # a seccomp profile's answers
+ALWAYS = ("EPERM", "ENOSYS")  # a seccomp profile's answers
 
 _OPEN = (
     "EACCES EBUSY EDQUOT EEXIST EFAULT EFBIG EINTR EINVAL EISDIR ELOOP EMFILE ENAMETOOLONG ENFILE ENODEV ENOENT ENOMEM "
@@ -101,5 +101,5 @@ NOT_ATTACKED = {"exit", "exit_group", "rt_sigreturn", "restart_syscall", "arch_p
 
 def errors_of(call: str) -> list[str]:
     """Without doubles. EWOULDBLOCK is EAGAIN, and strace knows it by that name."""
-    words = ERRORS.get(call, DEFAULT).replace("EWOULDBLOCK", "EAGAIN") + " " + ALWAYS
-    return list(dict.fromkeys(words.split()))
+    words = ERRORS.get(call, DEFAULT).replace("EWOULDBLOCK", "EAGAIN")
+    return list(dict.fromkeys([*words.split(), *ALWAYS]))

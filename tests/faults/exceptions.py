@@ -34,7 +34,7 @@ def find(call: str, error: str, scenario: str, mode: str, what: str) -> Exceptio
 allow("kill|rt_sigqueueinfo", "signal|leftover's signal", "a signal that may not be sent is lost, with a warning")
 allow("open|access|lstat|stat", "drain file", "the drain file is lost, with a warning")
 allow("open|write|stat", "report", "the report is lost, with a warning")
-allow("clone", "pre-stop", "the pre-stop program is lost, with a warning")
+allow("clone|execve|dup2|rt_sigprocmask", "pre-stop", "the pre-stop program is lost, with a warning")
 allow("accept4|recvfrom|sendto|shutdown|fcntl|setsockopt", "answer none", "one request is lost; balancers ask again")
 allow("poll|fstat|pwritev2|sendto|write|open|ioctl|fcntl", "line", "a line that can not be written is dropped")
 allow("write", "no line says why", "the line itself could not be written; the status tells")
@@ -51,18 +51,19 @@ allow(PROC, "left behind.*", "without /proc children alone are found, a generati
 
 # --- Answers that are no failures ---
 
-ENDS = "(lull ended before|status 137, not|left behind|never came: (lull ends|the orphan|the app is cont)|signal).*"
+ENDS = "(lull ended before|status 137, not|left behind|never came: (lull ends|the orphan)|continuation|signal).*"
 allow("wait4", ENDS, "ECHILD is the answer that no child is left", errors="ECHILD")
-allow("open", "never came: the app is cont.*", "ENXIO is the answer that there is no terminal", errors="ENXIO")
-allow("kill", "never came: the app is cont.*", "it is not continued, but SIGKILL ends it")
+allow("open", "continuation", "ENXIO is the answer that there is no terminal", errors="ENXIO")
+allow("kill", "continuation", "it is not continued, but SIGKILL ends it")
+allow("setpgid", "continuation", "in lull's own group, which is orphaned, Ctrl-Z stops nobody", modes="child")
 
 # --- Without these there is no init, or no subreaper ---
 
 DENIED = "always|seccomp"
 allow("prctl", "left behind.*", "orphans of one who is no subreaper are not its own")
-allow("getpid", "(left behind|never came: the app is cont).*", "it does not know who it is", modes=DENIED)
+allow("getpid", "left behind.*|continuation", "it does not know who it is")
 allow("wait4", ENDS, "no end can be seen without it; a stop ends in time", modes=DENIED)
-allow("rt_sigtimedwait", "never came: (the app gets|both get|lull ends).*", "no signal can be taken without it", modes=DENIED)
+allow("rt_sigtimedwait", "never came: (the app gets|both get|lull ends).*|continuation", "no signal can be taken without it", modes=DENIED)
 allow("kill", "(left behind|never came: lull ends).*", "nobody can be told to end without it", modes=DENIED)
 NETWORK = "accept4|recvfrom|sendto|bind|listen|socket|shutdown"
 allow(NETWORK, "never came: the endpoint says 200.*", "nobody can be answered without it", modes=DENIED)

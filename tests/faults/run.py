@@ -138,6 +138,14 @@ class Run:
                 raise Broken(f"never came: {what}")
             self.pump(0.01)
 
+    def wait_or_lose(self, what: str, is_true: Callable[[], object]) -> None:
+        """What may be lost to this fault without a word is not waited for as long."""
+        end = now() + (HOPELESS_S if exceptions.find_for(self.job, what) else PATIENCE_S)
+        while not is_true() and self.status is None:
+            if now() > end:
+                return self.lose(what)
+            self.pump(0.01)
+
     # --- lull ---
 
     def start(
@@ -244,15 +252,21 @@ class Run:
 
     def pass_on(self, signo: int) -> bool:
         """The app gets it once, or lull says that it could not be sent. Whether it came."""
+        return self.pass_all_on(signo)
+
+    def pass_all_on(self, *signals: int) -> bool:
+        """The same for some at once. Whether all came."""
         self.refused = self.err.count(REFUSED)
-        self.send(signo)
-        return self.expect_got(signo)
+        for signo in signals:
+            self.send(signo)
+        return all([self.expect_got(signo) for signo in signals])
 
     def expect_got(self, signo: int) -> bool:
         self.wait(f"the app gets {signo}", lambda: self.got(signo) or self.err.count(REFUSED) > self.refused)
         if not self.got(signo):
             self.lose("signal")
             self.sent.remove(signo)
+            self.refused += 1
         return self.got(signo) > 0
 
     def expect(self, is_true: object, what: str) -> None:
@@ -300,6 +314,14 @@ class Run:
             time.sleep(0.005)
         if others():
             sys.exit(f"can not be cleared away: {others()}")
+
+    def cpu_until_now_s(self) -> float:
+        """lull's, while it runs: the 14th and 15th field of proc_pid_stat(5)."""
+        try:
+            fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return 0.0
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def lines(self) -> list[str]:
         return self.trace.read_text(errors="replace").splitlines() if self.trace.exists() else []
