@@ -126,15 +126,19 @@ class Stage:
 
     def until(self, is_true: Callable[[], object], patience_s: float = PATIENCE_S) -> bool:
         """Waits until it is true, or the init is gone."""
-        end = time.monotonic() + patience_s
+        left_s, before = patience_s, time.monotonic()
         while not is_true():
-            if self.left or time.monotonic() > end:
+            if self.left or left_s <= 0:
                 return bool(is_true())
             time.sleep(0.001)
+            # A machine that stood still for a minute has not been waited for.
+            left_s -= min(time.monotonic() - before, 0.1)
+            before = time.monotonic()
         return True
 
-    def start(self) -> bool:
-        return self.until(lambda: self["READY"])
+    def start(self, patience_s: float = PATIENCE_S) -> bool:
+        """The app may be ready before the stage has told its number."""
+        return self.until(lambda: self["READY"] and self.init, patience_s)
 
     def children(self) -> list[int]:
         try:
