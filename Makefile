@@ -139,7 +139,7 @@ measure-listens: $(BUILD)/tests/look $(HELPERS)
 
 # --- Checks ---------------------------------------------------------------------------------------------------------
 
-SCRIPTS = tests/run tests/demo tests/demo-drain tests/check-install tests/measure-listens tests/fuzz/run \
+SCRIPTS = tests/run tests/memcheck tests/demo tests/demo-drain tests/check-install tests/measure-listens tests/fuzz/run \
 	$(wildcard tests/*.bash tests/*.bats tests/dropin/*.bash tests/dropin/*.bats .ci/run) tests/apps/apps tests/apps/cases.bash $(wildcard tests/drain/apps/*.sh)
 LINT_DEFINES = -D_GNU_SOURCE -DLULL_VERSION='""'
 
@@ -178,6 +178,28 @@ test-sanitized: $(HELPERS)
 	DROPIN=lull LULL=$(CURDIR)/$(BUILD)/ubsan/lull tests/run $(TESTS) $(DROPIN_TESTS)
 	DROPIN=lull LULL=$(CURDIR)/$(BUILD)/asan/lull FORM=$(CURDIR)/$(BUILD)/asan/tests/form \
 		tests/run $(PROGRAMS:%=$(BUILD)/asan/tests/%) $(filter-out tests/citizen.bats tests/hardening.bats,$(TESTS)) $(DROPIN_TESTS)
+
+# clang's analyzer, and memcheck over whole lives of lull and over what is pure. Under half a minute.
+analyze: $(BUILD)/tests/inside
+	@for file in $(SOURCES); do clang --analyze --analyzer-output text -Xanalyzer -analyzer-werror -std=c11 $(LINT_DEFINES) \
+		-o /dev/null $$file || exit 1; done
+	@$(MAKE) BUILD=$(BUILD)/memcheck CC=gcc CFLAGS='-O1 -g' LULL_LDFLAGS=-no-pie
+	@$(MAKE) BUILD=$(BUILD)/memcheck $(BUILD)/memcheck/tests/http $(BUILD)/memcheck/tests/form $(BUILD)/memcheck/tests/client
+	@MEMCHECK=$(CURDIR)/$(BUILD)/memcheck tests/run tests/memcheck
+
+# What the tests go through, as root: of lull, and of what is pure by its own tests. That some fail, which have files of another
+# user's in their way, or one word too much on stderr, is all the same. tests/coverage has the floors.
+COVERAGE = $(CURDIR)/$(BUILD)/coverage
+coverage: $(HELPERS)
+	@rm -f $(COVERAGE)/*.gcda
+	$(MAKE) BUILD=$(COVERAGE) CC=gcc CFLAGS='-O0 -g --coverage -fno-builtin' LULL_LDFLAGS=-static
+	@mkdir -p $(COVERAGE)/tests
+	@$(TEST_CC) -no-pie -O1 -D_GNU_SOURCE -o $(COVERAGE)/tests/machine $(MACHINE) $(PURE:%=$(COVERAGE)/%.o) -lgcov
+	@$(TEST_CC) -no-pie -O1 -D_GNU_SOURCE -o $(COVERAGE)/tests/http tests/http.c $(COVERAGE)/http.o $(COVERAGE)/text.o -lgcov
+	@$(TEST_CC) -no-pie -O1 -D_GNU_SOURCE -o $(COVERAGE)/tests/form tests/form.c $(FORM:%=$(COVERAGE)/%.o) -lgcov
+	@MACHINE=--core DROPIN=lull LULL=$(COVERAGE)/lull FORM=$(COVERAGE)/tests/form TEST_JOBS=$$((3 * $$(nproc))) \
+		tests/run $(COVERAGE)/tests/machine $(COVERAGE)/tests/http $(TESTS) $(DROPIN_TESTS) >$(COVERAGE)/log 2>&1 || :
+	@tests/coverage $(COVERAGE)
 
 # Three acts with real programs, for people; it also fails when one of them does not show what it says.
 demo: all
@@ -289,11 +311,16 @@ $(BUILD)/tests/launch: tests/faults/launch.c Makefile | $(BUILD)/tests
 	$(SAY) "  CC  $@"
 	@$(TEST_CC) $(TEST_CFLAGS) -static -o $@ $<
 
+# What each measure of hardening would cost, as root: the table in docs/design.md.
+measure-hardening: bench-programs
+	@BENCH_BUILD=$(abspath $(BENCH)) tests/bench/hardening
+
 clean:
 	rm -rf $(BUILD)
 
 -include $(OBJECTS:.o=.d)
 
-.PHONY: all test fuzz measure-listens lint check-pure check-builds test-sanitized check-install demo \
+.PHONY: all test fuzz measure-listens lint check-pure check-builds test-sanitized analyze coverage check-install demo \
 	demo-drain install uninstall test-apps test-dropin test-drain plot-drain test-orchestrators \
 	bench-programs check-cost bench test-storms test-races test-machine check-mutants test-faults clean
+	bench-programs check-cost bench measure-hardening test-storms test-races test-machine check-mutants clean
