@@ -467,6 +467,9 @@ static void check_exit(struct witness *witness, const struct event *event, int s
 	int expected = !has_exited(witness) ? 137 : is_success(witness) ? 0 : witness->status;
 	demand(status == expected, STATUS, "another status");
 	demand(may_leave(witness, event), LEAVES, "without a reason");
+	demand(is_killed(witness) || witness->policy->abandon || !witness->children, LEAVES,
+	       "what was left behind is alive");
+	demand(is_killed(witness) || witness->pre_stop != PRE_STOP_RUNS, PRE_STOP_TIME, "it outlives lull");
 	witness->ended = true;
 }
 

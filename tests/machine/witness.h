@@ -114,7 +114,7 @@ int64_t witness_wake_ms(const struct witness *witness);
 /* The signal of a step of the plan; 0 when the stop signal is dropped. */
 int witness_planned_signal(const struct witness *witness, int step);
 
-/* Is the plan's next step waited for, and not held back by the pre-stop program? */
+/* Does the first step wait for the pre-stop program? */
 bool witness_is_held(const struct witness *witness);
 
 /* Must it end with nothing but time? */
