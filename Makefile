@@ -144,8 +144,7 @@ SCRIPTS = tests/run tests/memcheck tests/demo tests/demo-drain tests/check-insta
 LINT_DEFINES = -D_GNU_SOURCE -DLULL_VERSION='""'
 
 lint:
-	clang-format --dry-run -Werror src/*.[ch] tests/*.c $(foreach part,fuzz bench machine,tests/$(part)/*.[ch])
-	clang-format --dry-run -Werror src/*.[ch] tests/*.c tests/fuzz/*.[ch] tests/faults/*.c
+	clang-format --dry-run -Werror src/*.[ch] tests/*.c $(foreach part,fuzz bench faults machine,tests/$(part)/*.[ch])
 	clang-tidy --quiet src/*.c -- -std=c11 $(LINT_DEFINES) 2>/dev/null
 	cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --std=c11 $(LINT_DEFINES) src
 	shellcheck -x $(SCRIPTS)
@@ -320,7 +319,7 @@ clean:
 
 -include $(OBJECTS:.o=.d)
 
-.PHONY: all test fuzz measure-listens lint check-pure check-builds test-sanitized analyze coverage check-install demo \
-	demo-drain install uninstall test-apps test-dropin test-drain plot-drain test-orchestrators \
-	bench-programs check-cost bench test-storms test-races test-machine check-mutants test-faults clean
-	bench-programs check-cost bench measure-hardening test-storms test-races test-machine check-mutants clean
+.PHONY: all test fuzz measure-listens lint check-pure check-builds test-sanitized analyze coverage \
+	check-install demo demo-drain install uninstall test-apps test-dropin test-drain plot-drain \
+	test-orchestrators bench-programs check-cost bench test-storms test-races test-machine check-mutants \
+	test-faults measure-hardening clean
