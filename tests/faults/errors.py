@@ -94,8 +94,8 @@ ERRORS = {
     "set_tid_address": "",  # set_tid_address(2)
 }
 
-# These have no answer to give, since they never return or not as calls do; or they are the C library's own, before main:
-# where it can not set up its thread pointer (arch_prctl on x86) it ends itself.
+# These have no answer to give, since they never return or not as calls do; or they are the C library's own, before
+# main: where it can not set up its thread pointer (arch_prctl on x86) it ends itself.
 NOT_ATTACKED = {"exit", "exit_group", "rt_sigreturn", "restart_syscall", "arch_prctl"}
 
 

@@ -63,7 +63,8 @@ DENIED = "always|seccomp"
 allow("prctl", "left behind.*", "orphans of one who is no subreaper are not its own")
 allow("getpid", "left behind.*|continuation", "it does not know who it is")
 allow("wait4", ENDS, "no end can be seen without it; a stop ends in time", modes=DENIED)
-allow("rt_sigtimedwait", "never came: (the app gets|both get|lull ends).*|continuation", "no signal can be taken without it", modes=DENIED)
+UNHEARD = "never came: (the app gets|both get|lull ends).*|continuation"
+allow("rt_sigtimedwait", UNHEARD, "no signal can be taken without it", modes=DENIED)
 allow("kill", "(left behind|never came: lull ends).*", "nobody can be told to end without it", modes=DENIED)
 NETWORK = "accept4|recvfrom|sendto|bind|listen|socket|shutdown"
 allow(NETWORK, "never came: the endpoint says 200.*", "nobody can be answered without it", modes=DENIED)

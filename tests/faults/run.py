@@ -25,12 +25,10 @@ LULL = Path(os.environ.get("LULL", ROOT / "build/lull"))
 PROBE = str(TOOLS / "probe")
 LAUNCH = str(TOOLS / "launch")
 
-PATIENCE_S = float(os.environ.get("PATIENCE_S", 20))  # how long a wait may take before the contract is broken: far more than any machine needs
+# How long a wait may take before the contract is broken: far more than any machine needs.
+PATIENCE_S = float(os.environ.get("PATIENCE_S", 20))
 HOPELESS_S = 3  # the same where it is allowed that it never comes
 KIND_S = 8  # how late a thing may be
-
-
-REFUSED = "could not be sent"
 
 
 class Broken(Exception):
@@ -73,7 +71,7 @@ class Run:
         self.hopeless = False  # it is broken already
         self.said: list[str] = []
         self.sent: list[int] = []
-        self.refused = 0  # signals that lull has said it could not send
+        self.refused: dict[int, int] = {}  # how often lull had said that it could not be sent, before it was
         self.runs = False
         self.master = -1  # of the terminal
         self.err_file: Path | None = None
@@ -138,13 +136,15 @@ class Run:
                 raise Broken(f"never came: {what}")
             self.pump(0.01)
 
-    def wait_or_lose(self, what: str, is_true: Callable[[], object]) -> None:
-        """What may be lost to this fault without a word is not waited for as long."""
+    def wait_or_lose(self, what: str, is_true: Callable[[], object]) -> bool:
+        """What may be lost to this fault without a word is not waited for as long. Whether it came."""
         end = now() + (HOPELESS_S if exceptions.find_for(self.job, what) else PATIENCE_S)
         while not is_true() and self.status is None:
             if now() > end:
-                return self.lose(what)
+                self.lose(what)
+                return False
             self.pump(0.01)
+        return True
 
     # --- lull ---
 
@@ -222,9 +222,15 @@ class Run:
         self.strace.stderr.close()
         self.wait("strace is attached", lambda: "attached" in self.text("strace"))
 
+    def type(self, keys: bytes) -> None:
+        if "out" not in self.fds:
+            raise Ended("a key was typed")
+        os.write(self.master, keys)
+
     def send(self, signo: int) -> None:
         """Counts what the app has to get once."""
         self.sent.append(signo)
+        self.refused[signo] = self.refusals(signo)
         self.kill(signo)
 
     def kill(self, signo: int) -> None:
@@ -232,6 +238,9 @@ class Run:
         if self.status is not None:
             raise Ended(f"signal {signo}")
         os.kill(self.pid, signo)
+
+    def refusals(self, signo: int) -> int:
+        return self.err.count(f"{signal.Signals(signo).name} could not be sent")
 
     def got(self, signo: int) -> int:
         return len(re.findall(rf"got {signo} code", self.out))
@@ -256,17 +265,15 @@ class Run:
 
     def pass_all_on(self, *signals: int) -> bool:
         """The same for some at once. Whether all came."""
-        self.refused = self.err.count(REFUSED)
         for signo in signals:
             self.send(signo)
         return all([self.expect_got(signo) for signo in signals])
 
     def expect_got(self, signo: int) -> bool:
-        self.wait(f"the app gets {signo}", lambda: self.got(signo) or self.err.count(REFUSED) > self.refused)
+        self.wait(f"the app gets {signo}", lambda: self.got(signo) or self.refusals(signo) > self.refused[signo])
         if not self.got(signo):
             self.lose("signal")
             self.sent.remove(signo)
-            self.refused += 1
         return self.got(signo) > 0
 
     def expect(self, is_true: object, what: str) -> None:

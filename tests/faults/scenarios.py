@@ -1,7 +1,7 @@
 """What is done to lull, and what has to come of it. Each is played once to find the calls, then once for each fault.
 
-A scenario says what has to hold as it goes. Where lull does less than that, and may, it says so: lose(). What may be lost
-to which fault is in exceptions.py.
+A scenario says what has to hold as it goes. Where lull does less than that it says so: lose(). What may be lost to
+which fault is in exceptions.py.
 """
 
 import http.client
@@ -81,7 +81,8 @@ def _(run: Run) -> None:
 
 @scenario("exits by itself")
 def _(run: Run) -> None:
-    run.start(["-p", "KILL", "-e", "143", "-w", "-t", "3s"], [PROBE, "orphan", "exit=1:143", "exit=15:0"], stderr="file")
+    words = ["-p", "KILL", "-e", "143", "-w", "-t", "3s"]
+    run.start(words, [PROBE, "orphan", "exit=1:143", "exit=15:0"], stderr="file")
     run.app_ready(2)
     if not run.pass_on(HUP):
         run.kill(TERM)
@@ -242,9 +243,11 @@ def _(run: Run) -> None:
 def _(run: Run) -> None:
     run.start(["-t", "3s"], [PROBE, "die=20", "exit=15:7"], pid1=True, terminal=True)
     run.app_ready()
-    os.write(run.master, b"\x1a")
-    run.wait_or_lose("continuation", lambda: run.got(CONT))
-    os.write(run.master, b"\x03")
+    run.type(b"\x1a")
+    if not run.wait_or_lose("continuation", lambda: run.got(CONT)):
+        run.kill(TERM)
+        return expect_status(run, 7, 137)
+    run.type(b"\x03")
     run.wait("the app gets Ctrl-C", lambda: run.got(INT) or run.status is not None)
     stop_app(run, 7)
 
@@ -253,7 +256,7 @@ def _(run: Run) -> None:
 def _(run: Run) -> None:
     run.start(["-t", "3s"], [PROBE, "exit=15:7"], terminal=True)
     run.app_ready()
-    os.write(run.master, b"\x03")
+    run.type(b"\x03")
     run.wait("the app gets Ctrl-C", lambda: run.got(INT) or run.status is not None)
     run.sent.append(INT)
     stop_app(run, 7)

@@ -1,5 +1,5 @@
-"""Plays jobs, one after the other, in namespaces of its own, and judges them. A job comes as a line of JSON, and so does
-what became of it."""
+"""Plays jobs, one after the other, in namespaces of its own, and judges them. A job comes as a line of JSON, and so
+does what became of it."""
 
 import fcntl
 import json
@@ -30,7 +30,8 @@ def refused(run: Run) -> bool:
     scenario = ALL[run.job["scenario"]]
     wanted = {scenario.failed, *(scenario.not_run if run.job.get("call") in ("execve", "execveat") else ())}
     said = re.search(SAYS_WHY, run.err, re.M)
-    return not run.runs and run.status in wanted and said is not None and not re.search("^(ready|SigBlk)", run.out, re.M)
+    started = run.runs or re.search("^(ready|SigBlk)", run.out, re.M)
+    return not started and run.status in wanted and said is not None
 
 
 def check_all(run: Run) -> None:
