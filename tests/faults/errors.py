@@ -57,6 +57,7 @@ ERRORS = {
     "newfstatat": _STAT,  # stat(2)
     "open": _OPEN,  # open(2)
     "openat": _OPEN,  # open(2)
+    "madvise": "EACCES EAGAIN EBADF EINVAL EIO ENOMEM EPERM",  # madvise(2)
     "pidfd_open": "EINVAL EMFILE ENFILE ENODEV ENOMEM ESRCH",  # pidfd_open(2)
     "pidfd_send_signal": "EBADF EINVAL EPERM ESRCH",  # pidfd_send_signal(2)
     "pipe2": "EFAULT EINVAL EMFILE ENFILE ENOPKG",  # pipe(2)
