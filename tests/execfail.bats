@@ -1,0 +1,40 @@
+#!/usr/bin/env bats
+# Contract, section 5: why a command can not be executed, where that hangs on who asks or on the machine.
+
+load lib
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+	chmod 755 .
+}
+
+# refused STATUS REASON COMMAND...: by lull as a user that owns nothing.
+refused() {
+	local status=0
+	setpriv --reuid 65534 --regid 65534 --clear-groups "$LULL" "${@:3}" 2>err || status=$?
+	[ "$status" -eq "$1" ] || fail "status $status, not $1"
+	has err "^lull: can not execute \".*\": $2\$"
+}
+
+@test "a directory on the way that may not be searched, a file that this user may not execute" {
+	mkdir -m 700 closed
+	cp "$(type -P true)" closed/true
+	cp "$(type -P true)" mine
+	chmod 700 mine
+	refused 126 'a directory on the way to it may not be searched' ./closed/true
+	refused 126 'this user may not execute it, or its interpreter' ./mine
+}
+
+@test "a program for a machine that lull has no name for" {
+	printf '\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x34\x12%064d' 0 >program
+	chmod 755 program
+	refused 126 'it was built for another machine, and this machine is .*' ./program
+}
+
+@test "blanks before the interpreter of a script, and none at all" {
+	printf '#! \t /no/such interpreter\n' >script
+	printf '#!\n' >empty
+	chmod 755 script empty
+	refused 127 'the file exists, but its interpreter "/no/such" does not' ./script
+	refused 126 'its #! line names no interpreter' ./empty
+}
