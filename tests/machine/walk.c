@@ -61,7 +61,7 @@ static void add_core(struct words *words, const struct lifecycle *core, int64_t 
 	add(words, phase);
 	add(words, core->status);
 	add(words, core->stop_signal);
-	add(words, (int64_t)core->app_stopped | (int64_t)core->ended_in_stop << 1 |
+	add(words, (int64_t)(phase < PHASE_LINGER && core->app_stopped) | (int64_t)core->ended_in_stop << 1 |
 	                   (int64_t)(phase == PHASE_RUNNING && core->skip_said) << 2 |
 	                   (int64_t)(phase < PHASE_KILLED && core->hurried) << 3);
 	add_age(words, now_ms, core->stop_begun_ms, phase);
@@ -479,13 +479,16 @@ static void graph_free(struct graph *graph)
 
 void walk(const struct kind *kind, const struct effort *effort, struct result *result)
 {
-	struct policy policy;
+	struct {
+		struct step before; /* that somebody would notice */
+		struct policy policy;
+	} asked = {.before = {.wait_ms = 1, .signo = SIGSYS}};
 	struct state begin;
 	uint64_t seed = 1;
-	world_policy(&policy, kind);
+	world_policy(&asked.policy, kind);
 	now = (struct walk){.kind = kind, .result = result, .absolute = kind->start_ms > 0, .grid_ms = effort->grid_ms};
 	graph_init(&now.graph, effort->states);
-	world_begin(&begin, kind, &policy);
+	world_begin(&begin, kind, &asked.policy);
 	try_statuses(&begin);
 	bool closed = walk_graph(&begin);
 	const struct graph *graph = &now.graph;

@@ -478,6 +478,7 @@ static void check_pre_stop_kill(struct witness *witness)
 	bool has_had_its_time = witness->now_ms >= witness->pre_stop_until_ms;
 	bool is_in_the_way = has_exited(witness) && (witness->hurried || witness->policy->abandon);
 	demand(witness->pre_stop == PRE_STOP_RUNS, PRE_STOP_TIME, "killed, but it does not run");
+	demand(!is_killed(witness), PRE_STOP_TIME, "killed after SIGKILL to all");
 	demand(has_had_its_time || is_in_the_way, PRE_STOP_TIME, "killed before its time");
 	witness->pre_stop = PRE_STOP_KILLED;
 }
@@ -535,8 +536,11 @@ static void check_fields(const struct action *action)
 {
 	bool has_it = action->kind == ACTION_SAY_STOP || action->kind == ACTION_FORWARD_LEFTOVERS ||
 	              action->kind == ACTION_SIGNAL_LEFTOVERS;
-	bool kills = action->kind == ACTION_KILL_ALL || action->kind == ACTION_KILL_CHILDREN ||
-	             action->kind == ACTION_KILL_PRE_STOP;
+	bool kills = action->kind == ACTION_SAY_KILLING || action->kind == ACTION_KILL_ALL ||
+	             action->kind == ACTION_KILL_CHILDREN || action->kind == ACTION_KILL_PRE_STOP;
+	bool names_none =
+		action->kind == ACTION_DRAIN || action->kind == ACTION_SAY_RUNNING || action->kind == ACTION_EXIT;
+	demand(!names_none || action->signo == 0, TOLD, "signal of an action that has none");
 	demand(has_it || !action->had_it, TOLD, "had_it of an action that has none");
 	demand(action->kind == ACTION_EXIT || action->status == 0, TOLD, "status of an action that has none");
 	demand(!kills || action->signo == SIGKILL, TOLD, "killed by another signal");
@@ -678,6 +682,7 @@ static void check_told(const struct witness *witness, const struct lifecycle *li
 	demand(phase >= witness->phase_before, PHASES, "it went back");
 	demand(lifecycle_deadline_ms(lifecycle) == wake_ms, WAKES, "another deadline");
 	demand(phase == PHASE_ENDED || wake_ms > witness->now_ms, WAKES, "at once, again and again");
+	demand(lifecycle->status == witness->status, TOLD, "the app's status");
 	demand(lifecycle->stop_begun_ms == witness->begun_ms, TOLD, "when the stop began");
 	demand(lifecycle->passed_on_ms == witness->passed_on_ms, TOLD, "when the signal was passed on");
 	demand(lifecycle->lingers_ms == witness->lingers_ms, TOLD, "since when leftovers have their time");
@@ -723,7 +728,7 @@ static uint64_t fingerprint(const struct actions *actions)
 uint64_t witness_play(struct witness *witness, struct lifecycle *lifecycle, const struct event *event)
 {
 	struct actions actions;
-	memset(&actions, 0x11, sizeof actions);
+	memset(&actions, 1, sizeof actions);
 	expect_of_event(witness, event);
 	lifecycle_step(lifecycle, event, witness->now_ms, &actions);
 	demand(actions.count >= 0 && actions.count < ACTIONS_MAX, ROOM, "there may have been one more");

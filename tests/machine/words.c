@@ -20,7 +20,7 @@ static const struct token {
 	{"0", A_TIME, 0},
 	{"5", A_TIME, 5000},
 	{"1m30s", A_TIME, 90000},
-	{"9", A_TIME, 9000},
+	{"09", A_TIME, 9000},
 	{"=", A_SIGNAL, PLAN_STOP_SIGNAL},
 	{"TERM", A_SIGNAL, SIGTERM},
 	{"sigkill", A_SIGNAL, SIGKILL},
@@ -86,12 +86,20 @@ static bool is_read_as(const char *word, const char *refusal, const struct plan 
 {
 	char bytes[400];
 	struct text why = TEXT_IN(bytes);
-	struct plan plan;
-	memset(&plan, 0x11, sizeof plan);
-	int result = plan_parse(&plan, word, &why);
+	struct {
+		struct step before; /* that somebody would notice, as those behind */
+		struct plan plan;
+	} it;
+	memset(&it, 1, sizeof it);
+	it.before.signo = SIGKILL;
+	int result = plan_parse(&it.plan, word, &why);
 	if (refusal != NULL)
 		return result == -1 && strstr(bytes, refusal) != NULL;
-	return result == 0 && bytes[0] == '\0' && is_same(&plan, expected) && plan_kill_ms(&plan) == kill_ms(expected);
+	if (result != 0 || bytes[0] != '\0' || !is_same(&it.plan, expected))
+		return false;
+	for (int i = it.plan.count; i < PLAN_STEPS; i++)
+		it.plan.steps[i].signo = SIGKILL;
+	return plan_kill_ms(&it.plan) == kill_ms(expected);
 }
 
 static long long try_tokens(const int *tokens, int count, long long *failures)
@@ -162,7 +170,7 @@ static long long try_timeouts(long long *failures)
 		struct plan plan;
 		struct plan expected = {
 			{{delay_ms, 0}, {timeout_ms, SIGKILL}}, timeout_ms == TIME_NEVER ? 1 : 2, false};
-		memset(&plan, 0x11, sizeof plan);
+		memset(&plan, 1, sizeof plan);
 		plan_from_timeout(&plan, delay_ms, timeout_ms);
 		*failures += !is_same(&plan, &expected) || plan_kill_ms(&plan) != kill_ms(&expected);
 	}

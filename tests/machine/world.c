@@ -84,6 +84,14 @@ static void poison(struct plan *plan)
 		plan->steps[step] = (struct step){.wait_ms = 1, .signo = kills ? SIGSYS : SIGKILL};
 }
 
+/* This one, and codes at the ends of words. */
+static void add_successes(struct policy *policy, int success)
+{
+	const int codes[] = {success, 63, 128, 255};
+	for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+		policy->success_exit[codes[i] / 64] |= UINT64_C(1) << (codes[i] % 64);
+}
+
 void world_policy(struct policy *policy, const struct kind *kind)
 {
 	int stop = stop_signal(kind);
@@ -108,13 +116,13 @@ void world_policy(struct policy *policy, const struct kind *kind)
 	policy->rewrite[SIGALRM] = SIGKILL;
 	policy->rewrite[stop] = (uint8_t)(kind->stop_as < 0 ? 0 : kind->stop_as != 0 ? kind->stop_as : stop);
 	if (kind->success != 0)
-		policy->success_exit[kind->success / 64] = UINT64_C(1) << (kind->success % 64);
+		add_successes(policy, kind->success);
 }
 
 void world_begin(struct state *state, const struct kind *kind, const struct policy *policy)
 {
 	int64_t start_ms = kind->start_ms == 0 ? START_MS : kind->start_ms < 0 ? 0 : kind->start_ms;
-	memset(state, 0x11, sizeof *state);
+	memset(state, 1, sizeof *state);
 	lifecycle_init(&state->core, policy);
 	witness_init(&state->witness, policy, start_ms);
 }
@@ -254,6 +262,8 @@ uint64_t world_happens(struct state *state, int happening, int64_t now_ms)
 		event.signo = lowest_stop_signal(state->witness.policy);
 	if (event.status == PLANNED_STATUS)
 		event.status = planned_status(&state->witness);
+	if (event.signo == 0)
+		event.signo = SIGTSTP; /* what is not the event's is not looked at */
 	witness_advance(&state->witness, now_ms);
 	if (it->pre_stop == IT_ENDS)
 		pre_stop_ends(state);
@@ -267,7 +277,8 @@ uint64_t world_happens(struct state *state, int happening, int64_t now_ms)
 
 void world_app_ends(struct state *state, int status, bool childless)
 {
-	const struct event exited = {.kind = EVENT_APP_EXITED, .status = status, .childless = childless};
+	const struct event exited = {
+		.kind = EVENT_APP_EXITED, .signo = SIGTSTP, .status = status, .childless = childless};
 	const struct event nobody_left = {.kind = EVENT_CHILDLESS};
 	if (state->witness.ended)
 		return;
