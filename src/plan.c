@@ -20,7 +20,7 @@ static int parse_signal(const char *word, size_t length)
 {
 	if (length == 1 && word[0] == '=')
 		return PLAN_STOP_SIGNAL;
-	if (length > 0 && word[0] >= '0' && word[0] <= '9')
+	if (word[0] >= '0' && word[0] <= '9')
 		return -1;
 	return signal_parse(word, length);
 }
