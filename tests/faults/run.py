@@ -237,7 +237,10 @@ class Run:
         self.pump(0)
         if self.status is not None:
             raise Ended(f"signal {signo}")
-        os.kill(self.pid, signo)
+        try:
+            os.kill(self.pid, signo)
+        except ProcessLookupError:
+            raise Ended(f"signal {signo}") from None
 
     def refusals(self, signo: int) -> int:
         return self.err.count(f"{signal.Signals(signo).name} could not be sent")
