@@ -562,13 +562,10 @@ static void check_notice(struct witness *witness)
 	witness->notice_ms = TIME_NEVER;
 }
 
-static void check_action(struct witness *witness, const struct event *event, const struct action *action)
+/* What is sent to somebody. */
+static void check_sent(struct witness *witness, const struct event *event, const struct action *action)
 {
-	demand(!witness->ended, NOTHING_AFTER_EXIT, "an action");
-	check_reaped(witness, action->kind);
-	check_fields(action);
-	if (is_of_event(action->kind))
-		demand(witness->expected[action->kind]-- > 0, REASONS[action->kind], "no reason for it");
+	int last = witness->last_sent != 0 ? witness->last_sent : SIGTERM;
 	switch (action->kind) {
 	case ACTION_FORWARD:
 		check_forward(witness, event, action);
@@ -587,20 +584,30 @@ static void check_action(struct witness *witness, const struct event *event, con
 		check_continued(witness);
 		break;
 	case ACTION_SIGNAL_LEFTOVERS:
-		demand(action->signo == (witness->last_sent != 0 ? witness->last_sent : SIGTERM), LEFTOVERS,
-		       "not the last");
+		demand(action->signo == last, LEFTOVERS, "not the last");
 		demand(action->had_it == witness->group_had_it, LEFTOVERS, "the group had it, or had not");
 		break;
 	case ACTION_KILL_ALL:
 		check_kill(witness);
 		break;
-	case ACTION_DRAIN:
-	case ACTION_START_PRE_STOP:
-		demand(action->kind == ACTION_DRAIN || action->signo == event->signo, PRE_STOP_ONCE, "another signal");
-		demand(action->kind == ACTION_DRAIN || witness->expected[ACTION_DRAIN] == 0, DRAINING, "told too late");
-		break;
 	case ACTION_KILL_PRE_STOP:
 		check_pre_stop_kill(witness);
+		break;
+	case ACTION_END_GROUP:
+		demand(action->signo == witness->policy->rewrite[SIGTERM], SESSION, "by another signal");
+		break;
+	default: /* the others send nothing: check_said */
+		break;
+	}
+}
+
+/* What is done or said here. */
+static void check_said(struct witness *witness, const struct event *event, const struct action *action)
+{
+	switch (action->kind) {
+	case ACTION_START_PRE_STOP:
+		demand(action->signo == event->signo, PRE_STOP_ONCE, "another signal");
+		demand(witness->expected[ACTION_DRAIN] == 0, DRAINING, "after the pre-stop program");
 		break;
 	case ACTION_SUSPEND:
 	case ACTION_STOP_SELF:
@@ -620,12 +627,23 @@ static void check_action(struct witness *witness, const struct event *event, con
 		demand(!witness->killing_said, NOTICES, "said twice who is killed");
 		witness->killing_said = true;
 		break;
-	case ACTION_KILL_CHILDREN:
-		break;
 	case ACTION_EXIT:
 		check_exit(witness, event, action->status);
 		break;
+	default: /* the others say nothing: check_sent */
+		break;
 	}
+}
+
+static void check_action(struct witness *witness, const struct event *event, const struct action *action)
+{
+	demand(!witness->ended, NOTHING_AFTER_EXIT, "an action");
+	check_reaped(witness, action->kind);
+	check_fields(action);
+	if (is_of_event(action->kind))
+		demand(witness->expected[action->kind]-- > 0, REASONS[action->kind], "no reason for it");
+	check_sent(witness, event, action);
+	check_said(witness, event, action);
 }
 
 /* --- What it left undone --------------------------------------------------------------------------------------- */
