@@ -593,9 +593,6 @@ static void check_sent(struct witness *witness, const struct event *event, const
 	case ACTION_KILL_PRE_STOP:
 		check_pre_stop_kill(witness);
 		break;
-	case ACTION_END_GROUP:
-		demand(action->signo == witness->policy->rewrite[SIGTERM], SESSION, "by another signal");
-		break;
 	default: /* the others send nothing: check_said */
 		break;
 	}
