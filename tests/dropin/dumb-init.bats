@@ -399,6 +399,7 @@ is_running() {
 		silent err
 		kill -KILL "$APP"
 		expect_status 137
+		end_probes "$APP"
 	done
 }
 
