@@ -20,6 +20,7 @@ static const struct token {
 	{"0", A_TIME, 0},
 	{"5", A_TIME, 5000},
 	{"1m30s", A_TIME, 90000},
+	{"9", A_TIME, 9000},
 	{"09", A_TIME, 9000},
 	{"=", A_SIGNAL, PLAN_STOP_SIGNAL},
 	{"TERM", A_SIGNAL, SIGTERM},
