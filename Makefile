@@ -131,7 +131,7 @@ test-machine: $(BUILD)/tests/machine
 
 # Faults planted in the core, by hand and by rule: each must be caught. A minute of four processors.
 check-mutants: | $(BUILD)
-	@tests/machine/mutants $(BUILD)
+	@tests/machine/mutants $(BUILD) $(MUTANTS)
 
 # The figures in docs/design.md, as root.
 measure-listens: $(BUILD)/tests/look $(HELPERS)
