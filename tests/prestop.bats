@@ -124,13 +124,13 @@ Z=last" ] || fail "another environment"
 
 @test "it runs alongside the delay, and does not cut it short" {
 	hook 'echo done'
-	start_plain "$LULL" -d 900ms --pre-stop "$HOOK" "$PROBE" times exit=15:7
+	start_plain "$LULL" -d 2s --pre-stop "$HOOK" "$PROBE" times exit=15:7
 	begin_stop
 	wait_for err '^done'
 	has_not out '^got 15'
 	expect_status 7
-	expect_ms "$(($(got_at 15) - T0))" 900
-	has err 'passing it on in 900 ms and after the pre-stop program, at 5 s at the latest,'
+	expect_ms "$(($(got_at 15) - T0))" 2000
+	has err 'passing it on in 2 s and after the pre-stop program, at 5 s at the latest,'
 }
 
 @test "with a delay of 5 s or more it has until that ends" {

@@ -144,13 +144,13 @@ hurry() {
 }
 
 @test "--grace is counted from the stop signal, in a hurry too" {
-	start_plain "$LULL" -d 1300ms --grace 4300ms "$PROBE" times
+	start_plain "$LULL" -d 2500ms --grace 5500ms "$PROBE" times
 	begin_stop
 	hurry
 	expect_status 137
 	came out 15
 	expect_ms "$(($(got_at 15) - T0))" 1100
-	expect_ms "$(since "$T0")" 3300
+	expect_ms "$(since "$T0")" 4500
 }
 
 # --- Plans
