@@ -32,6 +32,7 @@ struct option {
 };
 
 struct table {
+	const char *prefix; /* of the variables, all of them */
 	const struct option *options;
 	size_t count;
 };
@@ -477,11 +478,13 @@ static const struct option DUMB_INIT_OPTIONS[] = {
 
 enum { OPTIONS_COUNT = sizeof OPTIONS / sizeof OPTIONS[0] };
 
+static const char PREFIX[] = "LULL_";
+
 static const struct table TABLES[] = {
-	[DIALECT_LULL] = {OPTIONS, OPTIONS_COUNT},
-	[DIALECT_TINI] = {TINI_OPTIONS, sizeof TINI_OPTIONS / sizeof TINI_OPTIONS[0]},
-	[DIALECT_CATATONIT] = {CATATONIT_OPTIONS, sizeof CATATONIT_OPTIONS / sizeof CATATONIT_OPTIONS[0]},
-	[DIALECT_DUMB_INIT] = {DUMB_INIT_OPTIONS, sizeof DUMB_INIT_OPTIONS / sizeof DUMB_INIT_OPTIONS[0]},
+	[DIALECT_LULL] = {PREFIX, OPTIONS, OPTIONS_COUNT},
+	[DIALECT_TINI] = {"TINI_", TINI_OPTIONS, sizeof TINI_OPTIONS / sizeof TINI_OPTIONS[0]},
+	[DIALECT_CATATONIT] = {"CATATONIT_", CATATONIT_OPTIONS, sizeof CATATONIT_OPTIONS / sizeof CATATONIT_OPTIONS[0]},
+	[DIALECT_DUMB_INIT] = {"DUMB_INIT_", DUMB_INIT_OPTIONS, sizeof DUMB_INIT_OPTIONS / sizeof DUMB_INIT_OPTIONS[0]},
 };
 
 bool options_line(enum dialect dialect, size_t index, struct option_line *line)
@@ -511,7 +514,13 @@ static int apply(struct parser *parser, const struct option *option, const char 
 
 /* --- The environment -------------------------------------------------------------------------------------------- */
 
-static const char PREFIX[] = "LULL_";
+/* Almost no entry is: two bytes tell. */
+static bool begins_with(const char *entry, const char *prefix)
+{
+	while (*prefix != '\0' && *prefix == *entry++)
+		prefix++;
+	return *prefix == '\0';
+}
 
 static bool is_named(const char *entry, const char *name)
 {
@@ -524,6 +533,8 @@ static bool is_named(const char *entry, const char *name)
 /* Where the option stands whose variable is before the '=' of this entry, or -1. */
 static int find_variable(const struct table *table, const char *entry)
 {
+	if (!begins_with(entry, table->prefix))
+		return -1;
 	for (size_t i = 0; i < table->count; i++) {
 		const char *name = table->options[i].line.variable;
 		if (name != NULL && is_named(entry, name))
@@ -534,7 +545,7 @@ static int find_variable(const struct table *table, const char *entry)
 
 static bool is_ours(const char *entry)
 {
-	return strncmp(entry, PREFIX, sizeof PREFIX - 1) == 0;
+	return begins_with(entry, PREFIX);
 }
 
 /*
