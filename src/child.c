@@ -30,7 +30,7 @@ static const char LISTEN_PIDFDID[] = "LISTEN_PIDFDID=";
 
 int child_prepare(struct child *child, bool subreaper, int parent_death)
 {
-	pid_t self = getpid();
+	pid_t self = gettid(); /* the process' number is its first thread's, which musl has from its own start */
 	*child = (struct child){.self = self, .init = self == 1, .job = JOB_NONE};
 	if (!child->init && subreaper)
 		(void)prctl(PR_SET_CHILD_SUBREAPER, 1L);
@@ -89,7 +89,6 @@ struct attempt {
 	bool ignore_sigchld;
 	char **listen_pid; /* the entry of the environment that named lull, or NULL */
 	char listen_pid_entry[sizeof LISTEN_PID + 12];
-	char path[PATH_MAX];
 	volatile bool ready; /* exec was tried */
 	volatile int error;  /* why exec failed, or what comes before it; or 0 */
 };
@@ -106,7 +105,7 @@ static bool is_text(const char *path)
 }
 
 /* The shell takes the place of the word before the command, which lull has read. Returns only with errno. */
-static void exec_file(struct attempt *attempt, char *path)
+static void exec_file(const struct attempt *attempt, char *path)
 {
 	char **command = attempt->start->command;
 	char shell[] = "/bin/sh";
@@ -124,21 +123,15 @@ static void exec_file(struct attempt *attempt, char *path)
 	errno = ENOEXEC;
 }
 
-/* As execvp(3), but only a text, and only if asked for, is handed to a shell. Returns only to say why not. */
-static int exec_command(struct attempt *attempt)
+/* On its own: who names a file has no use for a page of stack. */
+static int __attribute__((noinline)) search_command(const struct attempt *attempt)
 {
-	char **command = attempt->start->command;
-	char **envp = attempt->start->envp;
-	const char *path = path_of(envp);
-	struct text file = TEXT_IN(attempt->path);
+	char bytes[PATH_MAX];
+	struct text file = TEXT_IN(bytes);
+	const char *path = path_of(attempt->start->envp);
+	const char *name = attempt->start->command[0];
 	int error = ENOENT;
-	if (command[0][0] == '\0')
-		return ENOENT;
-	if (strchr(command[0], '/') != NULL) {
-		exec_file(attempt, command[0]);
-		return errno;
-	}
-	for (const char *at = path != NULL ? path : PATH_DEFAULT; path_next(&at, command[0], &file);) {
+	for (const char *at = path != NULL ? path : PATH_DEFAULT; path_next(&at, name, &file);) {
 		if (file.length == file.size - 1)
 			continue;
 		exec_file(attempt, file.bytes);
@@ -148,6 +141,18 @@ static int exec_command(struct attempt *attempt)
 			return errno;
 	}
 	return error;
+}
+
+/* As execvp(3), but only a text, and only if asked for, is handed to a shell. Returns only to say why not. */
+static int exec_command(const struct attempt *attempt)
+{
+	char *name = attempt->start->command[0];
+	if (name[0] == '\0')
+		return ENOENT;
+	if (strchr(name, '/') == NULL)
+		return search_command(attempt);
+	exec_file(attempt, name);
+	return errno;
 }
 
 void child_become(const struct start *start)
@@ -206,13 +211,14 @@ static int become_app(void *shared)
 
 /*
  * What vfork(2) does, by clone(2): older versions of musl have a vfork that is fork on some machines (arm64), and then
- * the parent would not see why exec failed. The child has a stack of its own, as deep as a signal's frame may need.
+ * the parent would not see why exec failed. The child's stack begins a little below the frames that wait for it: a page
+ * of its own would cost more than all that the child does.
  */
 pid_t child_spawn(int (*become)(void *), void *shared)
 {
-	enum { STACK_SIZE = 65536 };
-	char stack[STACK_SIZE] __attribute__((aligned(16)));
-	return clone(become, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, shared);
+	enum { CALL = 1024 };
+	char *frame = __builtin_frame_address(0);
+	return clone(become, frame - CALL, CLONE_VM | CLONE_VFORK | SIGCHLD, shared);
 }
 
 /* Sockets that systemd passed to lull are the app's: sd_listen_fds(3). Finds the entry, and drops its companion. */
