@@ -449,11 +449,12 @@ static struct reaped describe(const struct child *child, pid_t pid, int status)
  * Until the app is reaped nobody else can have its number, which is its group's too: that is when the group gets the
  * last word. Returns whom to wait for, as waitpid(2) has it, or 0: nobody has anything to say.
  */
-static pid_t say_last_word(struct child *child)
+static pid_t say_last_word(struct child *child, pid_t pid)
 {
 	siginfo_t next = {0};
-	if (child->last_word == 0 || waitid(P_ALL, 0, &next, WEXITED | WSTOPPED | WCONTINUED | WNOHANG | WNOWAIT) < 0)
-		return -1;
+	if (child->last_word == 0 || waitid(pid == CHILD_ANY ? P_ALL : P_PID, (id_t)pid, &next,
+	                                    WEXITED | WSTOPPED | WCONTINUED | WNOHANG | WNOWAIT) < 0)
+		return pid;
 	bool ended = next.si_code == CLD_EXITED || next.si_code == CLD_KILLED || next.si_code == CLD_DUMPED;
 	if (next.si_pid == child->pid && ended) {
 		(void)kill(-child->group, child->last_word);
@@ -462,16 +463,16 @@ static pid_t say_last_word(struct child *child)
 	return next.si_pid;
 }
 
-struct reaped child_reap(struct child *child)
+struct reaped child_reap(struct child *child, pid_t pid)
 {
 	int status = 0;
-	pid_t next = say_last_word(child);
-	pid_t pid = next != 0 ? waitpid(next, &status, WNOHANG | WUNTRACED | WCONTINUED) : 0;
-	if (pid == 0)
+	pid_t next = say_last_word(child, pid);
+	pid_t found = next != 0 ? waitpid(next, &status, WNOHANG | WUNTRACED | WCONTINUED) : 0;
+	if (found == 0 || (found < 0 && errno == ECHILD && pid != CHILD_ANY))
 		return (struct reaped){.kind = REAPED_NOTHING};
-	if (pid < 0)
+	if (found < 0)
 		return (struct reaped){.kind = errno == ECHILD ? REAPED_NONE_LEFT : REAPED_FAILED};
-	struct reaped reaped = describe(child, pid, status);
+	struct reaped reaped = describe(child, found, status);
 	if (reaped.kind == REAPED_APP)
 		child->pid = 0;
 	return reaped;

@@ -102,8 +102,10 @@ struct reaped {
 	int stop_signal; /* REAPED_APP_STOPPED: what stopped it */
 };
 
-/* One wait(2) that does not wait. */
-struct reaped child_reap(struct child *child);
+enum { CHILD_ANY = -1 };
+
+/* One wait(2) that does not wait, for this child or CHILD_ANY; one that is no child has nothing to say. */
+struct reaped child_reap(struct child *child, pid_t pid);
 
 /* After that: may there be another to reap? */
 bool child_reap_goes_on(const struct reaped *last);

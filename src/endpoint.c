@@ -79,13 +79,14 @@ static int open_listener(const struct address *address)
 
 int endpoint_open(struct endpoint *endpoint, const struct address *address, int listens)
 {
+	endpoint->kept[ENDPOINT_LISTENER] = endpoint->kept[ENDPOINT_SIGNALS] = NOBODY;
+	if (address->port == 0)
+		return 0; /* the rest is not touched */
 	*endpoint = (struct endpoint){.kept = {NOBODY, NOBODY}, .listens = listens};
 	for (int i = 0; i < ENDPOINT_CONNECTIONS; i++) {
 		endpoint->polled[ENDPOINT_KEPT + i].fd = NOBODY;
 		endpoint->connections[i].deadline_ms = TIME_NEVER;
 	}
-	if (address->port == 0)
-		return 0;
 	endpoint->kept[ENDPOINT_LISTENER] = open_listener(address);
 	if (endpoint->kept[ENDPOINT_LISTENER] < 0)
 		return -1;
@@ -243,10 +244,11 @@ static void accept_some(struct endpoint *endpoint, bool draining, int64_t now_ms
 	}
 }
 
-void endpoint_serve(struct endpoint *endpoint, bool draining, int64_t now_ms)
+void endpoint_serve(struct endpoint *endpoint, bool draining)
 {
 	if (endpoint->kept[ENDPOINT_LISTENER] == NOBODY)
 		return;
+	int64_t now_ms = signals_now_ms();
 	for (int i = 0; i < ENDPOINT_CONNECTIONS; i++) {
 		if (now_ms >= endpoint->connections[i].deadline_ms)
 			let_go(endpoint, i);

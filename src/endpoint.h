@@ -55,6 +55,6 @@ int endpoint_open(struct endpoint *endpoint, const struct address *address, int 
 int64_t endpoint_wait(struct endpoint *endpoint, int64_t deadline_ms);
 
 /* Answers what endpoint_wait() has found, and lets go whose time is over. */
-void endpoint_serve(struct endpoint *endpoint, bool draining, int64_t now_ms);
+void endpoint_serve(struct endpoint *endpoint, bool draining);
 
 #endif

@@ -503,6 +503,13 @@ void lifecycle_step(struct lifecycle *lifecycle, const struct event *event, int6
 	on_time(lifecycle, now_ms, actions);
 }
 
+bool lifecycle_is_timeless(const struct lifecycle *lifecycle, const struct event *event)
+{
+	bool begins = event->kind == EVENT_SIGNAL && begins_stop(lifecycle->policy, event->signo);
+	bool leaves_behind = event->kind == EVENT_APP_EXITED && !event->childless;
+	return lifecycle->phase == PHASE_ENDED || (lifecycle->phase == PHASE_RUNNING && !begins && !leaves_behind);
+}
+
 int64_t lifecycle_deadline_ms(const struct lifecycle *lifecycle)
 {
 	int64_t pre_stop_ms = lifecycle->pre_stop_ms;

@@ -147,6 +147,9 @@ void lifecycle_pre_stop_ended(struct lifecycle *lifecycle);
 /* The signal of a step of the plan, or 0 when that is "the stop signal" and a rewrite drops it. */
 int lifecycle_step_signal(const struct lifecycle *lifecycle, int step);
 
+/* Does lifecycle_step() not look at the time with this event? Then any may be given, and the clock is not read. */
+bool lifecycle_is_timeless(const struct lifecycle *lifecycle, const struct event *event);
+
 /* When lifecycle_step wants to be called at the latest, absolute, in ms; TIME_NEVER: only for an event. */
 int64_t lifecycle_deadline_ms(const struct lifecycle *lifecycle);
 

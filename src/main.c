@@ -171,7 +171,7 @@ static void reap_all(struct child *child)
 {
 	struct reaped reaped = {.kind = REAPED_OTHER};
 	while (child_reap_goes_on(&reaped))
-		reaped = child_reap(child);
+		reaped = child_reap(child, CHILD_ANY);
 }
 
 /* For what holds the namespaces of a pod: its orphans come here. */

@@ -147,15 +147,12 @@ void report_init(struct report *report, const char *path, char killed[NARRATE_NA
 
 void report_phase(struct report *report, enum phase phase, int64_t now_ms)
 {
-	if (report->path != NULL)
-		report->entered_ms[phase] = now_ms;
+	report->entered_ms[phase] = now_ms;
 }
 
 void report_stop(struct report *report, const siginfo_t *info)
 {
 	struct process sender;
-	if (report->path == NULL)
-		return;
 	process_name(info->si_pid, &sender);
 	memcpy(report->sender, sender.name, sizeof report->sender);
 }
@@ -225,8 +222,6 @@ void report_end(const struct supervisor *supervisor)
 	struct line line = {.text = TEXT_IN(bytes)};
 	const struct report *report = &supervisor->report;
 	const siginfo_t *stop = &supervisor->stop;
-	if (report->path == NULL)
-		return;
 	int64_t wall_ms = signals_wall_ms();
 	int64_t ended_ms = report->entered_ms[PHASE_ENDED];
 	int64_t oom_kills = cgroup_oom_kills();

@@ -30,7 +30,7 @@ void report_try(const char *path, struct log *log);
 /* The report of an app that did not start: why, and what lull exits with. NULL as the path: none was asked for. */
 void report_failure(const char *path, struct log *log, const char *reason, int status);
 
-/* To be called once the app runs. The others below keep what has happened, or do nothing when none was asked for. */
+/* To be called once the app runs. The others below are not to be called when no report was asked for. */
 void report_init(struct report *report, const char *path, char killed[NARRATE_NAMES_SIZE]);
 
 /* This phase has begun. */

@@ -83,25 +83,30 @@ int signals_descriptor(void)
 	return (int)syscall(SYS_signalfd4, -1L, &all, sizeof all, (long)(O_CLOEXEC | O_NONBLOCK));
 }
 
-static int64_t read_clock_ms(long clock)
+static int64_t read_clock_us(long clock)
 {
 	struct kernel_time now = {0};
 	struct old_kernel_time old = {0};
 	if (syscall(CALL_CLOCK_GETTIME, clock, &now) == 0)
-		return now.seconds * 1000 + now.nanoseconds / 1000000;
+		return now.seconds * 1000000 + now.nanoseconds / 1000;
 	if (syscall(CALL_CLOCK_GETTIME_OLD, clock, &old) == 0)
-		return (int64_t)old.seconds * 1000 + old.nanoseconds / 1000000;
-	return (int64_t)syscall(SYS_times, NULL) * TICK_MS;
+		return (int64_t)old.seconds * 1000000 + old.nanoseconds / 1000;
+	return (int64_t)syscall(SYS_times, NULL) * TICK_MS * 1000;
+}
+
+int64_t signals_now_us(void)
+{
+	return read_clock_us(CLOCK_MONOTONIC);
 }
 
 int64_t signals_now_ms(void)
 {
-	return read_clock_ms(CLOCK_MONOTONIC);
+	return read_clock_us(CLOCK_MONOTONIC) / 1000;
 }
 
 int64_t signals_wall_ms(void)
 {
-	return read_clock_ms(CLOCK_REALTIME);
+	return read_clock_us(CLOCK_REALTIME) / 1000;
 }
 
 /* `limit` is NULL for ever. */

@@ -41,8 +41,9 @@ int signals_descriptor(void);
 /* CLOCK_REALTIME in ms since 1970, for people: it may jump. */
 int64_t signals_wall_ms(void);
 
-/* CLOCK_MONOTONIC in ms. By the raw call: setting up the vDSO costs more than it saves here. */
+/* CLOCK_MONOTONIC in ms, and in us. By the raw call: setting up the vDSO costs more than it saves here. */
 int64_t signals_now_ms(void);
+int64_t signals_now_us(void);
 
 /*
  * "TERM", "SIGTERM", "15", "RTMIN+3", "rtmax-1": the signal's number, 1 to 64, or -1.

@@ -13,8 +13,12 @@
 #include "signals.h"
 
 enum {
+	TIME_NOT_READ = -1,
 	REAP_BATCH = 64,     /* children reaped before the clock is looked at again: a storm puts no deadline off */
 	FAILED_REAP_MS = 10, /* where reaping fails: when it is tried again */
+	LOOK_LONG_US = 20,   /* where a look at all children takes so long, some hundreds of them live: then... */
+	LOOK_QUIET_MS = 20,  /* ...the next one is when no child has ended for so long... */
+	LOOK_APART_MS = 250, /* ...or the last one is so long ago */
 };
 
 void supervisor_init(struct supervisor *supervisor, const struct options *options, const struct start *start,
@@ -28,12 +32,22 @@ void supervisor_init(struct supervisor *supervisor, const struct options *option
 	supervisor->kill_resume = 0;
 	supervisor->killed = 0;
 	supervisor->reap_ms = TIME_NEVER;
+	supervisor->look_ms = 0;
+	supervisor->turn_ms = TIME_NOT_READ;
 	supervisor->exit_status = 0;
 	supervisor->app_ended_in = PHASE_RUNNING;
 	supervisor->kill_passed_on = false;
 	supervisor->killed_by_others = false;
 	report_init(&supervisor->report, options->report, names);
 	lifecycle_init(&supervisor->lifecycle, &options->policy);
+}
+
+/* The time of this turn: the clock is read at most once, and not before somebody looks at it. */
+static int64_t turn_ms(struct supervisor *supervisor)
+{
+	if (supervisor->turn_ms == TIME_NOT_READ)
+		supervisor->turn_ms = signals_now_ms();
+	return supervisor->turn_ms;
 }
 
 /* --- What is to be done ------------------------------------------------------------------------------------------ */
@@ -177,13 +191,16 @@ static void act(struct supervisor *supervisor, const struct action *action, int6
 		break;
 	case ACTION_SUSPEND:
 		(void)kill(supervisor->child.self, SIGSTOP);
+		supervisor->turn_ms = TIME_NOT_READ; /* nobody knows how long that was */
 		break;
 	case ACTION_STOP_SELF:
 		child_suspend(child, action->signo);
+		supervisor->turn_ms = TIME_NOT_READ;
 		break;
 	case ACTION_SAY_STOP:
 		supervisor->stop = supervisor->signal;
-		report_stop(&supervisor->report, &supervisor->stop);
+		if (supervisor->report.path != NULL)
+			report_stop(&supervisor->report, &supervisor->stop);
 		narrate_stop(supervisor->log, lifecycle, &supervisor->stop, action->had_it, now_ms);
 		break;
 	case ACTION_SAY_SKIPPED:
@@ -203,15 +220,21 @@ static void act(struct supervisor *supervisor, const struct action *action, int6
 	}
 }
 
-static void step(struct supervisor *supervisor, const struct event *event, int64_t now_ms)
+static void step(struct supervisor *supervisor, const struct event *event)
 {
 	struct actions actions;
 	enum phase before = supervisor->lifecycle.phase;
+	int64_t now_ms = lifecycle_is_timeless(&supervisor->lifecycle, event) ? 0 : turn_ms(supervisor);
 	lifecycle_step(&supervisor->lifecycle, event, now_ms, &actions);
-	if (supervisor->lifecycle.phase != before)
-		report_phase(&supervisor->report, supervisor->lifecycle.phase, now_ms);
+	if (supervisor->lifecycle.phase != before && supervisor->report.path != NULL)
+		report_phase(&supervisor->report, supervisor->lifecycle.phase, turn_ms(supervisor));
 	for (int i = 0; i < actions.count; i++)
 		act(supervisor, &actions.list[i], now_ms);
+}
+
+static int64_t earlier(int64_t a_ms, int64_t b_ms)
+{
+	return a_ms < b_ms ? a_ms : b_ms;
 }
 
 /* --- What has happened ------------------------------------------------------------------------------------------- */
@@ -260,8 +283,6 @@ static void gather(struct supervisor *supervisor, struct harvest *harvest, const
 		harvest->app_exited = true;
 		harvest->any_exited = true;
 		say_reaped(supervisor, reaped);
-		if (supervisor->lifecycle.stop_begun_ms == TIME_NEVER)
-			drain_show(DRAIN_ENDED, 0);
 		break;
 	case REAPED_ORPHAN:
 		harvest->any_exited = true;
@@ -301,36 +322,94 @@ static void look_at_the_end(struct supervisor *supervisor)
 		narrate_killed_by_others(supervisor->log);
 }
 
-/*
- * Reaps all that can be reaped; after every signal, since a flood of lower numbers starves SIGCHLD. The end of the app
- * is told first: each event also does what is due, and nobody is signalled who has ended.
- */
-static void reap(struct supervisor *supervisor, int64_t now_ms)
+static struct reaped reap_one(struct supervisor *supervisor, pid_t pid, struct harvest *harvest)
 {
-	struct harvest harvest = {.change = {.kind = EVENT_TIME}};
+	struct reaped reaped = child_reap(&supervisor->child, pid);
+	gather(supervisor, harvest, &reaped);
+	return reaped;
+}
+
+/* Returns how often the kernel was asked. */
+static int reap_all(struct supervisor *supervisor, struct harvest *harvest)
+{
 	struct reaped reaped = {.kind = REAPED_OTHER};
-	for (int i = 0; i < REAP_BATCH && child_reap_goes_on(&reaped); i++) {
-		reaped = child_reap(&supervisor->child);
-		gather(supervisor, &harvest, &reaped);
-	}
+	int asked = 0;
+	for (; asked < REAP_BATCH && child_reap_goes_on(&reaped); asked++)
+		reaped = reap_one(supervisor, CHILD_ANY, harvest);
 	supervisor->reap_ms = child_reap_goes_on(&reaped) ? 0 : TIME_NEVER;
 	if (reaped.kind == REAPED_FAILED)
-		supervisor->reap_ms = now_ms + FAILED_REAP_MS;
+		supervisor->reap_ms = turn_ms(supervisor) + FAILED_REAP_MS;
+	return asked;
+}
 
+/*
+ * The kernel finds one that has ended by a look at all that live: beside 10 000 orphans that takes 0.7 ms. Where it
+ * takes long it is not done again at once, so that it can not become all that lull does.
+ */
+static void reap_all_in_time(struct supervisor *supervisor, struct harvest *harvest)
+{
+	int64_t begun_us = signals_now_us();
+	int asked = reap_all(supervisor, harvest);
+	int64_t now_us = signals_now_us();
+	supervisor->turn_ms = now_us / 1000;
+	bool is_long = now_us - begun_us >= (int64_t)asked * LOOK_LONG_US;
+	supervisor->look_ms = is_long ? supervisor->turn_ms + LOOK_APART_MS : 0;
+}
+
+/*
+ * Those whose end somebody waits for, and who the kernel says has ended: it looks at nobody else for that. It does not
+ * say so of each: of two that end at the same time it tells one.
+ */
+static void reap_known(struct supervisor *supervisor, int signo, struct harvest *harvest)
+{
+	const pid_t known[] = {supervisor->child.pid, supervisor->prestop.pid,
+	                       signo == SIGCHLD ? supervisor->signal.si_pid : 0};
+	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+		if (known[i] > 0)
+			(void)reap_one(supervisor, known[i], harvest);
+	if (signo == SIGCHLD)
+		supervisor->reap_ms = earlier(turn_ms(supervisor) + LOOK_QUIET_MS, supervisor->look_ms);
+}
+
+/*
+ * Reaps what can be reaped; after every signal, since a flood of lower numbers starves SIGCHLD. Who has left something
+ * behind has to be known when the app has ended, so then all are looked at.
+ */
+static struct harvest reap(struct supervisor *supervisor, int signo)
+{
+	struct harvest harvest = {.change = {.kind = EVENT_TIME}};
+	bool looks_long = supervisor->look_ms != 0 && supervisor->lifecycle.phase != PHASE_KILLED;
+	bool put_off = looks_long && turn_ms(supervisor) < earlier(supervisor->look_ms, supervisor->reap_ms);
+	if (put_off)
+		reap_known(supervisor, signo, &harvest);
+	if (put_off && !harvest.app_exited)
+		return harvest;
+	if (signo == SIGCHLD || looks_long)
+		reap_all_in_time(supervisor, &harvest);
+	else
+		(void)reap_all(supervisor, &harvest);
+	return harvest;
+}
+
+/* The end of the app is told first: each event also does what is due, and nobody is signalled who has ended. */
+static void tell(struct supervisor *supervisor, const struct harvest *harvest)
+{
 	const struct event exited = {
-		.kind = EVENT_APP_EXITED, .status = supervisor->app.status, .childless = harvest.childless};
+		.kind = EVENT_APP_EXITED, .status = supervisor->app.status, .childless = harvest->childless};
 	const struct event childless = {.kind = EVENT_CHILDLESS};
 	const struct event orphans = {.kind = EVENT_ORPHAN_EXITED};
-	if (harvest.app_exited) {
+	if (harvest->app_exited) {
 		look_at_the_end(supervisor);
-		step(supervisor, &exited, now_ms);
-	} else if (harvest.change.kind != EVENT_TIME) {
-		step(supervisor, &harvest.change, now_ms);
+		if (!harvest->childless && supervisor->lifecycle.stop_begun_ms == TIME_NEVER)
+			drain_show(DRAIN_ENDED, 0);
+		step(supervisor, &exited);
+	} else if (harvest->change.kind != EVENT_TIME) {
+		step(supervisor, &harvest->change);
 	}
-	if (harvest.childless)
-		step(supervisor, &childless, now_ms);
-	if (harvest.any_exited)
-		step(supervisor, &orphans, now_ms);
+	if (harvest->childless)
+		step(supervisor, &childless);
+	if (harvest->any_exited)
+		step(supervisor, &orphans);
 }
 
 /* Sent by the kernel for something that lull itself did, or for a child: not the app's. */
@@ -359,7 +438,7 @@ static bool is_shared(const struct supervisor *supervisor, const siginfo_t *info
 	return of_keys || (of_hangup && getsid(0) != supervisor->child.self);
 }
 
-static void take(struct supervisor *supervisor, int64_t now_ms)
+static void take(struct supervisor *supervisor)
 {
 	const siginfo_t *info = &supervisor->signal;
 	char name[SIGNAL_NAME_SIZE];
@@ -368,8 +447,20 @@ static void take(struct supervisor *supervisor, int64_t now_ms)
 	struct event event = {.kind = EVENT_SIGNAL, .signo = info->si_signo};
 	event.outside = info->si_code <= 0 && info->si_pid == 0;
 	event.shared = is_shared(supervisor, info);
-	log_line(supervisor->log, LOG_VERBOSE, "%s from %d", signal_name(info->si_signo, name), (int)info->si_pid);
-	step(supervisor, &event, now_ms);
+	if (supervisor->log->level >= LOG_VERBOSE)
+		log_line(supervisor->log, LOG_VERBOSE, "%s from %d", signal_name(info->si_signo, name),
+		         (int)info->si_pid);
+	step(supervisor, &event);
+}
+
+static void leave(struct supervisor *supervisor)
+{
+	const struct lifecycle *lifecycle = &supervisor->lifecycle;
+	if (lifecycle->stop_begun_ms != TIME_NEVER)
+		narrate_stopped(supervisor->log, lifecycle, &supervisor->app, supervisor->killed, turn_ms(supervisor));
+	if (supervisor->report.path != NULL)
+		report_end(supervisor);
+	child_hand_back(&supervisor->child);
 }
 
 /*
@@ -379,22 +470,17 @@ static void take(struct supervisor *supervisor, int64_t now_ms)
 bool supervisor_turn(struct supervisor *supervisor)
 {
 	const struct event time = {.kind = EVENT_TIME};
-	int64_t deadline_ms = lifecycle_deadline_ms(&supervisor->lifecycle);
-	if (supervisor->reap_ms < deadline_ms)
-		deadline_ms = supervisor->reap_ms;
+	int64_t deadline_ms = earlier(lifecycle_deadline_ms(&supervisor->lifecycle), supervisor->reap_ms);
 	int signo = signals_wait(&supervisor->signal, endpoint_wait(&supervisor->endpoint, deadline_ms));
-	reap(supervisor, signals_now_ms());
-	int64_t now_ms = signals_now_ms(); /* reaping may have stopped us, with the app, at a prompt */
+	supervisor->turn_ms = TIME_NOT_READ;
+	const struct harvest harvest = reap(supervisor, signo);
+	tell(supervisor, &harvest);
 	if (signo != 0)
-		take(supervisor, now_ms);
-	step(supervisor, &time, now_ms);
-	if (supervisor->lifecycle.phase != PHASE_ENDED) {
-		endpoint_serve(&supervisor->endpoint, supervisor->lifecycle.phase != PHASE_RUNNING, now_ms);
-		return true;
-	}
-	if (supervisor->lifecycle.stop_begun_ms != TIME_NEVER)
-		narrate_stopped(supervisor->log, &supervisor->lifecycle, &supervisor->app, supervisor->killed, now_ms);
-	report_end(supervisor);
-	child_hand_back(&supervisor->child);
-	return false;
+		take(supervisor);
+	step(supervisor, &time);
+	if (supervisor->lifecycle.phase == PHASE_ENDED)
+		leave(supervisor);
+	else
+		endpoint_serve(&supervisor->endpoint, supervisor->lifecycle.phase != PHASE_RUNNING);
+	return supervisor->lifecycle.phase != PHASE_ENDED;
 }

@@ -25,6 +25,8 @@ struct supervisor {
 	pid_t kill_resume; /* without /proc, where the last sweep of SIGKILL gave up */
 	int killed;        /* processes that were named when SIGKILL went out */
 	int64_t reap_ms;   /* when to reap again, signal or not: the last turn left children unreaped */
+	int64_t look_ms;   /* when all children are looked at at the latest; 0: at once, that does not take long */
+	int64_t turn_ms;   /* the time of this turn; below 0: nobody has looked at the clock yet */
 	int exit_status;   /* valid when the lifecycle has ended */
 	enum phase app_ended_in;
 	bool kill_passed_on;   /* a rewrite made SIGKILL of some signal */

@@ -350,6 +350,31 @@ orphans_are_reaped() {
 	done
 }
 
+# orphans_left COUNT: beside the app.
+orphans_left() {
+	[ "$(wc -w <"/proc/$TARGET/task/$TARGET/children")" -eq $((1 + $1)) ]
+}
+
+# What takes long beside thousands takes long here because every wait4(2) does.
+@test "where a look at all children takes long they are reaped by number, and none is forgotten" {
+	cd "$BATS_TEST_TMPDIR"
+	start_init "$LULL" sh -c 'for i in $(seq 40); do (sleep 1000 &); done; exec "$0" exit=10:3' "$PROBE"
+	wait_for out '^ready'
+	until_true orphans_left 40
+	strace -qq -e trace=wait4 -e inject=wait4:delay_exit=2000 -o calls -p "$TARGET" 2>attached 3>&- &
+	until_true grep -q 'TracerPid:.*[1-9]' "/proc/$TARGET/status"
+	read -ra orphans <<<"$(sed "s/\b$APP\b//" "/proc/$TARGET/task/$TARGET/children")"
+	for ((i = 0; i < 20; i++)); do
+		kill -KILL "${orphans[i]}"
+		until_true orphans_left $((39 - i))
+	done
+	grep -qE 'wait4\([0-9]+, \[' calls
+	kill -KILL "${orphans[@]:20}"
+	until_true orphans_left 0
+	kill -USR1 "$APP"
+	expect_status 3
+}
+
 @test "--warn-reap: a warning for each orphan, and only then" {
 	local orphans='(sh -c "exit 3" &); (sh -c "kill -USR1 \$\$" &); exec "$0" exit=15:0'
 	for start in start_plain start_init; do

@@ -35,6 +35,7 @@ const char *const INVARIANT_NAMES[INVARIANTS] = {
 	[WAKES] = "wakes when something is due, and only then",
 	[ROOM] = "the actions have room",
 	[TOLD] = "what others are told is true",
+	[TIMELESS] = "the clock is not read in vain",
 };
 
 long long invariants_tested[INVARIANTS];
@@ -740,10 +741,31 @@ static uint64_t fingerprint(const struct actions *actions)
 	return sum ^ sum >> 29;
 }
 
+/* Where the core says that it does not look at the time it may be given any, and it says so as long as nothing goes on.
+ */
+static void check_timeless(const struct witness *witness, const struct lifecycle *lifecycle, const struct event *event)
+{
+	static const int64_t TIMES_MS[] = {0, TIME_NEVER - 1};
+	bool starts = event->kind == EVENT_APP_EXITED && !event->childless;
+	starts |= event->kind == EVENT_SIGNAL && asks_to_stop(witness->policy, event->signo);
+	bool quiet = witness->ended || (!starts && !has_begun(witness) && !has_exited(witness));
+	demand(lifecycle_is_timeless(lifecycle, event) == quiet, TIMELESS, "it says something else");
+	struct lifecycle after[2];
+	struct actions actions[2];
+	for (int i = 0; quiet && i < 2; i++) {
+		memcpy(&after[i], lifecycle, sizeof after[i]);
+		memset(&actions[i], 0, sizeof actions[i]);
+		lifecycle_step(&after[i], event, TIMES_MS[i], &actions[i]);
+	}
+	demand(!quiet || memcmp(&after[0], &after[1], sizeof after[0]) == 0, TIMELESS, "but remembers it");
+	demand(!quiet || memcmp(&actions[0], &actions[1], sizeof actions[0]) == 0, TIMELESS, "but acts by it");
+}
+
 uint64_t witness_play(struct witness *witness, struct lifecycle *lifecycle, const struct event *event)
 {
 	struct actions actions;
 	memset(&actions, 1, sizeof actions);
+	check_timeless(witness, lifecycle, event);
 	expect_of_event(witness, event);
 	lifecycle_step(lifecycle, event, witness->now_ms, &actions);
 	demand(actions.count >= 0 && actions.count < ACTIONS_MAX, ROOM, "there may have been one more");

@@ -41,6 +41,7 @@ enum invariant {
 	WAKES,
 	ROOM,
 	TOLD,
+	TIMELESS,
 	INVARIANTS,
 };
 
