@@ -71,7 +71,7 @@ static void turn(struct scene *scene, int64_t deadline_ms)
 	int64_t until_ms = endpoint_wait(&scene->endpoint, deadline_ms);
 	demand(until_ms == 0 || (world.poll_denied && until_ms <= world.now_ms + 10), "the wait is over, or short");
 	demand(world.now_ms <= deadline_ms, "nobody waits past the deadline");
-	endpoint_serve(&scene->endpoint, scene->draining, world.now_ms);
+	endpoint_serve(&scene->endpoint, scene->draining);
 	demand(world.calls <= CALLS_A_TURN, "a turn is short");
 	check(scene, world.now_ms);
 }
