@@ -30,7 +30,9 @@ static const char LISTEN_PIDFDID[] = "LISTEN_PIDFDID=";
 
 int child_prepare(struct child *child, bool subreaper, int parent_death)
 {
-	pid_t self = gettid(); /* the process' number is its first thread's, which musl has from its own start */
+	pid_t self = gettid(); /* the process' number is its first thread's, which musl has asked for at its start... */
+	if (self <= 0)
+		self = getpid(); /* ...where that was not denied */
 	*child = (struct child){.self = self, .init = self == 1, .job = JOB_NONE};
 	if (!child->init && subreaper)
 		(void)prctl(PR_SET_CHILD_SUBREAPER, 1L);
