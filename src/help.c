@@ -66,7 +66,7 @@ static void add_options(struct text *text, enum dialect dialect)
 {
 	struct option_line line;
 	for (size_t i = 0; options_line(dialect, i, &line); i++)
-		if (line.meaning != NULL && (line.letter != '\0' || line.name != NULL))
+		if (line.letter != '\0' || line.name != NULL)
 			add_option(text, &line);
 }
 
@@ -158,10 +158,9 @@ static int only_stop_signal(const struct policy *policy)
 	return policy->rewrite[found];
 }
 
-static void add_step(struct text *text, const struct policy *policy, const struct step *step, int64_t at_ms)
+static void add_step(struct text *text, const struct policy *policy, int signo, int64_t at_ms)
 {
 	char name[SIGNAL_NAME_SIZE];
-	int signo = step->signo != PLAN_STOP_SIGNAL ? step->signo : only_stop_signal(policy);
 	if (signo == SIGKILL)
 		add_row(text, at_ms, "SIGKILL", " to everything that is left");
 	else if (signo < 0)
@@ -199,26 +198,31 @@ static void add_drain(struct text *text, const struct options *options)
 	add_row(text, 0, options->pre_stop, bytes);
 }
 
-static void add_steps(struct text *text, const struct policy *policy)
+/* Returns when everything is killed, which a rewrite can bring forward: what it is told of ends there. */
+static int64_t add_steps(struct text *text, const struct policy *policy)
 {
 	const struct plan *plan = &policy->plan;
 	int64_t at_ms = 0;
+	int signo = 0;
 	if (plan->steps[0].wait_ms > 0)
 		add_row(text, 0, "the app goes on", "; other signals are passed on at once");
-	for (int i = 0; i < plan->count; i++) {
-		at_ms += plan->steps[i].wait_ms;
-		add_step(text, policy, &plan->steps[i], at_ms);
+	for (int i = 0; i < plan->count && signo != SIGKILL; i++) {
+		const struct step *step = &plan->steps[i];
+		signo = step->signo != PLAN_STOP_SIGNAL ? step->signo : only_stop_signal(policy);
+		at_ms += step->wait_ms;
+		add_step(text, policy, signo, at_ms);
 	}
-	if (plan_kill_ms(plan) != TIME_NEVER)
-		add_row(text, at_ms + LIFECYCLE_GIVE_UP_MS, "lull exits", ", whatever is left");
-	else
+	if (signo != SIGKILL) {
 		text_add(text, "     never  SIGKILL: lull waits for as long as it takes\n");
+		return TIME_NEVER;
+	}
+	add_row(text, at_ms + LIFECYCLE_GIVE_UP_MS, "lull exits", ", whatever is left");
+	return at_ms;
 }
 
 /* SIGKILL comes a second before the end of a grace period: that second is for the orchestrator's own work. */
-static void add_need(struct text *text, const struct options *options)
+static void add_need(struct text *text, const struct options *options, int64_t kill_ms)
 {
-	int64_t kill_ms = plan_kill_ms(&options->policy.plan);
 	if (kill_ms == TIME_NEVER) {
 		text_add(text, "No grace period is long enough for an app that does not end by itself.\n");
 		return;
@@ -257,9 +261,9 @@ int help_explain(const struct options *options)
 	add_signals(&text, options->policy.stop_on);
 	text_add(&text, ". Counted from then:\n\n");
 	add_drain(&text, options);
-	add_steps(&text, &options->policy);
+	int64_t kill_ms = add_steps(&text, &options->policy);
 	text_add(&text, "\n");
-	add_need(&text, options);
+	add_need(&text, options, kill_ms);
 	add_leftovers(&text, &options->policy);
 	return print(STDOUT_FILENO, &text);
 }

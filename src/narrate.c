@@ -50,13 +50,14 @@ static void add_later_steps(struct text *text, const struct lifecycle *lifecycle
 	char time[TEXT_TIME_SIZE];
 	const struct plan *plan = &lifecycle->policy->plan;
 	int64_t at_ms = plan->steps[0].wait_ms;
-	for (int i = 1; i < plan->count; i++) {
-		int sent = lifecycle_step_signal(lifecycle, i);
+	int sent = lifecycle_step_signal(lifecycle, 0);
+	for (int i = 1; i < plan->count && sent != SIGKILL; i++) {
+		sent = lifecycle_step_signal(lifecycle, i);
 		at_ms += plan->steps[i].wait_ms;
 		if (sent != 0)
 			text_add(text, ", %s at %s", signal_name(sent, name), text_time(at_ms, time));
 	}
-	if (plan_kill_ms(plan) == TIME_NEVER)
+	if (sent != SIGKILL)
 		text_add(text, ", no SIGKILL");
 }
 

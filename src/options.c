@@ -435,13 +435,6 @@ static const struct option OPTIONS[] = {
 	{{'c', NULL, NULL, NULL, NULL}, set_accepted},
 };
 
-/* Under every name. */
-#define READY_AND_EXPLAIN                                                                                              \
-	{{0, "ready", NULL, NULL, NULL}, set_ready},                                                                   \
-	{                                                                                                              \
-		{0, "explain", NULL, NULL, NULL}, set_explain                                                          \
-	}
-
 static const struct option TINI_OPTIONS[] = {
 	{{'s', NULL, "TINI_SUBREAPER", NULL, "reap orphans when not PID 1"}, set_subreaper},
 	{{'p', NULL, NULL, "SIG", "the signal it gets when its parent dies"}, set_parent_death},
@@ -452,7 +445,6 @@ static const struct option TINI_OPTIONS[] = {
 	{{'h', NULL, NULL, NULL, "print this"}, set_help},
 	{{'l', NULL, NULL, NULL, "print about the licence"}, set_licence},
 	{{0, "version", NULL, NULL, "print the version"}, set_version},
-	READY_AND_EXPLAIN,
 };
 
 static const struct option CATATONIT_OPTIONS[] = {
@@ -462,7 +454,6 @@ static const struct option CATATONIT_OPTIONS[] = {
 	{{'L', NULL, NULL, NULL, "print about the licence"}, set_licence},
 	{{'V', "version", NULL, NULL, "print the version"}, set_version},
 	{{0, NULL, "CATATONIT_DEBUG", NULL, "say every signal and every process reaped"}, set_debug},
-	READY_AND_EXPLAIN,
 };
 
 static const struct option DUMB_INIT_OPTIONS[] = {
@@ -473,7 +464,6 @@ static const struct option DUMB_INIT_OPTIONS[] = {
 	{{'V', "version", NULL, NULL, "print the version"}, set_version},
 	{{0, NULL, "DUMB_INIT_SETSID", NULL, "0: no session of its own, as -c"}, set_setsid},
 	{{0, NULL, "DUMB_INIT_DEBUG", NULL, "1: say every signal and every process reaped"}, set_debug_1},
-	READY_AND_EXPLAIN,
 };
 
 enum { OPTIONS_COUNT = sizeof OPTIONS / sizeof OPTIONS[0] };
@@ -486,6 +476,14 @@ static const struct table TABLES[] = {
 	[DIALECT_CATATONIT] = {"CATATONIT_", CATATONIT_OPTIONS, sizeof CATATONIT_OPTIONS / sizeof CATATONIT_OPTIONS[0]},
 	[DIALECT_DUMB_INIT] = {"DUMB_INIT_", DUMB_INIT_OPTIONS, sizeof DUMB_INIT_OPTIONS / sizeof DUMB_INIT_OPTIONS[0]},
 };
+
+/* What every name takes. */
+static const struct option QUESTIONS[] = {
+	{{0, "ready", NULL, NULL, NULL}, set_ready},
+	{{0, "explain", NULL, NULL, NULL}, set_explain},
+};
+
+static const struct table COMMON = {PREFIX, QUESTIONS, sizeof QUESTIONS / sizeof QUESTIONS[0]};
 
 bool options_line(enum dialect dialect, size_t index, struct option_line *line)
 {
@@ -678,6 +676,8 @@ static int apply_long(struct parser *parser, char **words)
 	const char *name = words[0] + 2;
 	size_t length = strcspn(name, "=");
 	const struct option *option = find_name(parser->table, name, length);
+	if (option == NULL)
+		option = find_name(&COMMON, name, length);
 	if (option == NULL)
 		return refuse_unknown_name(parser, name, length);
 	const char *value = name[length] == '=' ? name + length + 1 : NULL;

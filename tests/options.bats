@@ -175,6 +175,8 @@ refused() {
 	same_by_both --rewrite LULL_REWRITE 15:3 ' 0 s  SIGQUIT to the app'
 	same_by_both -r LULL_REWRITE HUP:USR1,TERM:INT ' 0 s  SIGINT to the app'
 	same_by_both -r LULL_REWRITE TERM:0 'nothing, since a rewrite drops'
+	same_by_both -r LULL_REWRITE TERM:KILL ' 0 s  SIGKILL to everything that is left$'
+	same_by_both -r LULL_REWRITE TERM:KILL ' 2 s  lull exits, whatever is left$'
 	explained LULL_REWRITE=TERM:HUP -- -r TERM:INT -r HUP:USR1
 	shows ' 0 s  SIGINT'
 	explained LULL_REWRITE=TERM:HUP -- -r USR1:INT

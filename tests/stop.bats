@@ -316,6 +316,31 @@ flood() {
 	done
 }
 
+@test "a stopped app whose stop signal a rewrite drops is left stopped until SIGKILL" {
+	start_plain "$LULL" -t 500ms -r TERM:0 "$PROBE"
+	wait_for out '^ready'
+	kill -STOP "$APP"
+	until_true is_stopped "$APP"
+	begin_stop
+	expect_status 137
+	expect_ms "$(since "$T0")" 500
+	has err "SIGKILL .* to: $APP probe \(stopped\)$"
+	came out
+}
+
+@test "a stop signal that a rewrite makes SIGKILL is the plan's: it goes to everything that is left" {
+	for start in start_plain start_init; do
+		$start "$LULL" -r TERM:KILL sh -c '"$0" & exec "$0"' "$PROBE"
+		until_count 2 out '^ready'
+		child_of "$APP"
+		begin_stop
+		expect_status 137
+		is_gone "$CHILD"
+		has err 'stop: SIGTERM from .*; sending SIGKILL now$'
+		has err 'stopped in .*: app ended by SIGKILL, 2 killed$'
+	done
+}
+
 @test "SIGKILL in time to a stopped app" {
 	start_plain "$LULL" --plan 500ms/KILL "$PROBE"
 	wait_for out '^ready'
