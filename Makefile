@@ -162,6 +162,7 @@ check-builds:
 	$(MAKE) BUILD=$(BUILD)/gcc CC=gcc CFLAGS='-O2 $(STRICT_GCC)'
 	$(MAKE) BUILD=$(BUILD)/gcc-analyzer CC=gcc CFLAGS='-O1 -fanalyzer $(STRICT_GCC)'
 	$(MAKE) BUILD=$(BUILD)/clang CC=clang CFLAGS='-O2 $(STRICT)'
+	$(MAKE) BUILD=$(BUILD)/lto CC=gcc CFLAGS='-O3 -flto=auto $(STRICT_GCC)'
 	$(MAKE) BUILD=$(BUILD)/musl CC=musl-gcc CFLAGS='-Os $(STRICT_GCC)' all check-pure
 
 # The whole suite with a program that traps on undefined behaviour, and with ASan what does not look at descriptors and
@@ -312,9 +313,9 @@ $(BUILD)/tests/launch: tests/faults/launch.c Makefile | $(BUILD)/tests
 	$(SAY) "  CC  $@"
 	@$(TEST_CC) $(TEST_CFLAGS) -static -o $@ $<
 
-# What each measure of hardening would cost, as root: the table in docs/design.md.
-measure-hardening: bench-programs
-	@BENCH_BUILD=$(abspath $(BENCH)) tests/bench/hardening
+# What each measure of hardening would cost, and what was tried for its cost, as root: the tables in docs/design.md.
+measure-hardening measure-tried: bench-programs
+	@BENCH_BUILD=$(abspath $(BENCH)) tests/bench/variants $(@:measure-%=%)
 
 clean:
 	rm -rf $(BUILD)
@@ -324,4 +325,4 @@ clean:
 .PHONY: all test fuzz measure-listens lint check-pure check-builds test-sanitized analyze coverage \
 	check-install demo demo-drain install uninstall test-apps test-dropin test-drain plot-drain \
 	test-orchestrators bench-programs check-cost bench test-storms test-races test-machine check-mutants \
-	test-faults measure-hardening clean
+	test-faults measure-hardening measure-tried clean

@@ -214,9 +214,10 @@ static int become_app(void *shared)
 /*
  * What vfork(2) does, by clone(2): older versions of musl have a vfork that is fork on some machines (arm64), and then
  * the parent would not see why exec failed. The child's stack begins a little below the frames that wait for it: a page
- * of its own would cost more than all that the child does.
+ * of its own would cost more than all that the child does. Never inlined, not by the linker either: the frame has to be
+ * its own, and the last one.
  */
-pid_t child_spawn(int (*become)(void *), void *shared)
+pid_t __attribute__((noinline)) child_spawn(int (*become)(void *), void *shared)
 {
 	enum { CALL = 1024 };
 	char *frame = __builtin_frame_address(0);

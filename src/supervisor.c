@@ -372,14 +372,16 @@ static void reap_known(struct supervisor *supervisor, int signo, struct harvest 
 }
 
 /*
- * Reaps what can be reaped; after every signal, since a flood of lower numbers starves SIGCHLD. Who has left something
- * behind has to be known when the app has ended, so then all are looked at.
+ * Reaps what can be reaped; after every signal, since a flood of lower numbers starves SIGCHLD. All are looked at when
+ * the app has ended, since whether it left something behind has to be known then, and before anything that is due is
+ * done.
  */
 static struct harvest reap(struct supervisor *supervisor, int signo)
 {
 	struct harvest harvest = {.change = {.kind = EVENT_TIME}};
 	bool looks_long = supervisor->look_ms != 0 && supervisor->lifecycle.phase != PHASE_KILLED;
-	bool put_off = looks_long && turn_ms(supervisor) < earlier(supervisor->look_ms, supervisor->reap_ms);
+	int64_t due_ms = earlier(lifecycle_deadline_ms(&supervisor->lifecycle), supervisor->reap_ms);
+	bool put_off = looks_long && turn_ms(supervisor) < earlier(supervisor->look_ms, due_ms);
 	if (put_off)
 		reap_known(supervisor, signo, &harvest);
 	if (put_off && !harvest.app_exited)
