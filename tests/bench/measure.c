@@ -43,6 +43,7 @@ enum {
 	SETTLES = 100,   /* so often it is looked whether all is reaped, at most */
 	WARM_UP = 50,    /* signals that are not counted */
 	FLOODERS = 2,
+	MOST_HELD = 32,        /* inits that idle at the same time */
 	LEAST_FD_TO_CLOSE = 5, /* the app has those below */
 };
 
@@ -393,9 +394,11 @@ static void live(int signals, const char *app, char **programs, int count)
 
 static void hold(const char *word, const char *app, char **programs, int count)
 {
-	struct run runs[16];
+	struct run runs[MOST_HELD];
 	char byte;
-	for (int i = 0; i < count && i < 16; i++) {
+	if (count > MOST_HELD)
+		errx(2, "more than %d programs", MOST_HELD);
+	for (int i = 0; i < count; i++) {
 		start(&runs[i], programs[i], app, word, NULL);
 		(void)hear(&runs[i]);
 		printf("%d%c", (int)runs[i].pid, i + 1 < count ? ' ' : '\n');
@@ -403,7 +406,7 @@ static void hold(const char *word, const char *app, char **programs, int count)
 	fflush(stdout);
 	while (read(STDIN_FILENO, &byte, 1) > 0)
 		continue;
-	for (int i = 0; i < count && i < 16; i++)
+	for (int i = 0; i < count; i++)
 		end(&runs[i]);
 }
 
