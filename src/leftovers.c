@@ -20,6 +20,7 @@ enum {
 	STAT_SIZE = 512,       /* the fields up to the start time fit twice */
 	PROBES_A_LOOK = 4096,  /* at the clock: about a millisecond */
 	VERDICTS = 512,        /* a power of two */
+	ON_NOBODY = -1,        /* the number in a verdict that is none: 0 is a parent outside of the PID namespace */
 	/* By their numbers, which are the same on all but alpha and mips: headers may be older than the kernel. */
 	CALL_PIDFD_SEND_SIGNAL = 424,
 	CALL_PIDFD_OPEN = 434,
@@ -183,7 +184,7 @@ static bool is_still_ours(struct walk *walk, const struct process *process)
 	if (now.started == process->started && known->pid == now.parent && known->ours &&
 	    read_process_number(walk->directory, now.parent, &parent) == 0 && parent.started == known->started)
 		return true;
-	walk->verdicts[(unsigned)now.parent % VERDICTS].pid = 0;
+	walk->verdicts[(unsigned)now.parent % VERDICTS].pid = ON_NOBODY;
 	return judge(walk, &now);
 }
 
@@ -219,7 +220,7 @@ static void walk_begin(struct walk *walk, pid_t hidden, int64_t until_ms)
 	walk->until_ms = until_ms;
 	walk->cut = false;
 	for (int i = 0; i < VERDICTS; i++)
-		walk->verdicts[i].pid = 0;
+		walk->verdicts[i].pid = ON_NOBODY;
 	if (walk->directory < 0 || walk_fill(walk))
 		return;
 	(void)close(walk->directory);
