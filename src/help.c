@@ -66,7 +66,7 @@ static void add_options(struct text *text, enum dialect dialect)
 {
 	struct option_line line;
 	for (size_t i = 0; options_line(dialect, i, &line); i++)
-		if (line.letter != '\0' || line.name != NULL)
+		if (line.meaning != NULL && (line.letter != '\0' || line.name != NULL))
 			add_option(text, &line);
 }
 

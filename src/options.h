@@ -73,7 +73,7 @@ struct option_line {
 	const char *name;     /* without the dashes; NULL: none */
 	const char *variable; /* NULL: none */
 	const char *argument; /* NULL: a switch */
-	const char *meaning;
+	const char *meaning;  /* NULL: accepted, and not shown */
 };
 bool options_line(enum dialect dialect, size_t index, struct option_line *line);
 

@@ -363,13 +363,13 @@ orphans_left() {
 	until_true orphans_left 40
 	strace -qq -e trace=wait4 -e inject=wait4:delay_exit=2000 -o calls -p "$TARGET" 2>attached 3>&- &
 	until_true grep -q 'TracerPid:.*[1-9]' "/proc/$TARGET/status"
-	read -ra orphans <<<"$(sed "s/\b$APP\b//" "/proc/$TARGET/task/$TARGET/children")"
+	read -ra left <<<"$(sed "s/\b$APP\b//" "/proc/$TARGET/task/$TARGET/children")"
 	for ((i = 0; i < 20; i++)); do
-		kill -KILL "${orphans[i]}"
+		kill -KILL "${left[i]}"
 		until_true orphans_left $((39 - i))
 	done
 	grep -qE 'wait4\([0-9]+, \[' calls
-	kill -KILL "${orphans[@]:20}"
+	kill -KILL "${left[@]:20}"
 	until_true orphans_left 0
 	kill -USR1 "$APP"
 	expect_status 3
