@@ -110,7 +110,7 @@ static int read_process(int directory, const char *pid, struct process *process)
 	char stat[STAT_SIZE];
 	struct text name = TEXT_IN(path);
 	text_add(&name, "%s/stat", pid);
-	int fd = openat(directory, path, O_RDONLY | O_CLOEXEC);
+	int fd = name.length < name.size - 1 ? openat(directory, path, O_RDONLY | O_CLOEXEC) : -1;
 	if (fd < 0)
 		return -1;
 	ssize_t length = read(fd, stat, sizeof stat);
