@@ -512,26 +512,26 @@ static int apply(struct parser *parser, const struct option *option, const char 
 
 /* --- The environment -------------------------------------------------------------------------------------------- */
 
-/* Almost no entry is: two bytes tell. */
-static bool begins_with(const char *entry, const char *prefix)
+/* What comes behind the prefix; NULL: the entry does not begin with it, which mostly the first byte tells. */
+static const char *behind(const char *entry, const char *prefix)
 {
-	while (*prefix != '\0' && *prefix == *entry++)
+	while (*prefix != '\0' && *prefix == *entry) {
 		prefix++;
-	return *prefix == '\0';
+		entry++;
+	}
+	return *prefix == '\0' ? entry : NULL;
 }
 
 static bool is_named(const char *entry, const char *name)
 {
-	size_t i = 0;
-	while (name[i] != '\0' && name[i] == entry[i])
-		i++;
-	return name[i] == '\0' && (entry[i] == '=' || entry[i] == '\0');
+	const char *rest = behind(entry, name);
+	return rest != NULL && (*rest == '=' || *rest == '\0');
 }
 
 /* Where the option stands whose variable is before the '=' of this entry, or -1. */
 static int find_variable(const struct table *table, const char *entry)
 {
-	if (!begins_with(entry, table->prefix))
+	if (behind(entry, table->prefix) == NULL)
 		return -1;
 	for (size_t i = 0; i < table->count; i++) {
 		const char *name = table->options[i].line.variable;
@@ -543,7 +543,7 @@ static int find_variable(const struct table *table, const char *entry)
 
 static bool is_ours(const char *entry)
 {
-	return begins_with(entry, PREFIX);
+	return behind(entry, PREFIX) != NULL;
 }
 
 /*
