@@ -335,24 +335,20 @@ NO_PROC=(unshare -m sh -c 'mount -t tmpfs none /proc && exec "$@"' -)
 
 # --- Orphans
 
-orphans_are_reaped() {
-	[ "$(wc -w <"/proc/$TARGET/task/$TARGET/children")" -eq 1 ]
+# orphans_left COUNT: beside the app.
+orphans_left() {
+	[ "$(wc -w <"/proc/$TARGET/task/$TARGET/children")" -eq $((1 + $1)) ]
 }
 
 @test "1000 orphans leave no zombie" {
 	for start in start_plain start_init; do
 		$start "$LULL" -v sh -c 'for i in $(seq 1000); do (true &); done; exec "$0" exit=15:0' "$PROBE"
 		wait_for out '^ready'
-		until_true orphans_are_reaped
+		until_true orphans_left 0
 		expect_count 1000 err 'reaped orphan [0-9]+, exited 0$'
 		begin_stop
 		expect_status 0
 	done
-}
-
-# orphans_left COUNT: beside the app.
-orphans_left() {
-	[ "$(wc -w <"/proc/$TARGET/task/$TARGET/children")" -eq $((1 + $1)) ]
 }
 
 # What takes long beside thousands takes long here because every wait4(2) does.
@@ -387,7 +383,7 @@ orphans_left() {
 	done
 	start_plain "$LULL" sh -c "$orphans" "$PROBE"
 	wait_for out '^ready'
-	until_true orphans_are_reaped
+	until_true orphans_left 0
 	has_not err .
 	kill -TERM "$TARGET"
 	expect_status 0

@@ -316,16 +316,21 @@ flood() {
 	done
 }
 
-@test "a stopped app whose stop signal a rewrite drops is left stopped until SIGKILL" {
-	start_plain "$LULL" -t 500ms -r TERM:0 "$PROBE"
+# killed_while_stopped SAID FLAG...: 500 ms after the stop began, with nothing before that it could have taken.
+killed_while_stopped() {
+	start_plain "$LULL" "${@:2}" "$PROBE"
 	wait_for out '^ready'
 	kill -STOP "$APP"
 	until_true is_stopped "$APP"
 	begin_stop
 	expect_status 137
 	expect_ms "$(since "$T0")" 500
-	has err "SIGKILL .* to: $APP probe \(stopped\)$"
+	has err "$1 to: $APP probe \(stopped\)$"
 	came out
+}
+
+@test "a stopped app whose stop signal a rewrite drops is left stopped until SIGKILL" {
+	killed_while_stopped 'SIGKILL .*' -t 500ms -r TERM:0
 }
 
 @test "a stop signal that a rewrite makes SIGKILL is the plan's: it goes to everything that is left" {
@@ -342,15 +347,7 @@ flood() {
 }
 
 @test "SIGKILL in time to a stopped app" {
-	start_plain "$LULL" --plan 500ms/KILL "$PROBE"
-	wait_for out '^ready'
-	kill -STOP "$APP"
-	until_true is_stopped "$APP"
-	begin_stop
-	expect_status 137
-	expect_ms "$(since "$T0")" 500
-	has err "SIGKILL, with no signal before it, to: $APP probe \(stopped\)$"
-	came out
+	killed_while_stopped 'SIGKILL, with no signal before it,' --plan 500ms/KILL
 }
 
 @test "frozen past its deadlines, lull asks the app before it kills it" {
