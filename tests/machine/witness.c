@@ -741,8 +741,7 @@ static uint64_t fingerprint(const struct actions *actions)
 	return sum ^ sum >> 29;
 }
 
-/* Where the core says that it does not look at the time it may be given any, and it says so as long as nothing goes on.
- */
+/* Where the core says that it does not look at the time it may be given any; it says so until something goes on. */
 static void check_timeless(const struct witness *witness, const struct lifecycle *lifecycle, const struct event *event)
 {
 	static const int64_t TIMES_MS[] = {0, TIME_NEVER - 1};
