@@ -134,7 +134,7 @@ static int __attribute__((noinline)) search_command(const struct attempt *attemp
 	const char *name = attempt->start->command[0];
 	int error = ENOENT;
 	for (const char *at = path != NULL ? path : PATH_DEFAULT; path_next(&at, name, &file);) {
-		if (file.length == file.size - 1)
+		if (text_is_full(&file))
 			continue;
 		exec_file(attempt, file.bytes);
 		if (errno == EACCES)

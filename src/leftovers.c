@@ -110,7 +110,7 @@ static int read_process(int directory, const char *pid, struct process *process)
 	char stat[STAT_SIZE];
 	struct text name = TEXT_IN(path);
 	text_add(&name, "%s/stat", pid);
-	int fd = name.length < name.size - 1 ? openat(directory, path, O_RDONLY | O_CLOEXEC) : -1;
+	int fd = text_is_full(&name) ? -1 : openat(directory, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
 	ssize_t length = read(fd, stat, sizeof stat);

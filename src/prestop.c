@@ -72,7 +72,7 @@ static int prepare(struct attempt *attempt, const struct prestop *prestop, int s
 	attempt->mask = prestop->mask;
 	attempt->error = 0;
 	errno = ENAMETOOLONG;
-	return program.length < program.size - 1 ? 0 : -1;
+	return text_is_full(&program) ? -1 : 0;
 }
 
 int prestop_start(struct prestop *prestop, int signo, pid_t app)

@@ -28,6 +28,12 @@ static inline struct text text_in(char *buffer, size_t size)
 /* The same for an array, which must not be a pointer. */
 #define TEXT_IN(array) text_in((array), sizeof(array))
 
+/* Is the buffer full? Then something may have been left out. */
+static inline bool text_is_full(const struct text *text)
+{
+	return text->length == text->size - 1;
+}
+
 enum { TEXT_TIME_SIZE = 32 };
 
 /*
