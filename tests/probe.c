@@ -11,7 +11,8 @@
  *                       many us that took: "pinged most US middle US"
  *     times             tells when: " at MS" of the clock in /proc/uptime, at the end of each line
  *     fork              first starts a child that does the same words but this, in the same process group
- *     orphan            the same, with a parent of its own that ends at once: an orphan
+ *     join              waits for its children before it exits
+ *     orphan            as fork, with a parent of its own that ends at once: an orphan
  *     chain=US          the same, and each of a chain of such orphans starts the next US later and ends; for 10 s
  *     tower=N           the same, N processes each of which is the child of the one before; the last says "tower"
  *     thread            ends its first thread: another goes on
@@ -40,6 +41,7 @@ static int late_ms;
 static int tells_times;
 static int ping_signo;
 static int ping_count;
+static int joins;
 static int goes_on_in_thread;
 
 static void tell_line(const char *key)
@@ -153,6 +155,8 @@ static void parse(char **words)
 			tell_state();
 		else if (strcmp(*words, "fork") == 0 && fork() != 0)
 			continue;
+		else if (strcmp(*words, "join") == 0)
+			joins = 1;
 		else if (sscanf(*words, "chain=%d", &signo) == 1)
 			start_chain((useconds_t)signo);
 		else if (sscanf(*words, "tower=%d", &signo) == 1)
@@ -225,6 +229,8 @@ static void *live(void *unused)
 			snprintf(when, sizeof when, " at %lld", (long long)now_ms());
 		dprintf(1, "got %ld code %d from %d value %d%s\n", signo, info.si_code, info.si_pid,
 		        info.si_value.sival_int, when);
+		while (joins && statuses[signo] >= 0 && wait(NULL) > 0)
+			continue;
 		if (statuses[signo] >= 0)
 			exit(statuses[signo]);
 		if (signo == ping_signo)

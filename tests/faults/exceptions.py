@@ -58,7 +58,8 @@ allow(PROC, "left behind.*", "without /proc children alone are found, a generati
 # --- Answers that are no failures ---
 
 ENDS = "(lull ended before|status 137, not|left behind|never came: (lull ends|the orphan)|continuation|signal).*"
-allow("wait4", ENDS, "ECHILD is the answer that no child is left", errors="ECHILD")
+ALONE = f"{ENDS}|line|SIGKILL after .* before its time.*"
+allow("wait4", ALONE, "ECHILD is the answer that no child is left", errors="ECHILD")
 allow("open", "continuation", "ENXIO is the answer that there is no terminal", errors="ENXIO")
 allow("kill", "continuation", "it is not continued, but SIGKILL ends it")
 allow("setpgid", "continuation", "in lull's own group, which is orphaned, Ctrl-Z stops nobody", modes="child")

@@ -55,6 +55,14 @@ def describe(pid: int) -> str:
         return str(pid)
 
 
+def status_of(pid: int) -> str:
+    """As proc_pid_status(5) has it, or nothing: it has ended."""
+    try:
+        return Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return ""
+
+
 class Run:
     def __init__(self, job: dict, directory: Path) -> None:
         self.job = job
@@ -241,6 +249,21 @@ class Run:
             os.kill(self.pid, signo)
         except ProcessLookupError:
             raise Ended(f"signal {signo}") from None
+
+    def stop_group(self, pid: int) -> None:
+        """Returns when lull has heard of it."""
+        try:
+            os.killpg(os.getpgid(pid), signal.SIGSTOP)
+        except ProcessLookupError:
+            raise Ended("the app is stopped") from None
+        self.wait("the app is stopped", lambda: "\nState:\tT" in status_of(pid))
+        self.wait("lull has heard of the app", self.rests)
+
+    def rests(self) -> bool:
+        """Whether it sleeps, and no child has anything to say to it."""
+        status = status_of(self.pid)
+        pending = re.search(r"^ShdPnd:\t(\w+)$", status, re.M)
+        return bool(pending) and not int(pending[1], 16) >> signal.SIGCHLD - 1 & 1 and "\nState:\tS" in status
 
     def refusals(self, signo: int) -> int:
         return self.err.count(f"{signal.Signals(signo).name} could not be sent")
