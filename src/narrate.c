@@ -7,6 +7,17 @@
 #include "leftovers.h"
 #include "text.h"
 
+const char *narrate_end(const struct reaped *reaped, char buffer[NARRATE_END_SIZE])
+{
+	char name[SIGNAL_NAME_SIZE];
+	struct text text = text_in(buffer, NARRATE_END_SIZE);
+	if (reaped->by_signal)
+		text_add(&text, "ended by %s", signal_name(reaped->status - 128, name));
+	else
+		text_add(&text, "exited %d", reaped->status);
+	return buffer;
+}
+
 /* Who sent it: sigaction(2), si_code. */
 static void add_sender(struct text *text, const siginfo_t *info)
 {
@@ -96,14 +107,22 @@ void narrate_skipped(struct log *log, int signo)
 	         word, word + 3, word + 3);
 }
 
+/* A rewrite to 0 drops the signal. */
+static void say_since_signal(struct log *log, const struct lifecycle *lifecycle, const char *what, int64_t now_ms,
+                             const char *to, const char *names)
+{
+	char time[TEXT_TIME_SIZE];
+	log_line(log, LOG_WARNING, "%s %s after the signal was %s%s %s", what,
+	         text_time(now_ms - lifecycle->passed_on_ms, time),
+	         lifecycle_step_signal(lifecycle, 0) != 0 ? "passed on" : "dropped", to, names);
+}
+
 void narrate_running(struct log *log, const struct lifecycle *lifecycle, pid_t hidden, int64_t now_ms)
 {
 	char bytes[2048];
-	char time[TEXT_TIME_SIZE];
 	struct text text = TEXT_IN(bytes);
 	if (log->level >= LOG_NOTICE && leftovers_describe(LEFTOVERS_DESCENDANTS, hidden, &text) > 0)
-		log_line(log, LOG_WARNING, "still running %s after the signal was passed on: %s",
-		         text_time(now_ms - lifecycle->passed_on_ms, time), bytes);
+		say_since_signal(log, lifecycle, "still running", now_ms, ":", bytes);
 }
 
 int narrate_killing(struct log *log, const struct lifecycle *lifecycle, bool init, int64_t now_ms, char *kept)
@@ -118,8 +137,7 @@ int narrate_killing(struct log *log, const struct lifecycle *lifecycle, bool ini
 	if (count == 0)
 		return 0;
 	if (lifecycle->passed_on_ms != TIME_NEVER)
-		log_line(log, LOG_WARNING, "SIGKILL %s after the signal was passed on, to: %s",
-		         text_time(now_ms - lifecycle->passed_on_ms, time), bytes);
+		say_since_signal(log, lifecycle, "SIGKILL", now_ms, ", to:", bytes);
 	else if (lifecycle->lingers_ms != TIME_NEVER)
 		log_line(log, LOG_WARNING, "SIGKILL %s after the app had ended, to: %s",
 		         text_time(now_ms - lifecycle->lingers_ms, time), bytes);
@@ -139,27 +157,16 @@ void narrate_killed_by_others(struct log *log)
 	log_line(log, LOG_WARNING, "the app was killed by SIGKILL, and not by lull%s", bytes);
 }
 
-static void add_end(struct text *text, const struct reaped *app)
-{
-	char name[SIGNAL_NAME_SIZE];
-	if (app->kind != REAPED_APP)
-		text_add(text, "app has not ended");
-	else if (app->by_signal)
-		text_add(text, "app ended by %s", signal_name(app->status - 128, name));
-	else
-		text_add(text, "app exited %d", app->status);
-}
-
 void narrate_stopped(struct log *log, const struct lifecycle *lifecycle, const struct reaped *app, int killed,
                      int64_t now_ms)
 {
-	char bytes[128];
+	char bytes[32];
+	char end[NARRATE_END_SIZE];
 	char time[TEXT_TIME_SIZE];
-	struct text end = TEXT_IN(bytes);
-	add_end(&end, app);
+	struct text count = TEXT_IN(bytes);
 	if (killed > 0)
-		text_add(&end, ", %d killed", killed);
-	else
-		text_add(&end, ", nothing killed");
-	log_line(log, LOG_NOTICE, "stopped in %s: %s", text_time(now_ms - lifecycle->stop_begun_ms, time), bytes);
+		text_add(&count, "%d", killed);
+	log_line(log, LOG_NOTICE, "stopped in %s: app %s, %s killed",
+	         text_time(now_ms - lifecycle->stop_begun_ms, time),
+	         app->kind == REAPED_APP ? narrate_end(app, end) : "has not ended", killed > 0 ? bytes : "nothing");
 }

@@ -8,7 +8,10 @@
 #include "lifecycle.h"
 #include "log.h"
 
-enum { NARRATE_NAMES_SIZE = 2048 };
+enum { NARRATE_NAMES_SIZE = 2048, NARRATE_END_SIZE = 32 };
+
+/* How one has ended, as "exited 3" or "ended by SIGKILL", written to and returned in `buffer`. */
+const char *narrate_end(const struct reaped *reaped, char buffer[NARRATE_END_SIZE]);
 
 /* A stop has begun with the signal in `info`, which the app has already if had_it. */
 void narrate_stop(struct log *log, const struct lifecycle *lifecycle, const siginfo_t *info, bool had_it,

@@ -241,30 +241,23 @@ static int64_t earlier(int64_t a_ms, int64_t b_ms)
 
 static void say_reaped(const struct supervisor *supervisor, const struct reaped *reaped)
 {
-	char name[SIGNAL_NAME_SIZE];
+	char end[NARRATE_END_SIZE];
 	bool orphan = reaped->kind == REAPED_ORPHAN;
 	enum log_level level = orphan && supervisor->options->warn_reap ? LOG_WARNING : LOG_VERBOSE;
 	const char *what = orphan ? supervisor->options->personality->reaped : "reaped app ";
-	if (reaped->by_signal)
-		log_line(supervisor->log, level, "%s%d, ended by %s", what, (int)reaped->pid,
-		         signal_name(reaped->status - 128, name));
-	else
-		log_line(supervisor->log, level, "%s%d, exited %d", what, (int)reaped->pid, reaped->status);
+	if (supervisor->log->level < level)
+		return; /* a storm of orphans shall not cost words */
+	log_line(supervisor->log, level, "%s%d, %s", what, (int)reaped->pid, narrate_end(reaped, end));
 }
 
 /* One that lull has killed has had its line. */
 static void say_pre_stop_ended(const struct supervisor *supervisor, const struct reaped *reaped)
 {
-	char name[SIGNAL_NAME_SIZE];
-	const char *program = supervisor->prestop.program;
+	char end[NARRATE_END_SIZE];
 	if (supervisor->prestop.killed || supervisor->lifecycle.phase == PHASE_KILLED)
 		return;
-	if (reaped->by_signal)
-		log_line(supervisor->log, LOG_WARNING, "the pre-stop program %s was ended by %s", program,
-		         signal_name(reaped->status - 128, name));
-	else
-		log_line(supervisor->log, reaped->status != 0 ? LOG_WARNING : LOG_VERBOSE,
-		         "the pre-stop program %s exited %d", program, reaped->status);
+	log_line(supervisor->log, reaped->status != 0 ? LOG_WARNING : LOG_VERBOSE, "the pre-stop program %s %s%s",
+	         supervisor->prestop.program, reaped->by_signal ? "was " : "", narrate_end(reaped, end));
 }
 
 /* What reaping has brought in one turn. */

@@ -434,6 +434,14 @@ killed_while_stopped() {
 	has err '^lull: warning: SIGKILL [0-9.]+ m?s after the signal was passed on, to: [0-9]+ probe \(sleeping\)$'
 }
 
+@test "at SIGKILL a signal that was dropped is not said to be passed on" {
+	start_plain "$LULL" -t 300ms --rewrite TERM:0 "$PROBE"
+	begin_stop
+	expect_status 137
+	has err "^lull: warning: SIGKILL [0-9.]+ m?s after the signal was dropped, to: $APP probe \(sleeping\)$"
+	has_not out '^got'
+}
+
 @test "16 at most are named, then how many more" {
 	for start in start_plain start_init; do
 		$start "$LULL" -t 300ms sh -c 'for i in $(seq 20); do sleep 1000 & done; exec "$0"' "$PROBE"
