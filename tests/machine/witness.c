@@ -594,7 +594,16 @@ static void check_sent(struct witness *witness, const struct event *event, const
 	case ACTION_KILL_PRE_STOP:
 		check_pre_stop_kill(witness);
 		break;
-	default: /* the others send nothing: check_said */
+	case ACTION_KILL_CHILDREN:
+	case ACTION_DRAIN:
+	case ACTION_START_PRE_STOP:
+	case ACTION_SUSPEND:
+	case ACTION_STOP_SELF:
+	case ACTION_SAY_STOP:
+	case ACTION_SAY_SKIPPED:
+	case ACTION_SAY_RUNNING:
+	case ACTION_SAY_KILLING:
+	case ACTION_EXIT: /* nothing is sent: check_said */
 		break;
 	}
 }
@@ -628,7 +637,15 @@ static void check_said(struct witness *witness, const struct event *event, const
 	case ACTION_EXIT:
 		check_exit(witness, event, action->status);
 		break;
-	default: /* the others say nothing: check_sent */
+	case ACTION_FORWARD:
+	case ACTION_FORWARD_LEFTOVERS:
+	case ACTION_SIGNAL_APP:
+	case ACTION_CONTINUE_APP:
+	case ACTION_SIGNAL_LEFTOVERS:
+	case ACTION_KILL_ALL:
+	case ACTION_KILL_CHILDREN:
+	case ACTION_DRAIN:
+	case ACTION_KILL_PRE_STOP: /* nothing is said: check_sent */
 		break;
 	}
 }
