@@ -273,7 +273,8 @@ static void warn_if_skipped(struct lifecycle *lifecycle, const struct event *eve
 	int signo = event->signo;
 	bool ends_apps = signo == SIGQUIT || signo == SIGINT || signo == SIGWINCH || signo == SIGUSR1;
 	bool delayed = lifecycle->policy->plan.steps[0].wait_ms > 0;
-	if (!ends_apps || !delayed || !event->outside || lifecycle->skip_said)
+	bool dropped = lifecycle->policy->rewrite[signo] == 0;
+	if (!ends_apps || dropped || !delayed || !event->outside || lifecycle->skip_said)
 		return;
 	lifecycle->skip_said = true;
 	act(actions, ACTION_SAY_SKIPPED, signo);

@@ -224,7 +224,7 @@ hurry() {
 	has err 'SIGQUIT from outside was passed on at once, without the delay; .*--stop-on TERM,QUIT or LULL_STOP_ON=TERM,QUIT$'
 }
 
-@test "no such warning when QUIT begins the stop, without a delay, or from inside" {
+@test "no such warning when QUIT begins the stop, without a delay, from inside, or dropped by a rewrite" {
 	start_init "$LULL" -d 200ms --stop-on TERM,QUIT "$PROBE" exit=3:0
 	wait_for out '^ready'
 	kill -QUIT "$TARGET"
@@ -240,6 +240,13 @@ hurry() {
 	kill -QUIT "$TARGET"
 	expect_status 0
 	has_not err .
+	start_init "$LULL" -d 5s --rewrite QUIT:0 "$PROBE" exit=1:0
+	wait_for out '^ready'
+	kill -QUIT "$TARGET"
+	kill -HUP "$TARGET"
+	expect_status 0
+	has_not err .
+	expect_count 1 out '^got'
 }
 
 # --- Whatever happens in between

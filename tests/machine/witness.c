@@ -276,7 +276,9 @@ static void expect_skip_warning(struct witness *witness, const struct event *eve
 {
 	bool ends_apps = event->signo == SIGINT || event->signo == SIGQUIT || event->signo == SIGUSR1 ||
 	                 event->signo == SIGWINCH;
-	if (ends_apps && event->outside && witness->policy->plan.steps[0].wait_ms != 0 && !witness->skip_said)
+	bool passed_on = witness->policy->rewrite[event->signo] != 0;
+	bool delays = witness->policy->plan.steps[0].wait_ms != 0;
+	if (ends_apps && passed_on && event->outside && delays && !witness->skip_said)
 		witness->expected[ACTION_SAY_SKIPPED]++;
 }
 

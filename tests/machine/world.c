@@ -111,6 +111,8 @@ void world_policy(struct policy *policy, const struct kind *kind)
 		policy->rewrite[signo] = (uint8_t)signo;
 	policy->rewrite[SIGHUP] = 0;
 	policy->rewrite[SIGTTOU] = 0;
+	if (kind->stopped_ok) /* some of them */
+		policy->rewrite[SIGWINCH] = 0;
 	policy->rewrite[SIGUSR1] = SIGUSR2;
 	policy->rewrite[SIGUSR2] = (uint8_t)stop;
 	policy->rewrite[SIGALRM] = SIGKILL;
