@@ -55,12 +55,13 @@ static void add_first_step(struct text *text, const struct lifecycle *lifecycle,
 		text_add(text, " now");
 }
 
-static void add_later_steps(struct text *text, const struct lifecycle *lifecycle)
+/* Times are counted from the begin of the stop; a delay that is cut short by `at_once` brings all of them forward. */
+static void add_later_steps(struct text *text, const struct lifecycle *lifecycle, bool at_once)
 {
 	char name[SIGNAL_NAME_SIZE];
 	char time[TEXT_TIME_SIZE];
 	const struct plan *plan = &lifecycle->policy->plan;
-	int64_t at_ms = plan->steps[0].wait_ms;
+	int64_t at_ms = at_once && !plan->fixed ? 0 : plan->steps[0].wait_ms;
 	int sent = lifecycle_step_signal(lifecycle, 0);
 	for (int i = 1; i < plan->count && sent != SIGKILL; i++) {
 		sent = lifecycle_step_signal(lifecycle, i);
@@ -92,7 +93,7 @@ void narrate_stop(struct log *log, const struct lifecycle *lifecycle, const sigi
 			text_add(&text, "the app has it from the terminal");
 		else
 			add_first_step(&text, lifecycle, info->si_signo);
-		add_later_steps(&text, lifecycle);
+		add_later_steps(&text, lifecycle, had_it);
 	}
 	log_line(log, LOG_NOTICE, "%s", bytes);
 }

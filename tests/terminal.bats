@@ -256,8 +256,8 @@ stops_and_goes_on() {
 	times 1 log 'got 2 '
 }
 
-@test "at a prompt: Ctrl-C as the stop signal is not sent again, and SIGKILL comes in time" {
-	at_prompt 'run:lull --stop-on INT -t 1s probe 2>"$LOG"' expect:ready "$CTRL_C" 'run:echo status $?' 'expect:status 137'
+@test "at a prompt: Ctrl-C as the stop signal is not sent again, waits for no delay, and SIGKILL comes in time" {
+	at_prompt 'run:lull --stop-on INT -d 60s -t 1s probe 2>"$LOG"' expect:ready "$CTRL_C" 'run:echo status $?' 'expect:status 137'
 	times 1 out 'got 2 '
 	has log 'stop: SIGINT from the kernel; the app has it from the terminal, SIGKILL at 1 s'
 	has log 'SIGKILL 1(\.[0-9])? s after'
