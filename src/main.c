@@ -91,7 +91,7 @@ static int ask(const struct options *options, struct log *log, char **envp, sign
 	struct text why = text_in(words, WORDS_SIZE);
 	enum ready answer = ready_ask(options->listens, &why);
 	if (answer != READY_YES) {
-		log_line(log, answer == READY_NO ? LOG_NOTICE : LOG_ERROR, "%s", words);
+		log_line(log, LOG_ERROR, "%s", words);
 		return (int)answer;
 	}
 	if (*options->command == NULL)
