@@ -79,7 +79,8 @@ static void add_peer(struct text *text, const struct personality *personality)
 	         "Usage: %s [OPTION]... [--] COMMAND [ARG]...\n"
 	         "       %s --ready [--] [COMMAND [ARG]...]\n"
 	         "       %s --explain [OPTION]...\n\n"
-	         "This is lull, called as %s: it behaves as %s does, and LULL_* variables add the rest.\n\n",
+	         "This is lull, called as %s: it behaves as %s does, and LULL_* variables add the rest.\n"
+	         "In brackets is what lull does under its own name.\n\n",
 	         name, name, name, name, name);
 	add_options(text, personality->dialect);
 	text_add(text, "\nVariables:\n\n");
@@ -104,7 +105,7 @@ static void add_own(struct text *text)
 	         "On SIGTERM it can wait before it passes the signal on, and kills what has not ended in time.\n\n");
 	add_options(text, DIALECT_LULL);
 	text_add(text,
-	         "\nEach option with a value or a switch has a variable: LULL_DELAY, LULL_STOP_ON and so on.\n"
+	         "\nEach option above --ready has a variable: LULL_DELAY, LULL_STOP_ON and so on.\n"
 	         "%s"
 	         "Exits with the status of COMMAND; 125: lull failed, 126: it can not be executed, 127: not found.\n",
 	         WORDS);
@@ -171,7 +172,7 @@ static void add_step(struct text *text, const struct policy *policy, int signo, 
 		add_row(text, at_ms, signal_name(signo, name), policy->group ? " to the app's group" : " to the app");
 }
 
-/* What the core itself says of a stop that begins at 0. */
+/* What the core itself says of a stop that begins at 0. It may have killed the program already. */
 static int64_t pre_stop_limit_ms(const struct policy *policy)
 {
 	struct lifecycle lifecycle;
@@ -181,7 +182,7 @@ static int64_t pre_stop_limit_ms(const struct policy *policy)
 		stop.signo++;
 	lifecycle_init(&lifecycle, policy);
 	lifecycle_step(&lifecycle, &stop, 0, &actions);
-	return lifecycle.pre_stop_ms;
+	return lifecycle.pre_stop_ms != TIME_NEVER ? lifecycle.pre_stop_ms : 0;
 }
 
 static void add_drain(struct text *text, const struct options *options)

@@ -322,4 +322,6 @@ is_in_state() {
 	[[ $output == *"until 4 s at the latest"* ]] || fail "said: $output"
 	run -0 "$LULL" --explain --pre-stop /bin/flush -d 8
 	[[ $output == *"until 8 s at the latest"* ]] || fail "said: $output"
+	run -0 "$LULL" --explain --pre-stop /bin/flush --grace 2
+	[[ $output == *"until 0 s at the latest"* ]] || fail "said: $output"
 }
