@@ -181,12 +181,17 @@ static void step_take(struct lifecycle *lifecycle, int64_t now_ms, struct action
 	step_done(lifecycle, signo, lifecycle->policy->group, now_ms);
 }
 
-/* When the plan's SIGKILL is due, seen from the step that comes next. */
-static int64_t planned_kill_ms(const struct lifecycle *lifecycle)
+/*
+ * When the plan's SIGKILL is due for what is asked to end now, seen from the step that comes next. One that should have
+ * come already is late, and leaves some time as any other does.
+ */
+static int64_t planned_kill_ms(const struct lifecycle *lifecycle, int64_t now_ms)
 {
 	const struct plan *plan = &lifecycle->policy->plan;
 	int64_t planned_ms = lifecycle->planned_ms;
-	int64_t due_ms = lifecycle->step_ms;
+	int64_t due_ms = later(lifecycle->step_ms, now_ms);
+	if (due_ms > lifecycle->step_ms && lifecycle_step_signal(lifecycle, lifecycle->next_step) == SIGKILL)
+		return after(now_ms, earlier(plan->steps[lifecycle->next_step].wait_ms, LIFECYCLE_LATE_MS));
 	for (int i = lifecycle->next_step; i < plan->count; i++) {
 		int64_t wait_ms = plan->steps[i].wait_ms;
 		if (i > lifecycle->next_step) {
@@ -322,7 +327,7 @@ static void on_signal_linger(struct lifecycle *lifecycle, const struct event *ev
 	int signo = lifecycle->policy->rewrite[event->signo];
 	if (begins_stop(lifecycle->policy, event->signo) && !stop_has_begun(lifecycle)) {
 		stop_begin(lifecycle, event, now_ms, actions);
-		lifecycle->kill_ms = earlier(lifecycle->kill_ms, planned_kill_ms(lifecycle));
+		lifecycle->kill_ms = earlier(lifecycle->kill_ms, planned_kill_ms(lifecycle, now_ms));
 		act(actions, ACTION_SAY_STOP, event->signo);
 	} else if (is_in_a_hurry(lifecycle, event, now_ms)) {
 		lifecycle->hurried = true;
@@ -366,11 +371,10 @@ static void linger_begin(struct lifecycle *lifecycle, int64_t now_ms, struct act
 	}
 	if (policy->linger_ms == 0) {
 		kill_all(lifecycle, now_ms, actions);
-		leave(lifecycle, actions);
 		return;
 	}
 	bool stopping = stop_has_begun(lifecycle);
-	lifecycle->kill_ms = stopping ? planned_kill_ms(lifecycle) : after(now_ms, policy->linger_ms);
+	lifecycle->kill_ms = stopping ? planned_kill_ms(lifecycle, now_ms) : after(now_ms, policy->linger_ms);
 	if (lifecycle->phase == PHASE_DELAY)
 		passed_on(lifecycle, now_ms);
 	lifecycle->phase = PHASE_LINGER;

@@ -185,10 +185,17 @@ static void step_taken(struct witness *witness, bool by_terminal)
 	step_follows(witness);
 }
 
-/* When the plan's SIGKILL comes, if each step is taken in time from now on. */
+/*
+ * When the plan's SIGKILL comes for those who are asked to end now, if each step is taken in time from now on. Those
+ * were not asked before: a SIGKILL that is overdue leaves them something.
+ */
 static int64_t kill_due(const struct witness *witness)
 {
 	struct witness ahead = *witness;
+	bool overdue = ahead.steps < ahead.policy->plan.count && ahead.due_ms < ahead.now_ms;
+	if (overdue && witness_planned_signal(&ahead, ahead.steps) == SIGKILL)
+		return plus(ahead.now_ms, least(ahead.policy->plan.steps[ahead.steps].wait_ms, 1000));
+	ahead.due_ms = most(ahead.due_ms, ahead.now_ms);
 	while (ahead.steps < ahead.policy->plan.count) {
 		if (witness_planned_signal(&ahead, ahead.steps) == SIGKILL)
 			return ahead.due_ms;
@@ -458,8 +465,7 @@ static bool is_success(const struct witness *witness)
 static bool may_leave(const struct witness *witness, const struct event *event)
 {
 	const struct policy *policy = witness->policy;
-	bool has_left_all = event->kind == EVENT_APP_EXITED && witness->phase_before < PHASE_KILLED &&
-	                    (policy->abandon || policy->linger_ms == 0);
+	bool has_left_all = event->kind == EVENT_APP_EXITED && witness->phase_before < PHASE_KILLED && policy->abandon;
 	bool is_alone = (has_exited(witness) || witness->vanished) && !witness->children;
 	bool gives_up = is_killed(witness) && witness->now_ms >= plus(witness->killed_ms, 2000);
 	return has_left_all || is_alone || gives_up;
