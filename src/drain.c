@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -27,34 +26,6 @@ void drain_show(enum drain_state state, int port)
 	(void)prctl(PR_SET_NAME, name);
 }
 
-/* The directory that `path` is in, with the slash behind it. */
-static int see_directory(const char *path)
-{
-	char bytes[PATH_MAX];
-	struct text directory = TEXT_IN(bytes);
-	text_add(&directory, "%.*s", (int)(strrchr(path, '/') - path + 1), path);
-	return access(bytes, W_OK | X_OK);
-}
-
-int drain_file_prepare(const char *path, struct text *why)
-{
-	struct stat status;
-	if (lstat(path, &status) == 0) {
-		if (!S_ISREG(status.st_mode) || status.st_size != 0) {
-			text_add(why, "there is something else than an empty file");
-			return -1;
-		}
-		if (unlink(path) == 0)
-			return 0;
-		text_add(why, "the file of an earlier run can not be removed: %s", strerror(errno));
-		return -1;
-	}
-	if (errno == ENOENT && see_directory(path) == 0)
-		return 0;
-	text_add(why, "%s", strerror(errno));
-	return -1;
-}
-
 int drain_file_make(const char *path)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644);
@@ -62,4 +33,23 @@ int drain_file_make(const char *path)
 		return -1;
 	(void)close(fd);
 	return 0;
+}
+
+/* Whether one can be made is seen by making one: who may do what with a directory is more than its mode. */
+int drain_file_prepare(const char *path, struct text *why)
+{
+	struct stat status;
+	bool there = lstat(path, &status) == 0;
+	if (there && (!S_ISREG(status.st_mode) || status.st_size != 0)) {
+		text_add(why, "there is something else than an empty file");
+		return -1;
+	}
+	if (!there && (errno != ENOENT || drain_file_make(path) < 0)) {
+		text_add(why, "%s", strerror(errno));
+		return -1;
+	}
+	if (unlink(path) == 0)
+		return 0;
+	text_add(why, "it can not be removed: %s", strerror(errno));
+	return -1;
 }

@@ -29,7 +29,7 @@ enum drain_state {
 void drain_show(enum drain_state state, int port);
 
 /*
- * Before the app starts: takes away what an earlier run has left at `path`, and sees that the file could be made.
+ * Before the app starts: takes away what an earlier run has left at `path`, and sees that the file can be made.
  * Returns 0, or -1 with the reason added to `why`.
  */
 int drain_file_prepare(const char *path, struct text *why);

@@ -77,6 +77,8 @@ refused_file() {
 	refused_file "$BATS_TEST_TMPDIR/link" 'something else'
 	refused_file "$BATS_TEST_TMPDIR/none/marker" 'No such file or directory'
 	refused_file "$MARKER/marker" 'Not a directory'
+	# Where root may write, says its mode.
+	refused_file /proc/marker 'No such file or directory'
 	refused_file relative 'not an absolute path'
 	refused_file "/$(printf 'x%.0s' {1..300})" ''
 }
