@@ -194,8 +194,11 @@ void execfail_explain(const char *command, char *const *envp, int error, struct 
 	char path[PATH_MAX];
 	struct text file = TEXT_IN(path);
 	struct head head;
-	if (!find_file(command, envp, &file, why))
+	if (!find_file(command, envp, &file, why)) {
+		if (error == EACCES)
+			text_add(why, "; a directory in it may not be searched");
 		return;
+	}
 	read_head(path, &head);
 	switch (error) {
 	case ENOENT:

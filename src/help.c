@@ -145,18 +145,18 @@ static void add_signals(struct text *text, uint64_t signals)
 	}
 }
 
-/* What "=" is, when there is just one signal that it can be. */
+/* What "=" is, when there is just one signal that it can be, or -1. */
 static int only_stop_signal(const struct policy *policy)
 {
-	int found = 0;
+	int found = -1;
 	for (int signo = 1; signo <= SIGNALS_MAX; signo++) {
 		if ((policy->stop_on & SIGNAL_BIT(signo)) == 0)
 			continue;
-		if (found != 0)
+		if (found >= 0 && found != policy->rewrite[signo])
 			return -1;
-		found = signo;
+		found = policy->rewrite[signo];
 	}
-	return policy->rewrite[found];
+	return found;
 }
 
 static void add_step(struct text *text, const struct policy *policy, int signo, int64_t at_ms)

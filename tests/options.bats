@@ -364,6 +364,10 @@ refused() {
 	shows 'No grace period is long enough'
 	explained -- --linger 0
 	shows 'killed at once'
+	explained -- --stop-on TERM,INT --rewrite TERM:QUIT,INT:QUIT
+	shows '0 s  SIGQUIT to the app'
+	explained -- --stop-on TERM,INT
+	shows '0 s  the signal that began it to the app'
 }
 
 @test "explain starts nothing, and its output that can not be written is a failure" {
