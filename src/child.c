@@ -64,10 +64,15 @@ static bool is_foreground(int terminal)
 	return !has_foreign_group() && tcgetpgrp(terminal) == getpgrp();
 }
 
-/* Only what the app has is taken from it: whoever else is in the foreground meanwhile shall stay there. */
+/*
+ * Only what the app has is taken from it, or what nobody has any more, as a job of a shell that was killed with it:
+ * whoever else is in the foreground meanwhile shall stay there.
+ */
 static void take_back(const struct child *child, int terminal)
 {
-	if (child->foreground && tcgetpgrp(terminal) == child->group)
+	pid_t group = tcgetpgrp(terminal);
+	bool deserted = group > 1 && kill(-group, 0) < 0 && errno == ESRCH;
+	if (child->foreground && (group == child->group || deserted))
 		(void)tcsetpgrp(terminal, getpgrp());
 }
 
@@ -367,7 +372,11 @@ int child_signal(const struct child *child, int signo, bool group)
 		errno = ESRCH;
 		return -1;
 	}
-	return kill(group && child->group != 0 ? -child->group : child->pid, signo);
+	bool to_group = group && child->group != 0;
+	int sent = kill(to_group ? -child->group : child->pid, signo);
+	if (sent < 0 && to_group && errno == ESRCH)
+		sent = kill(child->pid, signo); /* it has left that group */
+	return sent;
 }
 
 int child_queue(const struct child *child, const siginfo_t *info)

@@ -68,7 +68,7 @@ int child_start(struct child *child, const struct start *start);
  */
 void child_release_inherited(int keep[2]);
 
-/* Sends the app, or with `group` its process group, a signal. 0, or -1 with errno. */
+/* Sends the app, or with `group` its process group, a signal; the app where that has no group. 0, or -1 with errno. */
 int child_signal(const struct child *child, int signo, bool group);
 
 /* The same to the app alone with the value and the sender of `info`; without them where the queue is full. */

@@ -336,7 +336,8 @@ int leftovers_signal(const struct leftovers_order *order)
 		bool had_it = order->except != LEFTOVERS_NO_GROUP && process.group == order->except;
 		if (!had_it && signal_process(&walk, &process, order->signo, order->info) < 0 && errno == EPERM)
 			refused++;
-		if (order->wake && process.state == 'T')
+		/* 'Z': its first thread has ended, the others may be stopped. '?': nobody can say. */
+		if (order->wake && strchr("TZ?", process.state) != NULL)
 			(void)signal_process(&walk, &process, SIGCONT, NULL);
 	}
 	if (order->resume != NULL)

@@ -177,6 +177,7 @@ static void act(struct supervisor *supervisor, const struct action *action, int6
 		kill_all(supervisor);
 		break;
 	case ACTION_KILL_CHILDREN:
+		supervisor->kill_resume = 0; /* who comes after the one that has ended is near */
 		if (!child->init)
 			leftovers_signal_children(SIGKILL);
 		break;
@@ -430,6 +431,10 @@ static bool is_shared(const struct supervisor *supervisor, const siginfo_t *info
 	bool of_hangup = signo == SIGHUP || signo == SIGCONT;
 	if (info->si_code != SI_KERNEL || supervisor->child.group != 0)
 		return false;
+	pid_t group = getpgid(supervisor->child.pid);
+	pid_t own = getpgrp();
+	if (group > 0 && own > 0 && group != own)
+		return false; /* it has left lull's */
 	return of_keys || (of_hangup && getsid(0) != supervisor->child.self);
 }
 

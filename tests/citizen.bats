@@ -379,6 +379,6 @@ pwritev2 rt_sigqueueinfo setpgid splice waitid'
 	until_count 2 out '^ready'
 	kill -HUP "$TARGET"
 	expect_status 3
-	came out 1 15
+	came out 1 15 18
 	has out '^saved'
 }

@@ -150,6 +150,35 @@ SHELL_FORM='"$0" "$@"; exit'
 	done
 }
 
+# lull is stopped until every step of its plan is overdue; meanwhile what the app leaves behind comes about.
+@test "stopped past SIGKILL's time, lull still gives what was left behind a second" {
+	start_plain "$LULL" -d 100ms -t 1s sh -c "$SHELL_FORM" "$PROBE" late=15:300
+	wait_for out '^ready'
+	child_of "$APP"
+	kill -TERM "$TARGET"
+	wait_for err 'lull: stop'
+	kill -STOP "$TARGET"
+	until_true is_stopped "$TARGET"
+	kill -KILL "$APP"
+	sleep 1.5
+	kill -CONT "$TARGET"
+	expect_status 137
+	has out '^saved'
+	has err 'nothing killed$'
+	# The same once the signal is out: the app had it, the program not.
+	start_plain "$LULL" -t 1s sh -c "trap : TERM; $SHELL_FORM" "$PROBE" late=15:300
+	begin_stop
+	wait_for err 'lull: stop'
+	kill -STOP "$TARGET"
+	until_true is_stopped "$TARGET"
+	kill -KILL "$APP"
+	sleep 1.5
+	kill -CONT "$TARGET"
+	expect_status 137
+	has out '^saved'
+	has err 'nothing killed$'
+}
+
 @test "a signal meanwhile goes to it, rewritten, and begins a stop" {
 	for start in start_plain start_init; do
 		leaving $start -l 20s -r USR1:USR2,INT:0 -- exit=12:0
@@ -301,9 +330,47 @@ NO_PROC=(unshare -m sh -c 'mount -t tmpfs none /proc && exec "$@"' -)
 		$start "${NO_PROC[@]}" "$LULL" sh -c "$SHELL_FORM" "$PROBE" late=15:300
 		begin_stop
 		expect_status 143
-		came out 15
+		came out 15 18 # whether it is stopped nobody can say
 		has out '^saved'
 	done
+}
+
+@test "what is stopped is continued to take its signal, without /proc, and without its first thread" {
+	for start in start_plain start_init; do
+		$start "${NO_PROC[@]}" "$LULL" -l 60s sh -c 'trap "exit 3" HUP; "$0" exit=15:0 & wait' "$PROBE"
+		leaves_one_stopped
+		leaving $start -l 60s -- thread exit=15:0
+		leaves_one_stopped
+	done
+}
+
+leaves_one_stopped() {
+	wait_for out '^ready'
+	child_of "$APP"
+	kill -STOP "$CHILD"
+	until_true all_stopped "$CHILD"
+	kill -HUP "$TARGET"
+	expect_status 3
+	came out 15
+}
+
+# all_stopped PID: each thread of it that has not ended.
+all_stopped() {
+	! cat "/proc/$1"/task/*/stat | sed 's/.*) //' | grep -qv '^[TZ]'
+}
+
+@test "without /proc a tree of those who take no notice is killed, a generation a sweep, with --linger 0 too" {
+	start_plain "${NO_PROC[@]}" "$LULL" -t 200ms "$PROBE" tower=3
+	wait_for out '^tower'
+	begin_stop
+	expect_status 137
+	if pgrep -f "$PROBE tower=3"; then fail "not killed"; fi
+	start_plain "${NO_PROC[@]}" "$LULL" -l 0 "$PROBE" tower=4 exit=1:3
+	wait_for out '^ready'
+	wait_for out '^tower'
+	kill -HUP "$TARGET"
+	expect_status 3
+	if pgrep -f "$PROBE tower=4"; then fail "not killed"; fi
 }
 
 # Looking for it takes a while: there are four million numbers to ask for.
@@ -396,7 +463,7 @@ orphans_left() {
 		leaving $start -- thread late=15:300
 		kill -HUP "$TARGET"
 		expect_status 3
-		came out 15
+		came out 15 18 # whether the thread is stopped nobody looks
 		has out '^saved'
 	done
 	# As PID 1: on a busy machine the look through all of /proc may be cut short.

@@ -11,6 +11,7 @@
  *                       many us that took: "pinged most US middle US"
  *     times             tells when: " at MS" of the clock in /proc/uptime, at the end of each line
  *     fork              first starts a child that does the same words but this, in the same process group
+ *     moves             to the process group of its parent
  *     join              waits for its children before it exits
  *     orphan            as fork, with a parent of its own that ends at once: an orphan
  *     chain=US          the same, and each of a chain of such orphans starts the next US later and ends; for 10 s
@@ -155,6 +156,8 @@ static void parse(char **words)
 			tell_state();
 		else if (strcmp(*words, "fork") == 0 && fork() != 0)
 			continue;
+		else if (strcmp(*words, "moves") == 0)
+			(void)setpgid(0, getpgid(getppid()));
 		else if (strcmp(*words, "join") == 0)
 			joins = 1;
 		else if (sscanf(*words, "chain=%d", &signo) == 1)

@@ -259,7 +259,7 @@ while True: signal.pause()' "${names[i]}")
 	until_count 2 out '^ready'
 	kill -HUP "$TARGET"
 	expect_status 3
-	reads ".*; ended by itself; app exited 3; killed [0-9]+ probe \(sleeping\)"
+	reads ".*; ended by itself; app exited 3; killing $TIME; killed [0-9]+ probe \(sleeping\)"
 }
 
 @test "a stop that begins while leftovers are waited for" {

@@ -323,6 +323,18 @@ flood() {
 	done
 }
 
+@test "a stopped app that has left the group that it was started in is continued, and gets what the group shall have" {
+	for flags in -v -g; do
+		start_plain "$LULL" $flags -t 60s "$PROBE" moves exit=15:6
+		wait_for out '^ready'
+		kill -STOP "$APP"
+		until_true is_stopped "$APP"
+		begin_stop
+		expect_status 6
+		has_not err warning
+	done
+}
+
 # killed_while_stopped SAID FLAG...: 500 ms after the stop began, with nothing before that it could have taken.
 killed_while_stopped() {
 	start_plain "$LULL" "${@:2}" "$PROBE"
@@ -577,6 +589,10 @@ refused_in() {
 	refused_in /usr/bin:/nowhere 127 'not found in PATH, which is "/usr/bin:/nowhere"$' no-such-command
 	status_of 127 env -u PATH "$LULL" no-such-command
 	has err 'not found, and PATH is not set$'
+	mkdir "$here/closed"
+	chmod 700 "$here/closed"
+	status_of 126 setpriv --reuid 65534 --regid 65534 --clear-groups env PATH="$here/closed:/usr/bin" "$LULL" no-such-command
+	has err 'not found in PATH, which is ".*"; a directory in it may not be searched$'
 	refused 127 'there is no such file$' "$here/nothing"
 	refused 126 'a part of its path is not a directory$' /etc/passwd/nothing
 	refused 127 'the name of the command is empty$' ''

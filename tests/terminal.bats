@@ -263,6 +263,18 @@ stops_and_goes_on() {
 	has log 'SIGKILL 1(\.[0-9])? s after'
 }
 
+@test "at a prompt: Ctrl-C as the stop signal goes to an app that has left the group" {
+	at_prompt 'run:lull --stop-on INT -t 60s setsid probe exit=2:7 2>"$LOG"' expect:ready "$CTRL_C" \
+		'run:echo status $?' 'expect:status 7'
+	times 1 out 'got 2 '
+}
+
+@test "at a prompt: the terminal comes back from a shell that was killed with its job" {
+	at_prompt 'run:sh -c '"'"'lull -g -t 100ms bash --norc --noprofile --noediting -i; read -r x; echo "got $x"'"'" \
+		'run:probe' expect:ready 'until:in_foreground probe' 'until:kill -TERM "$(pids_of lull)"' 'until:gone lull' \
+		'type:hello\n' 'expect:got hello'
+}
+
 @test "at a prompt: tostop stops no lull in the background that logs" {
 	at_prompt 'run:stty tostop' 'run:lull -v probe exit=40:7 >"$LOG" &' 'until:grep ready "$LOG"' \
 		'until:kill -40 "$(pids_of lull)"' 'expect:lull: SIGRTMIN.6 from' 'type:wait $!; echo status $?\n' 'expect:status 7'

@@ -53,7 +53,6 @@ allow("write", "words", "they could not be written; the status tells", scenarios
 PROC = "open|openat|read|getdents64"
 allow(PROC, "line", "what is killed is named by what /proc says")
 allow(PROC, "leftover's signal", "a leftover that can not be looked at gets SIGKILL alone", modes="once")
-allow(PROC, "left behind.*", "without /proc children alone are found, a generation a sweep", scenarios="kills a tree")
 
 # --- Answers that are no failures ---
 
@@ -62,6 +61,7 @@ ALONE = f"{ENDS}|line|SIGKILL after .* before its time.*"
 allow("wait4", ALONE, "ECHILD is the answer that no child is left", errors="ECHILD")
 allow("open", "continuation", "ENXIO is the answer that there is no terminal", errors="ENXIO")
 allow("kill", "continuation", "it is not continued, but SIGKILL ends it")
+allow("kill", "the group's signal", "ESRCH is the answer that nobody is in the group: the app gets it", errors="ESRCH")
 allow("setpgid", "continuation", "in lull's own group, which is orphaned, Ctrl-Z stops nobody", modes="child")
 
 # --- Without these there is no init, or no subreaper ---
@@ -71,7 +71,7 @@ allow("prctl", "left behind.*", "orphans of one who is no subreaper are not its 
 STRANGER = "left behind.*|continuation|lull ended before the app .*: status 129.*"  # its own SIGHUP is passed on
 allow("getpid", STRANGER, "it does not know who it is")
 allow("wait4", ENDS, "no end can be seen without it; a stop ends in time", modes=DENIED)
-UNHEARD = "never came: (the app gets|both get|lull ends).*|continuation"
+UNHEARD = "never came: (the app gets|any HUP|lull ends).*|continuation|the group's signal"
 allow("rt_sigtimedwait", UNHEARD, "no signal can be taken without it", modes=DENIED)
 allow("kill", "(left behind|never came: lull ends).*", "nobody can be told to end without it", modes=DENIED)
 NETWORK = "accept4|recvfrom|sendto|bind|listen|socket|shutdown"
