@@ -591,7 +591,7 @@ refused_in() {
 	has err 'not found, and PATH is not set$'
 	mkdir "$here/closed"
 	chmod 700 "$here/closed"
-	status_of 126 setpriv --reuid 65534 --regid 65534 --clear-groups env PATH="$here/closed:/usr/bin" "$LULL" no-such-command
+	status_of 126 env PATH="$here/closed:/usr/bin" setpriv --reuid 65534 --regid 65534 --clear-groups "$LULL" no-such-command
 	has err 'not found in PATH, which is ".*"; a directory in it may not be searched$'
 	refused 127 'there is no such file$' "$here/nothing"
 	refused 126 'a part of its path is not a directory$' /etc/passwd/nothing
