@@ -150,12 +150,8 @@ SHELL_FORM='"$0" "$@"; exit'
 	done
 }
 
-# lull is stopped until every step of its plan is overdue; meanwhile what the app leaves behind comes about.
-@test "stopped past SIGKILL's time, lull still gives what was left behind a second" {
-	start_plain "$LULL" -d 100ms -t 1s sh -c "$SHELL_FORM" "$PROBE" late=15:300
-	wait_for out '^ready'
-	child_of "$APP"
-	kill -TERM "$TARGET"
+# saved_past_the_end: lull is stopped while the app ends, until every step of its plan is overdue.
+saved_past_the_end() {
 	wait_for err 'lull: stop'
 	kill -STOP "$TARGET"
 	until_true is_stopped "$TARGET"
@@ -165,18 +161,16 @@ SHELL_FORM='"$0" "$@"; exit'
 	expect_status 137
 	has out '^saved'
 	has err 'nothing killed$'
+}
+
+@test "stopped past SIGKILL's time, lull still gives what was left behind a second" {
+	start_plain "$LULL" -d 100ms -t 1s sh -c "$SHELL_FORM" "$PROBE" late=15:300
+	begin_stop
+	saved_past_the_end
 	# The same once the signal is out: the app had it, the program not.
 	start_plain "$LULL" -t 1s sh -c "trap : TERM; $SHELL_FORM" "$PROBE" late=15:300
 	begin_stop
-	wait_for err 'lull: stop'
-	kill -STOP "$TARGET"
-	until_true is_stopped "$TARGET"
-	kill -KILL "$APP"
-	sleep 1.5
-	kill -CONT "$TARGET"
-	expect_status 137
-	has out '^saved'
-	has err 'nothing killed$'
+	saved_past_the_end
 }
 
 @test "a signal meanwhile goes to it, rewritten, and begins a stop" {
