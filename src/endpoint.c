@@ -80,13 +80,15 @@ static int open_listener(const struct address *address)
 int endpoint_open(struct endpoint *endpoint, const struct address *address, int listens)
 {
 	endpoint->kept[ENDPOINT_LISTENER] = endpoint->kept[ENDPOINT_SIGNALS] = NOBODY;
-	if (address->port == 0)
+	if (address->port == 0 && listens == 0)
 		return 0; /* the rest is not touched */
 	*endpoint = (struct endpoint){.kept = {NOBODY, NOBODY}, .listens = listens};
 	for (int i = 0; i < ENDPOINT_CONNECTIONS; i++) {
 		endpoint->polled[ENDPOINT_KEPT + i].fd = NOBODY;
 		endpoint->connections[i].deadline_ms = TIME_NEVER;
 	}
+	if (address->port == 0)
+		return 0;
 	endpoint->kept[ENDPOINT_LISTENER] = open_listener(address);
 	if (endpoint->kept[ENDPOINT_LISTENER] < 0)
 		return -1;
@@ -150,11 +152,7 @@ static void let_go(struct endpoint *endpoint, int slot)
 	endpoint->connections[slot].deadline_ms = TIME_NEVER;
 }
 
-/*
- * However many ask, the kernel is asked a few times a second, and still less where that takes long. While it can not
- * tell, the last answer stands.
- */
-static bool app_listens(struct endpoint *endpoint)
+bool endpoint_app_listens(struct endpoint *endpoint)
 {
 	int64_t start_ms = signals_now_ms();
 	if (start_ms < endpoint->look_again_ms)
@@ -171,7 +169,7 @@ static enum http_readiness readiness(struct endpoint *endpoint, bool draining)
 {
 	if (draining)
 		return HTTP_DRAINING;
-	return endpoint->listens != 0 && !app_listens(endpoint) ? HTTP_STARTING : HTTP_READY;
+	return endpoint->listens != 0 && !endpoint_app_listens(endpoint) ? HTTP_STARTING : HTTP_READY;
 }
 
 /*

@@ -57,4 +57,10 @@ int64_t endpoint_wait(struct endpoint *endpoint, int64_t deadline_ms);
 /* Answers what endpoint_wait() has found, and lets go whose time is over. */
 void endpoint_serve(struct endpoint *endpoint, bool draining);
 
+/*
+ * Returns whether a process listens on the port of --listens, which must be set. Reads the kernel's table of sockets at
+ * most ten times a second, and less often if that takes long. While the table cannot be read the last result stands.
+ */
+bool endpoint_app_listens(struct endpoint *endpoint);
+
 #endif

@@ -18,6 +18,7 @@ enum {
 	PID_HIGHEST = 4194304, /* PID_MAX_LIMIT, include/linux/threads.h */
 	LOOKS_MOST = 3,        /* at one process whose ancestors go away while they are read */
 	STAT_SIZE = 512,       /* the fields up to the start time fit twice */
+	STATUS_SIZE = 8192,    /* with a thousand groups, or a mask of 8192 processors */
 	PROBES_A_LOOK = 4096,  /* at the clock: about a millisecond */
 	VERDICTS = 512,        /* a power of two */
 	ON_NOBODY = -1,        /* the number in a verdict that is none: 0 is a parent outside of the PID namespace */
@@ -27,7 +28,7 @@ enum {
 };
 
 /* That a process is ours, or is not. */
-struct verdict {
+struct ancestry {
 	pid_t pid;
 	bool ours;
 	int64_t started;
@@ -36,12 +37,13 @@ struct verdict {
 /* One look through all processes, or all children. */
 struct walk {
 	int directory; /* /proc, or -1 */
+	int children;  /* the kernel's list of lull's children, proc_tid_children(5), or -1 */
 	pid_t self;
 	pid_t hidden;     /* it and what it has started are none of ours; 0: nobody */
 	pid_t probed;     /* how many numbers were asked for, without /proc */
 	int64_t until_ms; /* when to give up; TIME_NEVER: at the end */
 	bool cut;         /* it was given up */
-	struct verdict
+	struct ancestry
 		verdicts[VERDICTS]; /* on those seen before, at pid % VERDICTS: /proc has parents before children */
 	long filled;                /* bytes of entries */
 	long at;
@@ -104,18 +106,83 @@ int process_parse(const char *stat, size_t length, struct process *process)
 	return process->pid > 0 && process->parent >= 0 && process->group >= 0 && process->started >= 0 ? 0 : -1;
 }
 
-static int read_process(int directory, const char *pid, struct process *process)
+/* Reads the file /proc/PID/NAME. Returns its length, or -1. */
+static ssize_t read_file(int directory, const char *pid, const char *name, char *bytes, size_t size)
 {
-	char path[32];
-	char stat[STAT_SIZE];
-	struct text name = TEXT_IN(path);
-	text_add(&name, "%s/stat", pid);
-	int fd = text_is_full(&name) ? -1 : openat(directory, path, O_RDONLY | O_CLOEXEC);
+	char buffer[32];
+	struct text path = TEXT_IN(buffer);
+	text_add(&path, "%s/%s", pid, name);
+	int fd = text_is_full(&path) ? -1 : openat(directory, buffer, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
-	ssize_t length = read(fd, stat, sizeof stat);
+	ssize_t length = read(fd, bytes, size);
 	(void)close(fd);
+	return length;
+}
+
+static int read_process(int directory, const char *pid, struct process *process)
+{
+	char stat[STAT_SIZE];
+	ssize_t length = read_file(directory, pid, "stat", stat, sizeof stat);
 	return length > 0 ? process_parse(stat, (size_t)length, process) : -1;
+}
+
+/* Returns what follows `name` at the start of a line, or NULL if no line starts so. */
+static const char *find_field(const char *status, const char *end, const char *name)
+{
+	size_t length = strlen(name);
+	for (const char *line = status; line != NULL && (size_t)(end - line) > length;) {
+		if (memcmp(line, name, length) == 0)
+			return line + length;
+		line = memchr(line, '\n', (size_t)(end - line));
+		line = line != NULL ? line + 1 : NULL;
+	}
+	return NULL;
+}
+
+/* The kernel writes sets of signals with 16 digits. Returns 0, or -1 if there is no such field. */
+static int parse_set(const char *status, const char *end, const char *name, uint64_t *set)
+{
+	const char *at = find_field(status, end, name);
+	*set = 0;
+	if (at == NULL)
+		return -1;
+	for (; at < end && *at != '\n'; at++) {
+		unsigned digit = *at >= '0' && *at <= '9' ? (unsigned)(*at - '0') : (unsigned)(*at - 'a') + 10;
+		if (digit > 15)
+			return -1;
+		*set = *set << 4 | digit;
+	}
+	return 0;
+}
+
+/* Returns a field's number, or -1. */
+static int64_t parse_count(const char *status, const char *end, const char *name)
+{
+	const char *at = find_field(status, end, name);
+	return at != NULL ? parse_number(&at, end) : -1;
+}
+
+int process_parse_signals(const char *status, size_t length, struct process_signals *signals)
+{
+	const char *end = status + length;
+	uint64_t own_pending;
+	uint64_t ignored;
+	uint64_t caught;
+	const char *state = find_field(status, end, "State:\t");
+	if (state == NULL || parse_set(status, end, "SigPnd:\t", &own_pending) < 0 ||
+	    parse_set(status, end, "ShdPnd:\t", &signals->pending) < 0 ||
+	    parse_set(status, end, "SigBlk:\t", &signals->blocked) < 0 ||
+	    parse_set(status, end, "SigIgn:\t", &ignored) < 0 || parse_set(status, end, "SigCgt:\t", &caught) < 0)
+		return -1;
+	signals->state = *state;
+	signals->pending |= own_pending;
+	signals->dispositions.ignored = ignored & ~signals->blocked;
+	signals->dispositions.caught = caught | signals->blocked;
+	int64_t voluntary = parse_count(status, end, "voluntary_ctxt_switches:\t");
+	int64_t involuntary = parse_count(status, end, "nonvoluntary_ctxt_switches:\t");
+	signals->switches = voluntary >= 0 && involuntary >= 0 ? voluntary + involuntary : -1;
+	return 0;
 }
 
 static int read_process_number(int directory, pid_t pid, struct process *process)
@@ -128,7 +195,7 @@ static int read_process_number(int directory, pid_t pid, struct process *process
 
 /* --- Whose it is ------------------------------------------------------------------------------------------------- */
 
-static struct verdict *verdict_on(struct walk *walk, pid_t pid)
+static struct ancestry *ancestry_of(struct walk *walk, pid_t pid)
 {
 	return &walk->verdicts[(unsigned)pid % VERDICTS];
 }
@@ -142,7 +209,7 @@ static int leads_to_us(struct walk *walk, struct process at)
 {
 	pid_t seen = 0;
 	for (unsigned steps = 1; at.parent != walk->self; steps++) {
-		const struct verdict *known = verdict_on(walk, at.parent);
+		const struct ancestry *known = ancestry_of(walk, at.parent);
 		if (at.parent <= 1 || at.parent == walk->hidden || at.parent == seen)
 			return 0;
 		if (known->pid == at.parent)
@@ -166,8 +233,8 @@ static bool judge(struct walk *walk, const struct process *process)
 	}
 	if (leads < 0)
 		return false;
-	*verdict_on(walk, process->pid) =
-		(struct verdict){.pid = process->pid, .ours = leads == 1, .started = process->started};
+	*ancestry_of(walk, process->pid) =
+		(struct ancestry){.pid = process->pid, .ours = leads == 1, .started = process->started};
 	return leads == 1;
 }
 
@@ -180,7 +247,7 @@ static bool is_still_ours(struct walk *walk, const struct process *process)
 		return errno != ENOENT && errno != ESRCH;
 	if (now.parent == walk->self)
 		return true;
-	const struct verdict *known = verdict_on(walk, now.parent);
+	const struct ancestry *known = ancestry_of(walk, now.parent);
 	if (now.started == process->started && known->pid == now.parent && known->ours &&
 	    read_process_number(walk->directory, now.parent, &parent) == 0 && parent.started == known->started)
 		return true;
@@ -207,34 +274,43 @@ static bool walk_fill(struct walk *walk)
 {
 	walk->at = 0;
 	walk->filled = syscall(SYS_getdents64, walk->directory, walk->entries, sizeof walk->entries);
+	walk->cut = walk->filled < 0;
 	return walk->filled > 0;
 }
 
 /* A /proc that may not be listed is as good as none. */
-static void walk_begin(struct walk *walk, pid_t hidden, int64_t until_ms)
+static void walk_begin(struct walk *walk, enum leftovers_scope scope, pid_t hidden, int64_t until_ms)
 {
 	walk->self = getpid();
 	walk->hidden = hidden;
 	walk->directory = open_proc(walk->self);
+	walk->children = -1;
+	walk->at = 0;
+	walk->filled = 0;
 	walk->probed = 0;
 	walk->until_ms = until_ms;
 	walk->cut = false;
 	for (int i = 0; i < VERDICTS; i++)
 		walk->verdicts[i].pid = ON_NOBODY;
-	if (walk->directory < 0 || walk_fill(walk))
+	if (walk->directory >= 0 && scope == LEFTOVERS_CHILDREN)
+		walk->children = openat(walk->directory, "thread-self/children", O_RDONLY | O_CLOEXEC);
+	if (walk->directory < 0 || walk->children >= 0 || walk_fill(walk))
 		return;
 	(void)close(walk->directory);
 	walk->directory = -1;
+	walk->cut = false;
 }
 
 static bool walk_is_late(struct walk *walk)
 {
-	walk->cut = walk->until_ms != TIME_NEVER && signals_now_ms() >= walk->until_ms;
+	walk->cut |= walk->until_ms != TIME_NEVER && signals_now_ms() >= walk->until_ms;
 	return walk->cut;
 }
 
 static void walk_end(struct walk *walk)
 {
+	if (walk->children >= 0)
+		(void)close(walk->children);
 	if (walk->directory >= 0)
 		(void)close(walk->directory);
 }
@@ -268,9 +344,56 @@ static const struct entry *entry_next(struct walk *walk)
 	return entry;
 }
 
-static bool has_ended(const struct process *process)
+bool process_has_exited(const struct process *process)
 {
 	return process->state == 'X' || (process->state == 'Z' && process->threads <= 1);
+}
+
+/* Reads more of the list of children behind what is left of it. Returns whether there is more. */
+static bool children_fill(struct walk *walk)
+{
+	long left = walk->filled - walk->at;
+	memmove(walk->entries, walk->entries + walk->at, (size_t)left);
+	ssize_t length = read(walk->children, walk->entries + left, sizeof walk->entries - (size_t)left);
+	walk->at = 0;
+	walk->filled = left + (length > 0 ? length : 0);
+	return length > 0;
+}
+
+/* proc_tid_children(5): PIDs, each with a space after it. */
+static bool child_next(struct walk *walk, struct process *process)
+{
+	const char *end;
+	while ((end = memchr(walk->entries + walk->at, ' ', (size_t)(walk->filled - walk->at))) == NULL)
+		if (!children_fill(walk))
+			return false;
+	const char *at = walk->entries + walk->at;
+	pid_t pid = (pid_t)parse_number(&at, end);
+	walk->at = end + 1 - walk->entries;
+	*process = (struct process){.pid = pid, .parent = walk->self, .group = getpgid(pid), .state = '?'};
+	return true;
+}
+
+/* The next of lull's children in the kernel's list. */
+static bool listed_next(struct walk *walk, struct process *process)
+{
+	while (child_next(walk, process))
+		if (process->pid > 0 && process->pid != walk->hidden)
+			return true;
+	return false;
+}
+
+static bool is_in_scope(struct walk *walk, enum leftovers_scope scope, const struct process *process)
+{
+	switch (scope) {
+	case LEFTOVERS_EVERYBODY:
+		return true;
+	case LEFTOVERS_CHILDREN:
+		return process->parent == walk->self && process->pid != walk->hidden;
+	case LEFTOVERS_DESCENDANTS:
+		break;
+	}
+	return judge(walk, process);
 }
 
 /* The next process in scope that has not ended. */
@@ -278,15 +401,17 @@ static bool walk_next(struct walk *walk, enum leftovers_scope scope, struct proc
 {
 	if (walk->directory < 0)
 		return probe_next(walk, process);
+	if (walk->children >= 0)
+		return listed_next(walk, process);
 	for (const struct entry *entry; (entry = entry_next(walk)) != NULL;) {
 		if (entry->name[0] < '1' || entry->name[0] > '9')
 			continue;
 		if (walk_is_late(walk))
 			return false;
 		if (read_process(walk->directory, entry->name, process) < 0 || process->pid == walk->self ||
-		    has_ended(process))
+		    process_has_exited(process))
 			continue;
-		if (scope == LEFTOVERS_EVERYBODY || judge(walk, process))
+		if (is_in_scope(walk, scope, process))
 			return true;
 	}
 	return false;
@@ -327,12 +452,12 @@ int leftovers_signal(const struct leftovers_order *order)
 	struct walk walk;
 	struct process process;
 	int refused = 0;
-	walk_begin(&walk, order->hidden, TIME_NEVER);
+	walk_begin(&walk, order->scope, order->hidden, TIME_NEVER);
 	if (walk.directory < 0) {
 		walk.until_ms = signals_now_ms() + LEFTOVERS_LOOK_MS; /* some 600 000 numbers: more may be due */
 		walk.probed = order->resume != NULL ? *order->resume : 0;
 	}
-	while (walk_next(&walk, LEFTOVERS_DESCENDANTS, &process)) {
+	while (walk_next(&walk, order->scope, &process)) {
 		bool had_it = order->except != LEFTOVERS_NO_GROUP && process.group == order->except;
 		if (!had_it && signal_process(&walk, &process, order->signo, order->info) < 0 && errno == EPERM)
 			refused++;
@@ -346,32 +471,58 @@ int leftovers_signal(const struct leftovers_order *order)
 	return refused;
 }
 
-/* proc_tid_children(5): numbers, each with a blank behind it. A number cut off by the end of the buffer is left out. */
 void leftovers_signal_children(int signo)
 {
-	char list[4096];
-	int directory = open_proc(getpid());
-	int fd = directory >= 0 ? openat(directory, "thread-self/children", O_RDONLY | O_CLOEXEC) : -1;
-	ssize_t length = fd >= 0 ? read(fd, list, sizeof list) : 0;
-	const char *end = length > 0 ? list + length : list;
-	while (end > list && end[-1] != ' ')
-		end--;
-	for (const char *at = list; at < end;) {
-		pid_t pid = (pid_t)parse_number(&at, end);
-		if (pid > 0)
-			(void)kill(pid, signo);
-	}
-	if (fd >= 0)
-		(void)close(fd);
-	if (directory >= 0)
-		(void)close(directory);
+	struct walk walk;
+	struct process process;
+	walk_begin(&walk, LEFTOVERS_CHILDREN, 0, TIME_NEVER);
+	while (walk.directory >= 0 && walk_next(&walk, LEFTOVERS_CHILDREN, &process))
+		(void)kill(process.pid, signo);
+	walk_end(&walk);
+}
+
+bool processes_visit(enum leftovers_scope scope, pid_t hidden, int64_t until_ms,
+                     bool (*visit)(const struct process *process, void *context), void *context)
+{
+	struct walk walk;
+	struct process process;
+	bool goes_on = true;
+	walk_begin(&walk, scope, hidden, until_ms);
+	while (goes_on && walk.directory >= 0 && walk_next(&walk, scope, &process))
+		goes_on = visit(&process, context);
+	bool complete = goes_on && walk.directory >= 0 && !walk.cut;
+	walk_end(&walk);
+	return complete;
+}
+
+/* A name in /proc, "/proc/7". */
+static void add_proc_path(pid_t pid, char buffer[32])
+{
+	struct text text = text_in(buffer, 32);
+	text_add(&text, "/proc/%d", (int)pid);
+}
+
+int process_read(pid_t pid, struct process *process)
+{
+	char path[32];
+	add_proc_path(pid, path);
+	return read_process(AT_FDCWD, path, process);
+}
+
+int process_read_signals(pid_t pid, struct process_signals *signals)
+{
+	char path[32];
+	char status[STATUS_SIZE];
+	add_proc_path(pid, path);
+	ssize_t length = read_file(AT_FDCWD, path, "status", status, sizeof status);
+	return length > 0 ? process_parse_signals(status, (size_t)length, signals) : -1;
 }
 
 int leftovers_queue_group(pid_t group, const siginfo_t *info)
 {
 	struct walk walk;
 	struct process process;
-	walk_begin(&walk, 0, TIME_NEVER);
+	walk_begin(&walk, LEFTOVERS_DESCENDANTS, 0, TIME_NEVER);
 	if (walk.directory < 0)
 		return -1;
 	while (walk_next(&walk, LEFTOVERS_DESCENDANTS, &process)) {
@@ -401,18 +552,22 @@ static const char *state_name(char state)
 		return "traced";
 	case 'I':
 		return "idle";
+	case 'Z':
+		return "main thread exited, other threads running"; /* a zombie without threads has exited */
 	default:
 		return "state unknown";
 	}
 }
 
-int leftovers_describe(enum leftovers_scope scope, pid_t hidden, struct text *text)
+int leftovers_describe(enum leftovers_scope scope, pid_t hidden, struct text *text, int *denied)
 {
 	struct walk walk;
 	struct process process;
 	int count = 0;
-	walk_begin(&walk, hidden, signals_now_ms() + LEFTOVERS_LOOK_MS);
+	walk_begin(&walk, scope, hidden, signals_now_ms() + LEFTOVERS_LOOK_MS);
 	while (walk_next(&walk, scope, &process)) {
+		if (denied != NULL && kill(process.pid, 0) < 0 && errno == EPERM)
+			++*denied;
 		if (++count > NAMED_MOST)
 			continue;
 		const char *name = process.name[0] != '\0' ? process.name : "?";
@@ -432,7 +587,7 @@ int leftovers_describe(enum leftovers_scope scope, pid_t hidden, struct text *te
 void process_name(pid_t pid, struct process *process)
 {
 	struct walk walk;
-	walk_begin(&walk, 0, TIME_NEVER);
+	walk_begin(&walk, LEFTOVERS_EVERYBODY, 0, TIME_NEVER);
 	if (walk.directory < 0 || read_process_number(walk.directory, pid, process) < 0)
 		process->name[0] = '\0';
 	walk_end(&walk);
@@ -442,7 +597,7 @@ void processes_named(const char *prefix, void (*see)(const struct process *proce
 {
 	struct walk walk;
 	struct process process;
-	walk_begin(&walk, 0, TIME_NEVER);
+	walk_begin(&walk, LEFTOVERS_EVERYBODY, 0, TIME_NEVER);
 	while (walk.directory >= 0 && walk_next(&walk, LEFTOVERS_EVERYBODY, &process))
 		if (strncmp(process.name, prefix, strlen(prefix)) == 0)
 			see(&process, whom);

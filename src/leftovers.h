@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "lifecycle.h"
 #include "text.h"
 
 struct process {
@@ -27,15 +28,48 @@ struct process {
 enum leftovers_scope {
 	LEFTOVERS_DESCENDANTS, /* lull's own, however deep */
 	LEFTOVERS_EVERYBODY,   /* all but lull: what kill(-1) reaches */
+	LEFTOVERS_CHILDREN,    /* lull's own children; state '?' and no name: the kernel's list has only their PIDs */
+};
+
+/* The signals of a process, and whether it has run, as proc_pid_status(5) has them. */
+struct process_signals {
+	struct dispositions dispositions;
+	uint64_t pending;
+	uint64_t blocked;
+	int64_t switches; /* context switches of its first thread, voluntary and not; -1: unknown */
+	char state;
 };
 
 /* Reads what /proc/PID/stat holds. Returns 0, or -1 when it is not that. */
 int process_parse(const char *stat, size_t length, struct process *process);
 
+/*
+ * Reads the contents of /proc/PID/status. Returns 0, or -1 if it has no lines about signals.
+ */
+int process_parse_signals(const char *status, size_t length, struct process_signals *signals);
+
+/* Reads /proc/PID/stat of a process. Returns 0, or -1 if it has exited or /proc does not show it. */
+int process_read(pid_t pid, struct process *process);
+
+/* Reads /proc/PID/status of a process. Returns 0, or -1 if it has exited or /proc does not show it. */
+int process_read_signals(pid_t pid, struct process_signals *signals);
+
+/* Has the process exited? A zombie with live threads has not: only its first thread has. */
+bool process_has_exited(const struct process *process);
+
+/*
+ * Calls visit(process, context) for each process in `scope` that has not exited, but not for the process `hidden` nor,
+ * among the descendants, for what it has started (0: none). Stops when visit returns false, or at until_ms, a time of
+ * signals_now_ms() (TIME_NEVER: not). Returns whether all processes were visited; without /proc they never are.
+ */
+bool processes_visit(enum leftovers_scope scope, pid_t hidden, int64_t until_ms,
+                     bool (*visit)(const struct process *process, void *context), void *context);
+
 enum { LEFTOVERS_NO_GROUP = -1 };
 
 /* What is sent, and to whom. */
 struct leftovers_order {
+	enum leftovers_scope scope;
 	int signo;
 	const siginfo_t *info; /* the value and the sender that go with it; NULL: none */
 	pid_t except;          /* this process group had it; LEFTOVERS_NO_GROUP: nobody */
@@ -45,15 +79,13 @@ struct leftovers_order {
 };
 
 /*
- * Sends a signal to every descendant. A stranger that has got the number of one meanwhile gets nothing, where the
+ * Sends a signal to every process in scope. A stranger that has got the number of one meanwhile gets nothing, where the
  * kernel has pidfd_open(2). Without /proc each call looks no longer than LEFTOVERS_LOOK_MS. Returns how many of them
  * may not be signalled.
  */
 int leftovers_signal(const struct leftovers_order *order);
 
-/*
- * Sends signo to lull's own children, as far as the kernel lists them: quick, where a look through all of /proc is not.
- */
+/* Sends signo to lull's own children, if there is a /proc: quick, since the kernel has a list of them. */
 void leftovers_signal_children(int signo);
 
 /* Sends every member of the group but its leader the signal in `info` with its value. -1: there is no /proc. */
@@ -62,10 +94,11 @@ int leftovers_queue_group(pid_t group, const siginfo_t *info);
 /*
  * Adds "7 node (sleeping), 12 sh (stopped)" to the text, 16 at most and then "and 3 more"; "and others" when looking at
  * all of them would take longer than LEFTOVERS_LOOK_MS. Returns how many were seen, at least 1 when the look was given
- * up; zombies do not count, nor, among the descendants, the process `hidden` and what it has started (0: nobody).
+ * up; zombies do not count, nor, among the descendants, the process `hidden` and what it has started (0: nobody). Adds
+ * to *denied, if not NULL, how many of them lull may not signal, kill(2).
  */
 enum { LEFTOVERS_LOOK_MS = 250 };
-int leftovers_describe(enum leftovers_scope scope, pid_t hidden, struct text *text);
+int leftovers_describe(enum leftovers_scope scope, pid_t hidden, struct text *text, int *denied);
 
 /*
  * Calls see(process, whom) for each process but the caller whose name begins with `prefix`, in the order of /proc.

@@ -33,9 +33,15 @@ static int64_t later(int64_t a_ms, int64_t b_ms)
 	return a_ms > b_ms ? a_ms : b_ms;
 }
 
+/* Returns whether the set, bit n - 1 for signal n, has the signal. */
+static bool is_set(uint64_t set, int signo)
+{
+	return set >> (signo - 1) & 1;
+}
+
 static bool begins_stop(const struct policy *policy, int signo)
 {
-	return policy->stop_on >> (signo - 1) & 1;
+	return is_set(policy->stop_on, signo);
 }
 
 static bool is_job_control(int signo)
@@ -71,6 +77,7 @@ void lifecycle_init(struct lifecycle *lifecycle, const struct policy *policy)
 	lifecycle->stop_signal = 0;
 	lifecycle->last_sent = 0;
 	lifecycle->status = -1;
+	lifecycle->replaced = false;
 	lifecycle->group_had_it = false;
 	lifecycle->ended_in_stop = false;
 	lifecycle->app_stopped = false;
@@ -87,7 +94,7 @@ static bool ended_by_plan(const struct lifecycle *lifecycle)
 		if (signo != 0 && signo != SIGKILL && lifecycle->status == 128 + signo)
 			return true;
 	}
-	return false;
+	return lifecycle->replaced && lifecycle->status == 128 + SIGTERM;
 }
 
 /* What lull exits with: the app's status, unless the user called it a success. */
@@ -167,17 +174,32 @@ static void continue_if_stopped(struct lifecycle *lifecycle, int signo, struct a
 	act(actions, ACTION_CONTINUE_APP, SIGCONT);
 }
 
-static void step_take(struct lifecycle *lifecycle, int64_t now_ms, struct actions *actions)
+/*
+ * Sends the app a signal of the plan, or SIGTERM if that has no effect on it. A group is sent the signal as it is: its
+ * members differ in what they catch.
+ */
+static void signal_app(struct lifecycle *lifecycle, int signo, const struct dispositions *app, struct actions *actions)
+{
+	int sent = lifecycle->policy->group ? signo : lifecycle_effective_signal(app, signo);
+	bool ignored = !lifecycle->policy->group && is_set(app->ignored, sent);
+	act(actions, ACTION_SIGNAL_APP, sent);
+	continue_if_stopped(lifecycle, sent, actions);
+	lifecycle->replaced |= sent != signo;
+	if (ignored)
+		act(actions, ACTION_SAY_IGNORED, signo);
+	else if (sent != signo)
+		act(actions, ACTION_SAY_REPLACED, signo);
+}
+
+static void step_take(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms, struct actions *actions)
 {
 	int signo = lifecycle_step_signal(lifecycle, lifecycle->next_step);
 	if (signo == SIGKILL) {
 		kill_all(lifecycle, now_ms, actions);
 		return;
 	}
-	if (signo != 0) {
-		act(actions, ACTION_SIGNAL_APP, signo);
-		continue_if_stopped(lifecycle, signo, actions);
-	}
+	if (signo != 0)
+		signal_app(lifecycle, signo, &event->app, actions);
 	step_done(lifecycle, signo, lifecycle->policy->group, now_ms);
 }
 
@@ -310,7 +332,7 @@ static void on_signal_delay(struct lifecycle *lifecycle, const struct event *eve
 		forward(lifecycle, event, actions);
 	} else if (is_in_a_hurry(lifecycle, event, now_ms)) {
 		lifecycle->hurried = true;
-		step_take(lifecycle, now_ms, actions);
+		step_take(lifecycle, event, now_ms, actions);
 	}
 }
 
@@ -448,11 +470,11 @@ static bool step_is_due(const struct lifecycle *lifecycle, int64_t now_ms)
 }
 
 /* What has become due. A step that leaves the next one no wait is followed by it at once. */
-static void on_time(struct lifecycle *lifecycle, int64_t now_ms, struct actions *actions)
+static void on_time(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms, struct actions *actions)
 {
 	pre_stop_on_time(lifecycle, now_ms, actions);
 	while (step_is_due(lifecycle, now_ms))
-		step_take(lifecycle, now_ms, actions);
+		step_take(lifecycle, event, now_ms, actions);
 
 	if (lifecycle->phase == PHASE_LINGER && now_ms >= lifecycle->kill_ms)
 		kill_all(lifecycle, now_ms, actions);
@@ -505,7 +527,14 @@ void lifecycle_step(struct lifecycle *lifecycle, const struct event *event, int6
 	case EVENT_TIME:
 		break;
 	}
-	on_time(lifecycle, now_ms, actions);
+	on_time(lifecycle, event, now_ms, actions);
+}
+
+bool lifecycle_may_signal_app(const struct lifecycle *lifecycle, const struct event *event, int64_t now_ms)
+{
+	bool stops = event->kind == EVENT_SIGNAL && begins_stop(lifecycle->policy, event->signo);
+	bool runs = lifecycle->phase <= PHASE_STOPPING;
+	return runs && (stops || now_ms >= lifecycle->step_ms);
 }
 
 bool lifecycle_is_timeless(const struct lifecycle *lifecycle, const struct event *event)
@@ -532,4 +561,38 @@ int64_t lifecycle_deadline_ms(const struct lifecycle *lifecycle)
 		break;
 	}
 	return TIME_NEVER;
+}
+
+/* --- Remaining processes ------------------------------------------------------------------------------------------ */
+
+/* Returns whether the default action of the signal does not end a process, signal(7). */
+static bool is_survived(int signo)
+{
+	return is_job_control(signo) || signo == SIGCHLD || signo == SIGURG || signo == SIGWINCH;
+}
+
+int lifecycle_effective_signal(const struct dispositions *dispositions, int signo)
+{
+	bool no_effect = is_survived(signo) && !is_set(dispositions->caught, signo);
+	return no_effect || is_set(dispositions->ignored, signo) ? SIGTERM : signo;
+}
+
+enum verdict lifecycle_judge(const struct remaining *remaining)
+{
+	if (!remaining->is_known || remaining->is_pending)
+		return VERDICT_LEAVE;
+	/* Node.js removes a handler of process.once() when it has called it. */
+	if (remaining->caught_then && !remaining->catches)
+		return VERDICT_LEAVE;
+	bool never_caught = !remaining->caught_then && !remaining->catches;
+	if (remaining->has_slept || !remaining->has_forwarder || never_caught)
+		return VERDICT_SIGNAL;
+	if (!remaining->was_waited_for)
+		return VERDICT_WAIT;
+	return remaining->port_closed ? VERDICT_LEAVE : VERDICT_SIGNAL;
+}
+
+int64_t lifecycle_forwarded_ms(const struct lifecycle *lifecycle, int64_t now_ms)
+{
+	return after(now_ms, earlier(LIFECYCLE_FORWARD_MS, (lifecycle->kill_ms - now_ms) / 2));
 }

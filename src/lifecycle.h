@@ -19,8 +19,18 @@ enum {
 	LIFECYCLE_NOTICE_MS = 5000,    /* how long after the first signal what still runs is named */
 	LIFECYCLE_SWEEP_MS = 50,       /* how often SIGKILL is repeated, for orphans that arrive */
 	LIFECYCLE_GIVE_UP_MS = 2000,   /* how long after SIGKILL lull leaves, whatever is left */
+	LIFECYCLE_FORWARD_MS = 2000,   /* how long a remaining process may take to receive a forwarded stop signal */
 	LIFECYCLE_SIGNALS = 65,        /* signal numbers are 1 to 64 */
 };
+
+/* What a process does with its signals, as /proc/PID/status shows it; bit n - 1 stands for signal n. */
+struct dispositions {
+	uint64_t ignored; /* SigIgn, but not SigBlk: the kernel keeps a blocked signal even if it is ignored */
+	uint64_t caught;  /* SigCgt or SigBlk: a blocked signal is read by sigwait(3) or signalfd(2) */
+};
+
+/* The dispositions of a process that /proc does not show: every signal is taken to have an effect. */
+#define DISPOSITIONS_UNKNOWN ((struct dispositions){.ignored = 0, .caught = ~UINT64_C(0)})
 
 /* How the app shares a terminal with lull. */
 enum job {
@@ -70,6 +80,8 @@ struct event {
 	bool outside;   /* the sender is outside the PID namespace */
 	bool shared;    /* the terminal sent it to the app as well */
 	bool childless; /* nothing was left behind */
+	/* The app's; read only if lifecycle_may_signal_app() returns true for this event. */
+	struct dispositions app;
 };
 
 enum action_kind {
@@ -87,6 +99,8 @@ enum action_kind {
 	ACTION_STOP_SELF,         /* stop by signo, as the app did, so that the shell above notices */
 	ACTION_SAY_STOP,          /* a stop has begun; if had_it, the app had the signal from the terminal */
 	ACTION_SAY_SKIPPED,       /* the delay was skipped: signo is not one of --stop-on */
+	ACTION_SAY_REPLACED,      /* signo has no effect on the app: SIGTERM was sent in its place */
+	ACTION_SAY_IGNORED,       /* the app ignores signo, which was sent, and SIGTERM */
 	ACTION_SAY_RUNNING,       /* name what still runs */
 	ACTION_SAY_KILLING,       /* name what is about to be killed */
 	ACTION_EXIT,              /* leave with status */
@@ -122,6 +136,7 @@ struct lifecycle {
 	int64_t lingers_ms;    /* since when what the app left behind has its time; TIME_NEVER before */
 	int stop_signal;       /* what "=" stands for; 0 when a rewrite drops it */
 	int last_sent;         /* by the plan, not counting those that stop or continue a process; 0: none */
+	bool replaced;         /* SIGTERM was sent in the place of a signal that has no effect on the app */
 	int status;            /* the app's; -1 while it runs */
 	bool group_had_it;     /* last_sent went to the app's whole group */
 	bool ended_in_stop;    /* the app ended after the stop had begun */
@@ -147,10 +162,50 @@ void lifecycle_pre_stop_ended(struct lifecycle *lifecycle);
 /* The signal of a step of the plan, or 0 when that is "the stop signal" and a rewrite drops it. */
 int lifecycle_step_signal(const struct lifecycle *lifecycle, int step);
 
+/*
+ * Returns whether lifecycle_step() may send the app a signal of the plan with this event: event->app must be set then.
+ */
+bool lifecycle_may_signal_app(const struct lifecycle *lifecycle, const struct event *event, int64_t now_ms);
+
 /* Does lifecycle_step() not look at the time with this event? Then any may be given, and the clock is not read. */
 bool lifecycle_is_timeless(const struct lifecycle *lifecycle, const struct event *event);
 
 /* When lifecycle_step wants to be called at the latest, absolute, in ms; TIME_NEVER: only for an event. */
 int64_t lifecycle_deadline_ms(const struct lifecycle *lifecycle);
+
+/* --- Remaining processes ------------------------------------------------------------------------------------------ */
+
+/*
+ * Returns the signal to send to a process in the place of `signo`: SIGTERM if the process ignores it, or if its default
+ * action is to ignore, stop or continue the process and it has no handler, signal(7).
+ */
+int lifecycle_effective_signal(const struct dispositions *dispositions, int signo);
+
+/* What is known about a child of lull after the app has exited. "Then" is when the stop signal was sent to the app. */
+struct remaining {
+	bool is_known;       /* it was running then */
+	bool caught_then;    /* it caught the stop signal then */
+	bool catches;        /* it catches the stop signal now */
+	bool is_pending;     /* the stop signal was sent to it and has not been delivered */
+	bool has_slept;      /* it has not run since then, so nothing was delivered to it */
+	bool has_forwarder;  /* the app, or an ancestor of the process, caught the signal and may have forwarded it */
+	bool was_waited_for; /* a forwarded signal would have arrived by now */
+	bool port_closed;    /* the port of --listens was open then and is not now: the app's processes are stopping */
+};
+
+enum verdict {
+	VERDICT_LEAVE,  /* do not signal it: it has the signal, or is part of the cleanup */
+	VERDICT_SIGNAL, /* signal it now */
+	VERDICT_WAIT,   /* judge it again at lifecycle_forwarded_ms() */
+};
+
+/* Returns what to do with a remaining process. */
+enum verdict lifecycle_judge(const struct remaining *remaining);
+
+/*
+ * Returns when a stop signal that was forwarded to a remaining process is sure to have arrived, absolute, in ms: 2 s
+ * after now_ms, or after half of the time until SIGKILL if that is less.
+ */
+int64_t lifecycle_forwarded_ms(const struct lifecycle *lifecycle, int64_t now_ms);
 
 #endif

@@ -16,6 +16,7 @@
  *   http        requests and answers, as bytes; pure
  *   listens     does anybody listen on a port?
  *   leftovers   who is still running, as /proc shows it
+ *   snapshot    the processes at the stop signal, and the signals to those that remain after the app
  *   signals     the mask, the wait, the names
  *   narrate     the lines about a stop
  *   report      the one line at the end, for a file
@@ -138,6 +139,7 @@ static void warn_of_files(const struct options *options, struct log *log)
 static int run(struct options *options, struct log *log, char **envp, signal_mask inherited, char words[WORDS_SIZE])
 {
 	struct supervisor supervisor;
+	struct snapshot snapshot;
 	struct start start = {.command = options->command, .envp = envp, .mask = inherited};
 	start.group = options->policy.group;
 	start.session = options->session;
@@ -161,7 +163,7 @@ static int run(struct options *options, struct log *log, char **envp, signal_mas
 	child_release_inherited(supervisor.endpoint.kept);
 	options->policy.job = supervisor.child.job;
 	options->policy.group = options->policy.group && supervisor.child.group != 0;
-	supervisor_init(&supervisor, options, &start, log, words);
+	supervisor_init(&supervisor, options, &start, log, words, &snapshot);
 	while (supervisor_turn(&supervisor))
 		continue;
 	return supervisor.exit_status;

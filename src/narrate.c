@@ -3,6 +3,8 @@
  */
 #include "narrate.h"
 
+#include <signal.h>
+
 #include "cgroup.h"
 #include "leftovers.h"
 #include "text.h"
@@ -108,6 +110,26 @@ void narrate_skipped(struct log *log, int signo)
 	         word, word + 3, word + 3);
 }
 
+void narrate_replaced(struct log *log, int signo, pid_t app)
+{
+	char name[SIGNAL_NAME_SIZE];
+	struct process process;
+	process_name(app, &process);
+	log_line(log, LOG_NOTICE, "%s has no effect on PID %d (%s); sent SIGTERM instead", signal_name(signo, name),
+	         (int)app, process.name);
+}
+
+void narrate_ignored(struct log *log, int signo, pid_t app)
+{
+	char name[SIGNAL_NAME_SIZE];
+	struct process process;
+	process_name(app, &process);
+	log_line(log, LOG_WARNING,
+	         "PID %d (%s) ignores %s%s; if it is a script, start its program with exec or use --group; if it stops "
+	         "on another signal, use --rewrite TERM:SIGNAL",
+	         (int)app, process.name, signal_name(signo, name), signo != SIGTERM ? " and SIGTERM" : "");
+}
+
 /* A rewrite to 0 drops the signal. */
 static void say_since_signal(struct log *log, const struct lifecycle *lifecycle, const char *what, int64_t now_ms,
                              const char *to, const char *names)
@@ -122,11 +144,12 @@ void narrate_running(struct log *log, const struct lifecycle *lifecycle, pid_t h
 {
 	char bytes[2048];
 	struct text text = TEXT_IN(bytes);
-	if (log->level >= LOG_NOTICE && leftovers_describe(LEFTOVERS_DESCENDANTS, hidden, &text) > 0)
+	if (log->level >= LOG_NOTICE && leftovers_describe(LEFTOVERS_DESCENDANTS, hidden, &text, NULL) > 0)
 		say_since_signal(log, lifecycle, "still running", now_ms, ":", bytes);
 }
 
-int narrate_killing(struct log *log, const struct lifecycle *lifecycle, bool init, int64_t now_ms, char *kept)
+int narrate_killing(struct log *log, const struct lifecycle *lifecycle, bool init, int64_t now_ms, char *kept,
+                    int *denied)
 {
 	char own[NARRATE_NAMES_SIZE];
 	char time[TEXT_TIME_SIZE];
@@ -134,7 +157,7 @@ int narrate_killing(struct log *log, const struct lifecycle *lifecycle, bool ini
 	struct text text = text_in(bytes, NARRATE_NAMES_SIZE);
 	if (log->level < LOG_WARNING && kept == NULL)
 		return 0;
-	int count = leftovers_describe(init ? LEFTOVERS_EVERYBODY : LEFTOVERS_DESCENDANTS, 0, &text);
+	int count = leftovers_describe(init ? LEFTOVERS_EVERYBODY : LEFTOVERS_DESCENDANTS, 0, &text, denied);
 	if (count == 0)
 		return 0;
 	if (lifecycle->passed_on_ms != TIME_NEVER)
@@ -159,15 +182,18 @@ void narrate_killed_by_others(struct log *log)
 }
 
 void narrate_stopped(struct log *log, const struct lifecycle *lifecycle, const struct reaped *app, int killed,
-                     int64_t now_ms)
+                     int not_killed, int64_t now_ms)
 {
-	char bytes[32];
+	char bytes[64];
 	char end[NARRATE_END_SIZE];
 	char time[TEXT_TIME_SIZE];
 	struct text count = TEXT_IN(bytes);
 	if (killed > 0)
-		text_add(&count, "%d", killed);
-	log_line(log, LOG_NOTICE, "stopped in %s: app %s, %s killed",
-	         text_time(now_ms - lifecycle->stop_begun_ms, time),
-	         app->kind == REAPED_APP ? narrate_end(app, end) : "has not ended", killed > 0 ? bytes : "nothing");
+		text_add(&count, "%d killed", killed);
+	else
+		text_add(&count, "nothing killed");
+	if (not_killed > 0)
+		text_add(&count, ", %d not killed", not_killed);
+	log_line(log, LOG_NOTICE, "stopped in %s: app %s, %s", text_time(now_ms - lifecycle->stop_begun_ms, time),
+	         app->kind == REAPED_APP ? narrate_end(app, end) : "has not ended", bytes);
 }

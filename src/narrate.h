@@ -20,20 +20,28 @@ void narrate_stop(struct log *log, const struct lifecycle *lifecycle, const sigi
 /* `signo` did not begin a stop, and perhaps should have. */
 void narrate_skipped(struct log *log, int signo);
 
+/* `signo` has no effect on the app, the process `app`: it was sent SIGTERM. */
+void narrate_replaced(struct log *log, int signo, pid_t app);
+
+/* The app, the process `app`, ignores the signal that it was sent, and SIGTERM. */
+void narrate_ignored(struct log *log, int signo, pid_t app);
+
 /* What still runs a while after the stop signal was passed on, but for the pre-stop program `hidden`. */
 void narrate_running(struct log *log, const struct lifecycle *lifecycle, pid_t hidden, int64_t now_ms);
 
 /*
- * What is about to be killed. Returns how many processes that is. They are named in `kept` as well, of
- * NARRATE_NAMES_SIZE bytes; NULL: only in the log.
+ * What is about to be killed. Returns how many processes that is, and adds to *denied how many of them lull may not
+ * signal. They are named in `kept` as well, of NARRATE_NAMES_SIZE bytes; NULL: only in the log.
  */
-int narrate_killing(struct log *log, const struct lifecycle *lifecycle, bool init, int64_t now_ms, char *kept);
+int narrate_killing(struct log *log, const struct lifecycle *lifecycle, bool init, int64_t now_ms, char *kept,
+                    int *denied);
 
 /* The app was ended by a SIGKILL that lull did not send. */
 void narrate_killed_by_others(struct log *log);
 
-/* The stop is over; `app` is how the app ended, kind REAPED_NOTHING when it has not. */
+/* The stop is over; `app` is how the app ended, kind REAPED_NOTHING when it has not. SIGKILL was sent
+ * to `killed` processes, and could not be sent to `not_killed` ones. */
 void narrate_stopped(struct log *log, const struct lifecycle *lifecycle, const struct reaped *app, int killed,
-                     int64_t now_ms);
+                     int not_killed, int64_t now_ms);
 
 #endif

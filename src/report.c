@@ -237,6 +237,8 @@ void report_end(const struct supervisor *supervisor)
 		add_date(&line, "begun", "begun", wall_ms - (ended_ms - supervisor->lifecycle.stop_begun_ms));
 	}
 	add_phases(&line, report->entered_ms);
+	if (supervisor->not_killed > 0)
+		add_number(&line, "not_killed", "not killed", supervisor->not_killed);
 	add_words(&line, "killed", "killed", supervisor->killed > 0 ? report->killed : "nobody");
 	finish(&line, report->path, supervisor->log);
 }

@@ -19,18 +19,25 @@ enum {
 	LOOK_LONG_US = 20,   /* where a look at all children takes so long, some hundreds of them live: then... */
 	LOOK_QUIET_MS = 20,  /* ...the next one is when no child has ended for so long... */
 	LOOK_APART_MS = 250, /* ...or the last one is so long ago */
+	SCAN_MS = 50,   /* how often children are scanned for orphans that have to be signalled, at first; then... */
+	SCAN_PART = 20, /* ...after this part of the time since the app exited, and of the time that a scan takes */
 };
 
 void supervisor_init(struct supervisor *supervisor, const struct options *options, const struct start *start,
-                     struct log *log, char *names)
+                     struct log *log, char *names, struct snapshot *snapshot)
 {
 	supervisor->options = options;
 	supervisor->log = log;
 	supervisor->prestop = (struct prestop){.program = options->pre_stop, .envp = start->envp, .mask = start->mask};
 	supervisor->stop.si_signo = 0;
 	supervisor->app = (struct reaped){.kind = REAPED_NOTHING};
+	supervisor->snapshot = snapshot;
+	supervisor->snapshot_signo = 0;
+	supervisor->scan_ms = TIME_NEVER;
+	supervisor->signalled_group = LEFTOVERS_NO_GROUP;
 	supervisor->kill_resume = 0;
 	supervisor->killed = 0;
+	supervisor->not_killed = 0;
 	supervisor->reap_ms = TIME_NEVER;
 	supervisor->look_ms = 0;
 	supervisor->turn_ms = TIME_NOT_READ;
@@ -78,51 +85,100 @@ static void forward(struct supervisor *supervisor, const siginfo_t *info, int si
 		say_not_sent(supervisor, signo);
 }
 
-/* The stop signal keeps its value over the delay. */
+static bool app_listens(struct supervisor *supervisor)
+{
+	return supervisor->options->listens != 0 && endpoint_app_listens(&supervisor->endpoint);
+}
+
+/* The stop signal keeps its value over the delay. A signal that ends the app has a snapshot taken before it. */
 static void signal_app(struct supervisor *supervisor, int signo)
 {
 	char name[SIGNAL_NAME_SIZE];
+	const struct options *options = supervisor->options;
+	int last = supervisor->lifecycle.last_sent;
+	if (last != 0 && !options->policy.abandon) {
+		snapshot_take(supervisor->snapshot, last, supervisor->child.pid, supervisor->prestop.pid,
+		              app_listens(supervisor));
+		supervisor->snapshot_signo = last;
+	}
 	log_line(supervisor->log, LOG_VERBOSE, "sending %s to %d", signal_name(signo, name),
 	         (int)supervisor->child.pid);
 	if (signo == supervisor->lifecycle.stop_signal && supervisor->stop.si_code == SI_QUEUE)
 		forward(supervisor, &supervisor->stop, signo);
-	else if (child_signal(&supervisor->child, signo, supervisor->options->policy.group) < 0)
+	else if (child_signal(&supervisor->child, signo, options->policy.group) < 0)
 		say_not_sent(supervisor, signo);
 }
 
-/* `info` is NULL for a signal of the plan's, which also wakes those that are stopped. */
-static void signal_leftovers(struct supervisor *supervisor, const struct action *action, const siginfo_t *info)
+static void warn_of_denied(struct supervisor *supervisor, int signo, int denied)
 {
 	char name[SIGNAL_NAME_SIZE];
-	const char *word = signal_name(action->signo, name);
-	pid_t group = supervisor->child.group != 0 ? supervisor->child.group : getpgrp();
-	struct leftovers_order order = {.signo = action->signo,
-	                                .except = LEFTOVERS_NO_GROUP,
-	                                .hidden = supervisor->prestop.pid,
-	                                .wake = info == NULL};
-	siginfo_t queued = supervisor->signal;
-	queued.si_signo = action->signo;
-	if (info != NULL && info->si_code == SI_QUEUE)
-		order.info = &queued;
+	if (denied > 0)
+		log_line(supervisor->log, LOG_WARNING, "cannot send %s to %d remaining process%s: permission denied",
+		         signal_name(signo, name), denied, denied > 1 ? "es" : "");
+}
+
+/* Scans less and less often: an orphan is signalled after 5 % more than the time that it has been running. */
+static void scan_remaining(struct supervisor *supervisor)
+{
+	const struct lifecycle *lifecycle = &supervisor->lifecycle;
+	struct snapshot_order order = {.lifecycle = lifecycle,
+	                               .log = supervisor->log,
+	                               .hidden = supervisor->prestop.pid,
+	                               .group = supervisor->signalled_group,
+	                               .is_listening = app_listens(supervisor),
+	                               .now_ms = signals_now_ms()};
+	int denied = snapshot_signal(supervisor->snapshot, &order);
+	int64_t now_ms = signals_now_ms();
+	int64_t pause_ms = (now_ms - lifecycle->lingers_ms) / SCAN_PART + (now_ms - order.now_ms) * SCAN_PART;
+	supervisor->scan_ms = now_ms + (pause_ms > SCAN_MS ? pause_ms : SCAN_MS);
+	warn_of_denied(supervisor, supervisor->snapshot_signo, denied);
+}
+
+static pid_t group_of_app(const struct supervisor *supervisor)
+{
+	return supervisor->child.group != 0 ? supervisor->child.group : getpgrp();
+}
+
+/* The app has exited. If it was sent no signal to end, or had it from the terminal, what remains now is signalled. */
+static void signal_remaining(struct supervisor *supervisor, const struct action *action)
+{
 	if (action->had_it)
-		order.except = group;
-	log_line(supervisor->log, LOG_VERBOSE, "sending %s to what the app left behind", word);
-	int refused = leftovers_signal(&order);
-	if (refused > 0)
-		log_line(supervisor->log, LOG_WARNING,
-		         "%s could not be sent to what the app left behind: %d of them refused it", word, refused);
+		supervisor->signalled_group = group_of_app(supervisor);
+	if (supervisor->snapshot_signo != action->signo)
+		snapshot_take(supervisor->snapshot, action->signo, 0, supervisor->prestop.pid, false);
+	supervisor->snapshot_signo = action->signo;
+	scan_remaining(supervisor);
+}
+
+/* A signal that arrives after the app has exited goes to lull's children. */
+static void forward_to_remaining(struct supervisor *supervisor, const struct action *action)
+{
+	siginfo_t queued = supervisor->signal;
+	struct leftovers_order order = {.scope = LEFTOVERS_CHILDREN,
+	                                .signo = action->signo,
+	                                .except = action->had_it ? group_of_app(supervisor) : LEFTOVERS_NO_GROUP,
+	                                .hidden = supervisor->prestop.pid};
+	queued.si_signo = action->signo;
+	if (queued.si_code == SI_QUEUE)
+		order.info = &queued;
+	warn_of_denied(supervisor, action->signo, leftovers_signal(&order));
+	if (action->signo == supervisor->snapshot_signo)
+		snapshot_children_signalled(supervisor->snapshot);
 }
 
 /* As PID 1 everybody, in one call. Otherwise only our own, the app first: looking for the others takes time. */
 static void kill_all(struct supervisor *supervisor)
 {
-	const struct leftovers_order order = {
-		.signo = SIGKILL, .except = LEFTOVERS_NO_GROUP, .resume = &supervisor->kill_resume};
+	const struct leftovers_order order = {.scope = LEFTOVERS_DESCENDANTS,
+	                                      .signo = SIGKILL,
+	                                      .except = LEFTOVERS_NO_GROUP,
+	                                      .resume = &supervisor->kill_resume};
 	if (supervisor->child.init) {
 		(void)kill(-1, SIGKILL);
 		return;
 	}
 	(void)child_signal(&supervisor->child, SIGKILL, false);
+	leftovers_signal_children(SIGKILL); /* also those that /proc hides */
 	(void)leftovers_signal(&order);
 }
 
@@ -153,6 +209,15 @@ static void kill_pre_stop(struct supervisor *supervisor, int64_t now_ms)
 	prestop_kill(&supervisor->prestop);
 }
 
+static void say_killing(struct supervisor *supervisor, int64_t now_ms)
+{
+	char *names = supervisor->report.path != NULL ? supervisor->report.killed : NULL;
+	int count = narrate_killing(supervisor->log, &supervisor->lifecycle, supervisor->child.init, now_ms, names,
+	                            &supervisor->not_killed);
+	supervisor->killed = count - supervisor->not_killed;
+	warn_of_denied(supervisor, SIGKILL, supervisor->not_killed);
+}
+
 static void act(struct supervisor *supervisor, const struct action *action, int64_t now_ms)
 {
 	const struct lifecycle *lifecycle = &supervisor->lifecycle;
@@ -162,7 +227,7 @@ static void act(struct supervisor *supervisor, const struct action *action, int6
 		forward(supervisor, &supervisor->signal, action->signo);
 		break;
 	case ACTION_FORWARD_LEFTOVERS:
-		signal_leftovers(supervisor, action, &supervisor->signal);
+		forward_to_remaining(supervisor, action);
 		break;
 	case ACTION_SIGNAL_APP:
 		signal_app(supervisor, action->signo);
@@ -171,7 +236,7 @@ static void act(struct supervisor *supervisor, const struct action *action, int6
 		child_continue(child);
 		break;
 	case ACTION_SIGNAL_LEFTOVERS:
-		signal_leftovers(supervisor, action, NULL);
+		signal_remaining(supervisor, action);
 		break;
 	case ACTION_KILL_ALL:
 		kill_all(supervisor);
@@ -207,13 +272,17 @@ static void act(struct supervisor *supervisor, const struct action *action, int6
 	case ACTION_SAY_SKIPPED:
 		narrate_skipped(supervisor->log, action->signo);
 		break;
+	case ACTION_SAY_REPLACED:
+		narrate_replaced(supervisor->log, action->signo, child->pid);
+		break;
+	case ACTION_SAY_IGNORED:
+		narrate_ignored(supervisor->log, action->signo, child->pid);
+		break;
 	case ACTION_SAY_RUNNING:
 		narrate_running(supervisor->log, lifecycle, supervisor->prestop.pid, now_ms);
 		break;
 	case ACTION_SAY_KILLING:
-		supervisor->killed =
-			narrate_killing(supervisor->log, lifecycle, child->init, now_ms,
-		                        supervisor->report.path != NULL ? supervisor->report.killed : NULL);
+		say_killing(supervisor, now_ms);
 		break;
 	case ACTION_EXIT:
 		supervisor->exit_status = action->status;
@@ -221,14 +290,24 @@ static void act(struct supervisor *supervisor, const struct action *action, int6
 	}
 }
 
-static void step(struct supervisor *supervisor, const struct event *event)
+static struct dispositions read_dispositions(pid_t pid)
+{
+	struct process_signals signals;
+	return process_read_signals(pid, &signals) == 0 ? signals.dispositions : DISPOSITIONS_UNKNOWN;
+}
+
+static void step(struct supervisor *supervisor, const struct event *happened)
 {
 	struct actions actions;
-	enum phase before = supervisor->lifecycle.phase;
-	int64_t now_ms = lifecycle_is_timeless(&supervisor->lifecycle, event) ? 0 : turn_ms(supervisor);
-	lifecycle_step(&supervisor->lifecycle, event, now_ms, &actions);
-	if (supervisor->lifecycle.phase != before && supervisor->report.path != NULL)
-		report_phase(&supervisor->report, supervisor->lifecycle.phase, turn_ms(supervisor));
+	struct event event = *happened;
+	struct lifecycle *lifecycle = &supervisor->lifecycle;
+	enum phase before = lifecycle->phase;
+	int64_t now_ms = lifecycle_is_timeless(lifecycle, &event) ? 0 : turn_ms(supervisor);
+	if (lifecycle_may_signal_app(lifecycle, &event, now_ms))
+		event.app = read_dispositions(supervisor->child.pid);
+	lifecycle_step(lifecycle, &event, now_ms, &actions);
+	if (lifecycle->phase != before && supervisor->report.path != NULL)
+		report_phase(&supervisor->report, lifecycle->phase, turn_ms(supervisor));
 	for (int i = 0; i < actions.count; i++)
 		act(supervisor, &actions.list[i], now_ms);
 }
@@ -457,7 +536,8 @@ static void leave(struct supervisor *supervisor)
 {
 	const struct lifecycle *lifecycle = &supervisor->lifecycle;
 	if (lifecycle->stop_begun_ms != TIME_NEVER)
-		narrate_stopped(supervisor->log, lifecycle, &supervisor->app, supervisor->killed, turn_ms(supervisor));
+		narrate_stopped(supervisor->log, lifecycle, &supervisor->app, supervisor->killed,
+		                supervisor->not_killed, turn_ms(supervisor));
 	if (supervisor->report.path != NULL)
 		report_end(supervisor);
 	child_hand_back(&supervisor->child);
@@ -471,6 +551,7 @@ bool supervisor_turn(struct supervisor *supervisor)
 {
 	const struct event time = {.kind = EVENT_TIME};
 	int64_t deadline_ms = earlier(lifecycle_deadline_ms(&supervisor->lifecycle), supervisor->reap_ms);
+	deadline_ms = earlier(deadline_ms, supervisor->scan_ms);
 	int signo = signals_wait(&supervisor->signal, endpoint_wait(&supervisor->endpoint, deadline_ms));
 	supervisor->turn_ms = TIME_NOT_READ;
 	const struct harvest harvest = reap(supervisor, signo);
@@ -478,6 +559,10 @@ bool supervisor_turn(struct supervisor *supervisor)
 	if (signo != 0)
 		take(supervisor);
 	step(supervisor, &time);
+	if (supervisor->lifecycle.phase != PHASE_LINGER)
+		supervisor->scan_ms = TIME_NEVER;
+	else if ((harvest.any_exited && !harvest.app_exited) || turn_ms(supervisor) >= supervisor->scan_ms)
+		scan_remaining(supervisor);
 	if (supervisor->lifecycle.phase == PHASE_ENDED)
 		leave(supervisor);
 	else

@@ -156,7 +156,7 @@ saved_past_the_end() {
 	kill -STOP "$TARGET"
 	until_true is_stopped "$TARGET"
 	kill -KILL "$APP"
-	sleep 1.5
+	sleep 4.5
 	kill -CONT "$TARGET"
 	expect_status 137
 	has out '^saved'
@@ -164,11 +164,11 @@ saved_past_the_end() {
 }
 
 @test "stopped past SIGKILL's time, lull still gives what was left behind a second" {
-	start_plain "$LULL" -d 100ms -t 1s sh -c "$SHELL_FORM" "$PROBE" late=15:300
+	start_plain "$LULL" -d 100ms -t 4s sh -c "$SHELL_FORM" "$PROBE" late=15:300
 	begin_stop
 	saved_past_the_end
 	# The same once the signal is out: the app had it, the program not.
-	start_plain "$LULL" -t 1s sh -c "trap : TERM; $SHELL_FORM" "$PROBE" late=15:300
+	start_plain "$LULL" -t 4s sh -c "trap : TERM; $SHELL_FORM" "$PROBE" late=15:300
 	begin_stop
 	saved_past_the_end
 }
@@ -189,6 +189,208 @@ saved_past_the_end() {
 		has err 'stop: SIGTERM from .*; the app has ended, SIGKILL to what it left behind in [0-9.]+ s$'
 		expect_count 2 err ''
 	done
+}
+
+# --- Remaining processes: who has the stop signal already
+
+# forwarding [OPTION...] -- WORD...: an app that forwards SIGTERM to a probe that does the words, and exits immediately.
+forwarding() {
+	behind 'trap "kill -TERM \$P; exit 3" TERM' "$@"
+}
+
+# behind TRAP [OPTION...] -- WORD...: a script with this trap, and behind it a probe that does the words.
+behind() {
+	local trap=$1 options=()
+	shift
+	while [ "$1" != -- ]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	start_init "$LULL" -v "${options[@]}" bash -c '"$0" "$@" & P=$!; '"$trap; wait" "$PROBE" "$@"
+	wait_for out '^ready'
+	T0=$(now_ms)
+}
+
+@test "a process that has removed its handler has the signal, and keeps its time" {
+	forwarding -- once late=15:2600
+	kill -TERM "$TARGET"
+	expect_status 3
+	came out 15
+	has out '^saved'
+	has err 'not signalling remaining process [0-9]+ \(probe\): it has the signal'
+	has err 'nothing killed$'
+}
+
+@test "a process that has not run gets the signal immediately, whatever the app catches" {
+	behind 'trap "exit 3" TERM' -- late=15:100
+	kill -TERM "$TARGET"
+	expect_status 3
+	came out 15
+	has err 'sending SIGTERM to remaining process [0-9]+ \(probe\)'
+	has_not err 'again in'
+}
+
+@test "a process that runs gets it immediately if no process can have forwarded it" {
+	behind : -- awake late=15:100
+	kill -TERM "$TARGET"
+	expect_status 143
+	came out 15
+	has_not err 'again in'
+}
+
+@test "a process that may have the signal is signalled 2 s later, once" {
+	behind 'trap "exit 3" TERM' -- awake exit=15:0 times
+	kill -TERM "$TARGET"
+	expect_status 3
+	came out 15
+	[ $(($(got_at 15) - T0)) -ge 2000 ]
+	expect_count 1 err 'remaining process [0-9]+ \(probe\) again in 2 s: its parent may have forwarded the signal$'
+	expect_count 1 err 'sending SIGTERM to remaining process'
+}
+
+@test "it is signalled before SIGKILL, after half of the time that is left" {
+	behind 'trap "exit 3" TERM' -t 1s -- awake exit=15:0 times
+	kill -TERM "$TARGET"
+	expect_status 3
+	came out 15
+	[ $(($(got_at 15) - T0)) -ge 400 ]
+	has err 'nothing killed$'
+}
+
+@test "a helper without a handler gets the signal immediately, running or not" {
+	behind 'trap "exit 3" TERM' -- awake die=15
+	kill -TERM "$TARGET"
+	expect_status 3
+	has err 'sending SIGTERM to remaining process [0-9]+ \(probe\)'
+	has_not err 'again in'
+}
+
+@test "a process that started after the stop signal is left alone" {
+	start_init "$LULL" -v bash -c 'trap "\"$0\" exit=10:0 & exit 3" TERM; echo ready; while :; do sleep 0.1; done' "$PROBE"
+	begin_stop
+	wait_for out '^ready [0-9]'
+	wait_for err 'reaped app'
+	kill -USR1 "$TARGET"
+	expect_status 3
+	came out 10
+	has err 'nothing killed$'
+}
+
+@test "with --listens, a closed port shows that the signal was forwarded" {
+	local server='
+import signal, socket, sys, time
+port = socket.create_server(("127.0.0.1", 0))
+print("ready", port.getsockname()[1], flush=True)
+asked = 0
+def ask(*_):
+    global asked, end
+    asked, end = asked + 1, time.monotonic() + 2.6
+    port.close()
+signal.signal(signal.SIGTERM, ask)
+while not asked or time.monotonic() < end:
+    time.sleep(0.01)
+print("asked", asked, flush=True)'
+	python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])' >"$BATS_TEST_TMPDIR/port"
+	local port
+	port=$(cat "$BATS_TEST_TMPDIR/port")
+	server=${server/'("127.0.0.1", 0)'/"(\"127.0.0.1\", $port)"}
+	start_init "$LULL" -v --listens "$port" bash -c 'python3 -c "$0" & P=$!; trap "kill -TERM $P; exit 3" TERM; wait' "$server"
+	begin_stop
+	expect_status 3
+	has out '^asked 1$'
+	has err 'not signalling remaining process [0-9]+ \(python3\): it has the signal'
+}
+
+@test "a process with another living parent is not signalled" {
+	local master='"$0" exit=10:0 >"$1/worker" & trap "kill -USR1 \$!" TERM; until wait $!; do :; done'
+	start_init "$LULL" -v sh -c 'bash -c "$2" "$0" "$1"; true' "$PROBE" "$BATS_TEST_TMPDIR" "$master"
+	until_true grep -qs '^ready' "$BATS_TEST_TMPDIR/worker"
+	kill -TERM "$TARGET"
+	expect_status 143
+	came worker 10
+	expect_count 1 err 'sending SIGTERM to remaining process'
+	has err 'nothing killed$'
+}
+
+@test "shells in shells: each exits of the signal, and the program gets it once" {
+	for start in start_plain start_init; do
+		$start "$LULL" -v sh -c 'sh -c "sh -c \"\$0 late=15:100; true\" $0; true" "$0"; true' "$PROBE"
+		begin_stop
+		expect_status 143
+		came out 15
+		has out '^saved'
+		has_not err 'again in'
+		has err 'nothing killed$'
+	done
+}
+
+@test "an orphan of a process that is not lull's child is signalled: no SIGCHLD says that it has come" {
+	local master='trap : TERM; sh -c "\"$0\" late=15:100 & read -r _ <gate" "$0"; exec sleep 1000'
+	cd "$BATS_TEST_TMPDIR"
+	mkfifo gate
+	start_init "$LULL" -v sh -c 'bash -c "$1" "$0"; true' "$PROBE" "$master"
+	begin_stop
+	wait_for err 'sending SIGTERM to remaining process [0-9]+ \(bash\)'
+	child_of "$TARGET"
+	came out
+	echo >gate
+	wait_for out '^saved'
+	came out 15
+	kill -KILL "$CHILD"
+	expect_status 143
+}
+
+@test "more processes than the snapshot has entries: all of them get the signal" {
+	start_init "$LULL" "$PROBE" many=1100 exit=15:3
+	begin_stop
+	expect_status 3
+	has err 'nothing killed$'
+	expect_count 2 err ''
+}
+
+# --- Signals without effect
+
+# A shell starts jobs with SIGINT and SIGQUIT ignored.
+@test "a helper that ignores the stop signal gets SIGTERM, in the group as well" {
+	for group in no yes; do
+		start_init "$LULL" --group=$group -r TERM:QUIT sh -c 'sleep 1000 & exec env --default-signal "$0" exit=3:4' "$PROBE"
+		begin_stop
+		expect_status 4
+		has err 'nothing killed$'
+	done
+}
+
+@test "a shell that the stop signal has no effect on gets SIGTERM, and the program its signal" {
+	for start in start_plain start_init; do
+		$start "$LULL" -r TERM:WINCH sh -c "$SHELL_FORM" "$PROBE" exit=28:0
+		begin_stop
+		expect_status 143
+		came out 28
+		has err '^lull: SIGWINCH has no effect on PID [0-9]+ \(sh\); sent SIGTERM instead$'
+		expect_count 3 err ''
+	done
+}
+
+@test "an app that ignores the stop signal: a warning when it is sent" {
+	start_plain "$LULL" -t 300ms sh -c 'trap "" TERM; echo ready; "$0"' "$PROBE"
+	begin_stop
+	wait_for err '^lull: warning: PID [0-9]+ \(sh\) ignores SIGTERM; if it is a script, start its program with exec or use --group; if it stops on another signal, use --rewrite TERM:SIGNAL$'
+	expect_status 137
+	start_plain "$LULL" -t 300ms -r TERM:QUIT sh -c 'trap "" TERM QUIT; echo ready; "$0"' "$PROBE"
+	begin_stop
+	wait_for err 'warning: PID [0-9]+ \(sh\) ignores SIGQUIT and SIGTERM;'
+	expect_status 137
+	start_plain "$LULL" -t 20s --group sh -c 'trap "" TERM; echo ready; "$0" exit=15:0' "$PROBE"
+	begin_stop
+	expect_status 0
+	has_not err 'ignores'
+}
+
+@test "--stopped-ok counts the SIGTERM that was sent instead" {
+	start_plain "$LULL" --stopped-ok -r TERM:WINCH sh -c "$SHELL_FORM" "$PROBE" exit=28:0
+	begin_stop
+	expect_status 0
 }
 
 # --- Who belongs to the app

@@ -16,7 +16,10 @@
  *     orphan            as fork, with a parent of its own that ends at once: an orphan
  *     chain=US          the same, and each of a chain of such orphans starts the next US later and ends; for 10 s
  *     tower=N           the same, N processes each of which is the child of the one before; the last says "tower"
+ *     many=N            starts N children that exit by the default action of a signal
  *     thread            ends its first thread: another goes on
+ *     once              removes the handler of a signal that came, as Node.js does for process.once()
+ *     awake             runs every 5 ms
  *     state             tells mask, ignored signals, directory, descriptors and group before it is ready
  *
  * Says "ready PID", then "got SIG code CODE from PID value VALUE" for each signal, each one write to stdout.
@@ -40,6 +43,8 @@ static uint64_t dies;
 static int late_signo;
 static int late_ms;
 static int tells_times;
+static int is_once;  /* the handler of a signal that came is removed */
+static int is_awake; /* it runs every few milliseconds */
 static int ping_signo;
 static int ping_count;
 static int joins;
@@ -117,6 +122,14 @@ static void start_tower(int height)
 		pause();
 }
 
+static void start_many(int count)
+{
+	while (count-- > 0)
+		if (fork() == 0)
+			for (;;)
+				pause();
+}
+
 /* By the kernel's own call: also for 32 and 33, which posix_spawn(3) leaves ignored. */
 static void default_action(int signo)
 {
@@ -160,10 +173,16 @@ static void parse(char **words)
 			(void)setpgid(0, getpgid(getppid()));
 		else if (strcmp(*words, "join") == 0)
 			joins = 1;
+		else if (strcmp(*words, "once") == 0)
+			is_once = 1;
+		else if (strcmp(*words, "awake") == 0)
+			is_awake = 1;
 		else if (sscanf(*words, "chain=%d", &signo) == 1)
 			start_chain((useconds_t)signo);
 		else if (sscanf(*words, "tower=%d", &signo) == 1)
 			start_tower(signo);
+		else if (sscanf(*words, "many=%d", &signo) == 1)
+			start_many(signo);
 		else if (strcmp(*words, "thread") == 0)
 			goes_on_in_thread = 1;
 		else if (strcmp(*words, "orphan") == 0 && fork() == 0) {
@@ -213,7 +232,26 @@ static long take(const uint64_t *blocked, siginfo_t *info, int64_t saves_at_ms)
 		exit(0);
 	}
 	struct timespec left = {.tv_sec = left_ms / 1000, .tv_nsec = left_ms % 1000 * 1000000};
-	return syscall(SYS_rt_sigtimedwait, blocked, info, saves_at_ms != 0 ? &left : NULL, 8L);
+	if (is_awake)
+		left = (struct timespec){.tv_nsec = 5000000};
+	return syscall(SYS_rt_sigtimedwait, blocked, info, saves_at_ms != 0 || is_awake ? &left : NULL, 8L);
+}
+
+static void never_called(int signo)
+{
+	(void)signo;
+}
+
+/*
+ * Gives every signal a handler, as a real app has one: /proc does not show that a process waits for a signal. The
+ * handlers are not called, since the signals are blocked.
+ */
+static void catch_all(uint64_t blocked)
+{
+	const void *const handler[4] = {(const void *)never_called};
+	for (int signo = 1; signo <= 64; signo++)
+		if (blocked >> (signo - 1) & 1)
+			syscall(SYS_rt_sigaction, signo, handler, NULL, 8L);
 }
 
 static void *live(void *unused)
@@ -221,6 +259,7 @@ static void *live(void *unused)
 	uint64_t blocked = all_signals & ~dies;
 	int64_t saves_at_ms = 0;
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &blocked, NULL, 8L);
+	catch_all(blocked);
 	dprintf(1, "ready %d\n", getpid());
 	for (;;) {
 		siginfo_t info;
@@ -228,6 +267,8 @@ static void *live(void *unused)
 		long signo = take(&blocked, &info, saves_at_ms);
 		if (signo <= 0)
 			continue;
+		if (is_once)
+			default_action((int)signo);
 		if (tells_times)
 			snprintf(when, sizeof when, " at %lld", (long long)now_ms());
 		dprintf(1, "got %ld code %d from %d value %d%s\n", signo, info.si_code, info.si_pid,

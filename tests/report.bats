@@ -280,8 +280,8 @@ while True: signal.pause()' "${names[i]}")
 	begin_stop
 	expect_status 137
 	kill -KILL "$APP"
-	holds "time exit ran_ms ended_by app stop sender pid uid begun stopping_ms killing_ms killed" \
-		'r["exit"] == 137 and r["app"] == "has not ended" and r["ended_by"] == "a stop" and r["killing_ms"] >= 2000'
+	holds "time exit ran_ms ended_by app stop sender pid uid begun stopping_ms killing_ms not_killed killed" \
+		'r["exit"] == 137 and r["not_killed"] == 1 and r["killed"] == "nobody" and r["app"] == "has not ended" and r["ended_by"] == "a stop" and r["killing_ms"] >= 2000'
 }
 
 # --- SIGKILL that was not lull's

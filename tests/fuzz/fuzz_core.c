@@ -35,6 +35,8 @@ struct model {
 	int64_t first_ms; /* when the first step of the plan was taken; TIME_NEVER: not yet */
 	bool named;       /* what still runs */
 	bool ended;
+	struct dispositions app; /* what it does with its signals */
+	bool replaced;           /* it was sent SIGTERM in the place of a signal without effect */
 };
 
 static const int64_t WAITS_MS[] = {0, 1, 250, 999, 1000, 1001, 2000, 4999, 5000, 10000, 90000, TIME_LONGEST_MS};
@@ -87,6 +89,14 @@ static void make_policy(struct policy *policy, struct input *input)
 	policy->abandon = more >> 3 & 1;
 	policy->suspends = more >> 4 & 1;
 	policy->job = (enum job)((more >> 5) % 3);
+}
+
+/* Nothing is drawn for it, so that old seeds go on meaning the same. */
+static void make_app(struct dispositions *app, const struct policy *policy)
+{
+	unsigned kind = (unsigned)(policy->plan.steps[0].wait_ms + policy->plan.count) % 4;
+	app->ignored = kind == 1 ? SIGNAL_BIT(SIGQUIT) : kind == 2 ? SIGNAL_BIT(SIGQUIT) | SIGNAL_BIT(SIGTERM) : 0;
+	app->caught = kind == 3 ? 0 : ~app->ignored;
 }
 
 /* --- What is promised --------------------------------------------------------------------------------------------- */
@@ -156,6 +166,21 @@ static void check_kill(struct model *model)
 	demand(by_plan || by_linger, "no SIGKILL before its time");
 }
 
+/* Has the signal an effect on the app? signal(7). */
+static bool has_effect(const struct model *model, int signo)
+{
+	bool survived = signo == SIGTSTP || signo == SIGCONT || signo == SIGSTOP;
+	bool caught = model->app.caught >> (signo - 1) & 1;
+	return !(model->app.ignored >> (signo - 1) & 1) && (caught || !survived);
+}
+
+/* What the app gets for a step of the plan. */
+static int sent_signal(const struct model *model, int step)
+{
+	int signo = step_signal(model, step);
+	return signo == 0 || model->policy.group || has_effect(model, signo) ? signo : SIGTERM;
+}
+
 /* The plan's next signal to the app. Those that a rewrite drops are not seen. */
 static void check_step(struct model *model, int signo)
 {
@@ -163,7 +188,7 @@ static void check_step(struct model *model, int signo)
 	demand(model->begun_ms != TIME_NEVER, "no signal of the plan without a stop");
 	while (model->steps < plan->count && step_signal(model, model->steps) == 0)
 		model->steps++;
-	demand(model->steps < plan->count && step_signal(model, model->steps) == signo,
+	demand(model->steps < plan->count && sent_signal(model, model->steps) == signo,
 	       "the plan's signals in order, each once");
 	demand(model->steps > 0 || !model->pre_stop || model->pre_stop_killed || model->hurried,
 	       "the first signal waits for the pre-stop program");
@@ -171,6 +196,7 @@ static void check_step(struct model *model, int signo)
 	for (int i = 0; i <= model->steps; i++)
 		earliest_ms += i > 0 || !(model->hurried || model->shared) ? plan->steps[i].wait_ms : 0;
 	demand(plan->fixed || model->now_ms >= earliest_ms, "no signal of the plan before its time");
+	model->replaced |= sent_signal(model, model->steps) != step_signal(model, model->steps);
 	model->steps++;
 }
 
@@ -193,6 +219,9 @@ static int expected_status(const struct model *model)
 		if (signo != 0 && signo != SIGKILL && model->status == 128 + signo)
 			return 0;
 	}
+	bool by_term = model->replaced && model->status == 128 + SIGTERM;
+	if (model->policy.stopped_ok && model->ended_in_stop && by_term)
+		return 0;
 	return model->status;
 }
 
@@ -266,6 +295,8 @@ static void check_action(struct model *model, const struct event *event, const s
 	case ACTION_STOP_SELF:
 	case ACTION_SAY_STOP:
 	case ACTION_SAY_SKIPPED:
+	case ACTION_SAY_REPLACED:
+	case ACTION_SAY_IGNORED:
 	case ACTION_SAY_KILLING:
 		break;
 	}
@@ -334,7 +365,9 @@ static void happen(struct model *model, const struct event *event, int64_t now_m
 		model->late_ms = now_ms;
 	model->now_ms = now_ms;
 	note(model, event);
-	lifecycle_step(&model->core, event, now_ms, &actions);
+	struct event with_app = *event;
+	with_app.app = model->app;
+	lifecycle_step(&model->core, &with_app, now_ms, &actions);
 	demand(actions.count >= 0 && actions.count < ACTIONS_MAX, "there is room for all that is to be done");
 	for (int i = 0; i < actions.count; i++)
 		check_action(model, event, &actions.list[i]);
@@ -431,6 +464,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct model model = {
 		.begun_ms = TIME_NEVER, .exited_ms = TIME_NEVER, .killed_ms = TIME_NEVER, .first_ms = TIME_NEVER};
 	make_policy(&model.policy, &input);
+	make_app(&model.app, &model.policy);
 	model.now_ms = STARTS_MS[input_byte(&input) % (sizeof STARTS_MS / sizeof STARTS_MS[0])];
 	lifecycle_init(&model.core, &model.policy);
 	while (input.at < input.end && !model.ended) {

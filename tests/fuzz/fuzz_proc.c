@@ -103,9 +103,11 @@ static void check_named(const struct tree *tree, enum leftovers_scope scope, pid
 {
 	char bytes[NAMES_SIZE];
 	struct text text = TEXT_IN(bytes);
-	int named = leftovers_describe(scope, hidden, &text);
+	int denied = 0;
+	int named = leftovers_describe(scope, hidden, &text, &denied);
 	demand(named >= 0 && text.length < NAMES_SIZE, "names fit, or are cut");
 	demand((named > 0) == (text.length > 0), "who is counted is named");
+	demand(denied >= 0 && denied <= named, "only who is counted is counted as denied");
 	if (tree->plain && is_seen())
 		demand(named == count(tree, scope, hidden), "everybody is counted, and nobody else");
 }
@@ -230,7 +232,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	world_begin();
 	world.self = (pid_t)(1 + input_byte(&input) % 16);
 	pid_t hidden = (pid_t)(input_byte(&input) % 16);
-	struct leftovers_order order = {.signo = SIGTERM, .hidden = hidden};
+	struct leftovers_order order = {.scope = LEFTOVERS_DESCENDANTS, .signo = SIGTERM, .hidden = hidden};
 	order.except = (pid_t)(input_byte(&input) % 16) - 1;
 	unsigned how = input_byte(&input);
 	world.pidfds = !(how & 1);

@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #define NEAR_NEVER(ms) (TIME_NEVER - (ms))
+#define SET(signo) (UINT64_C(1) << ((signo)-1))
 
 static const struct kind KINDS[] = {
 	{.name = "at once, then 90 s",
@@ -142,6 +143,42 @@ static const struct kind KINDS[] = {
          .plan = {{{2000, 0}}, 1, false},
          .linger_ms = LEFT_ALONE,
          .pre_stop = true},
+	{.name = "a shell that ignores the stop signal, stopped-ok",
+         .plan = {{{1200, 0}, {1500, SIGQUIT}, {2000, SIGKILL}}, 3, false},
+         .linger_ms = 3000,
+         .stopped_ok = true,
+         .ignores = SET(SIGTERM) | SET(SIGQUIT)},
+	{.name = "QUIT ignored, not TERM, stopped-ok, a pre-stop program",
+         .plan = {{{900, 0}, {3000, SIGKILL}}, 2, true},
+         .stop_as = SIGQUIT,
+         .linger_ms = 3000,
+         .stopped_ok = true,
+         .pre_stop = true,
+         .ignores = SET(SIGQUIT)},
+	{.name = "WINCH, and no handler for anything, stopped-ok",
+         .plan = {{{1200, SIGTSTP}, {1200, SIGWINCH}, {2000, SIGKILL}}, 3, false},
+         .linger_ms = 3000,
+         .stopped_ok = true,
+         .lacks = ~UINT64_C(0)},
+	{.name = "WINCH, CHLD, URG, CONT and the like, and no handler",
+         .plan = {{{900, SIGCHLD},
+                   {900, SIGURG},
+                   {900, SIGCONT},
+                   {900, SIGSTOP},
+                   {900, SIGTTIN},
+                   {900, SIGTTOU},
+                   {900, SIGINT},
+                   {900, SIGKILL}},
+                  8,
+                  false},
+         .linger_ms = 3000,
+         .lacks = ~UINT64_C(0)},
+	{.name = "to the group as it is, whatever the app ignores",
+         .plan = {{{1200, SIGWINCH}, {1500, SIGQUIT}, {2000, SIGKILL}}, 3, false},
+         .linger_ms = 3000,
+         .group = true,
+         .ignores = SET(SIGQUIT),
+         .lacks = SET(SIGWINCH)},
 	{.name = "a session, as under dumb-init",
          .plan = {{{0, 0}}, 1, false},
          .linger_ms = LEFT_ALONE,
@@ -259,6 +296,8 @@ static void policy_generated(struct kind *kind, int number)
 	kind->stopped_ok = number % 3 == 1;
 	kind->success = number % 19 < 4 ? WORLD_STATUS : 0;
 	kind->also = number % 23 < 5 ? SIGQUIT : 0;
+	kind->ignores = number % 29 < 4 ? SET(SIGQUIT) : number % 29 < 7 ? SET(SIGQUIT) | SET(SIGTERM) : 0;
+	kind->lacks = number % 31 < 8 ? SET(SIGTSTP) : 0;
 }
 
 void kind_generated(struct kind *kind, int steps, int number)

@@ -36,6 +36,7 @@ const char *const INVARIANT_NAMES[INVARIANTS] = {
 	[ROOM] = "the actions have room",
 	[TOLD] = "what others are told is true",
 	[TIMELESS] = "the clock is not read in vain",
+	[EFFECT] = "the app gets a signal that has an effect, or a line says that it ignores it",
 };
 
 long long invariants_tested[INVARIANTS];
@@ -92,9 +93,10 @@ static bool is_killed(const struct witness *witness)
 	return witness->killed_ms != TIME_NEVER;
 }
 
-void witness_init(struct witness *witness, const struct policy *policy, int64_t now_ms)
+void witness_init(struct witness *witness, const struct policy *policy, struct dispositions app, int64_t now_ms)
 {
 	*witness = (struct witness){.policy = policy,
+	                            .app = app,
 	                            .now_ms = now_ms,
 	                            .begun_ms = TIME_NEVER,
 	                            .due_ms = TIME_NEVER,
@@ -169,7 +171,8 @@ static void step_follows(struct witness *witness)
 	witness->due_ms = most(witness->planned_ms, plus(witness->now_ms, least(wait_ms, 1000)));
 }
 
-static void step_taken(struct witness *witness, bool by_terminal)
+/* `sent` is what the app got for it: the plan's signal, or SIGTERM. */
+static void step_taken(struct witness *witness, int sent, bool by_terminal)
 {
 	int signo = witness_planned_signal(witness, witness->steps);
 	if (witness->steps == 0) {
@@ -179,8 +182,9 @@ static void step_taken(struct witness *witness, bool by_terminal)
 	if (signo != 0 && !witness_is_job_control(signo)) {
 		witness->last_sent = signo;
 		witness->group_had_it = by_terminal || witness->policy->group;
-		witness->owed = witness->stopped;
 	}
+	if (sent != 0 && !witness_is_job_control(sent))
+		witness->owed = witness->stopped;
 	witness->hurries = false;
 	step_follows(witness);
 }
@@ -366,6 +370,8 @@ static void expect_of_event(struct witness *witness, const struct event *event)
 	witness->phase_before = witness_phase(witness);
 	witness->hurries = false;
 	witness->owed = false;
+	witness->replaced_now = 0;
+	witness->ignored_now = 0;
 	switch (event->kind) {
 	case EVENT_SIGNAL:
 		expect_of_signal(witness, event);
@@ -398,7 +404,38 @@ static void take_silent_steps(struct witness *witness)
 {
 	while (awaits_step(witness) && witness_planned_signal(witness, witness->steps) == 0 &&
 	       (witness->hurries || (witness->now_ms >= witness->due_ms && !witness_is_held(witness))))
-		step_taken(witness, false);
+		step_taken(witness, 0, false);
+}
+
+/* signal(7): those whose default action does not end the process. */
+static bool ends_by_default(int signo)
+{
+	static const int SURVIVED[] = {SIGCHLD, SIGURG, SIGWINCH, SIGCONT, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU};
+	for (size_t i = 0; i < sizeof SURVIVED / sizeof SURVIVED[0]; i++)
+		if (signo == SURVIVED[i])
+			return false;
+	return true;
+}
+
+static bool has(uint64_t set, int signo)
+{
+	return (set & UINT64_C(1) << (signo - 1)) != 0;
+}
+
+/* What the app must be sent for a signal of the plan. A group is sent it as it is. */
+static int with_effect(struct witness *witness, int signo)
+{
+	const struct dispositions *app = &witness->app;
+	bool ignored = has(app->ignored, signo);
+	if (signo == 0 || witness->policy->group)
+		return signo;
+	bool works = !ignored && (has(app->caught, signo) || ends_by_default(signo));
+	if (has(app->ignored, works ? signo : SIGTERM))
+		witness->ignored_now = signo;
+	else if (!works && signo != SIGTERM)
+		witness->replaced_now = signo;
+	witness->replaced |= !works && signo != SIGTERM;
+	return works ? signo : SIGTERM;
 }
 
 static void check_step(struct witness *witness, int signo)
@@ -408,10 +445,12 @@ static void check_step(struct witness *witness, int signo)
 		broken(PLAN_ORDER, "a step without a stop, or after the plan's last");
 		return;
 	}
-	demand(witness_planned_signal(witness, witness->steps) == signo, PLAN_ORDER, "not the plan's next signal");
+	demand(witness->replaced_now == 0 && witness->ignored_now == 0, EFFECT, "no line before the next signal");
+	int planned = with_effect(witness, witness_planned_signal(witness, witness->steps));
+	demand(planned == signo, PLAN_ORDER, "not the plan's next signal");
 	demand(witness->now_ms >= witness->due_ms || witness->hurries, NOT_EARLY, "a step before its time");
 	demand(!witness_is_held(witness) || witness->hurries, PRE_STOP_WAITED_FOR, "a step that did not wait");
-	step_taken(witness, false);
+	step_taken(witness, signo, false);
 }
 
 static void check_first_kill(struct witness *witness)
@@ -459,7 +498,7 @@ static bool is_success(const struct witness *witness)
 		if (signo != 0 && signo != SIGKILL && witness->status == 128 + signo)
 			return true;
 	}
-	return false;
+	return witness->replaced && witness->status == 128 + SIGTERM;
 }
 
 static bool may_leave(const struct witness *witness, const struct event *event)
@@ -499,7 +538,7 @@ static void check_stop_said(struct witness *witness, const struct event *event, 
 	demand(witness->expected[ACTION_DRAIN] == 0, DRAINING, "after the stop was said");
 	demand(witness->expected[ACTION_START_PRE_STOP] == 0, PRE_STOP_ONCE, "after the stop was said");
 	if (has_it)
-		step_taken(witness, true);
+		step_taken(witness, event->signo, true);
 }
 
 static void check_forward(const struct witness *witness, const struct event *event, const struct action *action)
@@ -526,7 +565,7 @@ static bool is_of_event(enum action_kind kind)
 {
 	return kind != ACTION_SIGNAL_APP && kind != ACTION_CONTINUE_APP && kind != ACTION_KILL_ALL &&
 	       kind != ACTION_KILL_PRE_STOP && kind != ACTION_SAY_RUNNING && kind != ACTION_SAY_KILLING &&
-	       kind != ACTION_EXIT;
+	       kind != ACTION_SAY_REPLACED && kind != ACTION_SAY_IGNORED && kind != ACTION_EXIT;
 }
 
 static void check_reaped(const struct witness *witness, enum action_kind kind)
@@ -609,6 +648,8 @@ static void check_sent(struct witness *witness, const struct event *event, const
 	case ACTION_STOP_SELF:
 	case ACTION_SAY_STOP:
 	case ACTION_SAY_SKIPPED:
+	case ACTION_SAY_REPLACED:
+	case ACTION_SAY_IGNORED:
 	case ACTION_SAY_RUNNING:
 	case ACTION_SAY_KILLING:
 	case ACTION_EXIT: /* nothing is sent: check_said */
@@ -634,6 +675,14 @@ static void check_said(struct witness *witness, const struct event *event, const
 	case ACTION_SAY_SKIPPED:
 		demand(action->signo == event->signo, NOTICES, "skipped by another signal");
 		witness->skip_said = true;
+		break;
+	case ACTION_SAY_REPLACED:
+		demand(action->signo == witness->replaced_now, EFFECT, "said to be replaced");
+		witness->replaced_now = 0;
+		break;
+	case ACTION_SAY_IGNORED:
+		demand(action->signo == witness->ignored_now, EFFECT, "said to be ignored");
+		witness->ignored_now = 0;
 		break;
 	case ACTION_SAY_RUNNING:
 		check_notice(witness);
@@ -677,6 +726,7 @@ static void check_undone(const struct witness *witness, const struct event *even
 		if (is_of_event((enum action_kind)kind))
 			demand(witness->expected[kind] <= 0, REASONS[kind], "it was not done");
 	demand(!witness->owed, CONTINUED, "it was not");
+	demand(witness->replaced_now == 0 && witness->ignored_now == 0, EFFECT, "no line");
 	demand(witness->killing_said == is_killed(witness), NOTICES, "said who is killed, and did not");
 	demand(witness->ended || !may_leave(witness, event), LEAVES, "stays, although there is a reason");
 	if (witness->ended)
@@ -790,11 +840,14 @@ uint64_t witness_play(struct witness *witness, struct lifecycle *lifecycle, cons
 	struct actions actions;
 	memset(&actions, 1, sizeof actions);
 	check_timeless(witness, lifecycle, event);
+	bool may_signal = lifecycle_may_signal_app(lifecycle, event, witness->now_ms);
 	expect_of_event(witness, event);
 	lifecycle_step(lifecycle, event, witness->now_ms, &actions);
 	demand(actions.count >= 0 && actions.count < ACTIONS_MAX, ROOM, "there may have been one more");
-	for (int i = 0; i < actions.count && i < ACTIONS_MAX; i++)
+	for (int i = 0; i < actions.count && i < ACTIONS_MAX; i++) {
+		demand(may_signal || actions.list[i].kind != ACTION_SIGNAL_APP, EFFECT, "sent without the app's");
 		check_action(witness, event, &actions.list[i]);
+	}
 	take_silent_steps(witness);
 	check_undone(witness, event);
 	check_told(witness, lifecycle);

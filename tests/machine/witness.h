@@ -42,6 +42,7 @@ enum invariant {
 	ROOM,
 	TOLD,
 	TIMELESS,
+	EFFECT,
 	INVARIANTS,
 };
 
@@ -85,14 +86,18 @@ struct witness {
 	bool skip_said;
 	bool killing_said;
 	bool ended;
+	bool replaced;           /* SIGTERM was sent in the place of a signal without effect */
+	struct dispositions app; /* what the app does with its signals */
 	/* Of the event at hand. */
-	bool hurries; /* the first step is to be taken now */
+	int replaced_now; /* the last signal of the plan with no effect that has yet to be logged; 0: none */
+	int ignored_now;  /* the same for one that the app ignores, with SIGTERM */
+	bool hurries;     /* the first step is to be taken now */
 	bool vanished;
 	int expected[ACTION_EXIT + 1]; /* actions that only this event can be the reason for */
 	enum phase phase_before;
 };
 
-void witness_init(struct witness *witness, const struct policy *policy, int64_t now_ms);
+void witness_init(struct witness *witness, const struct policy *policy, struct dispositions app, int64_t now_ms);
 
 /* Time goes on, maybe past what was due. */
 void witness_advance(struct witness *witness, int64_t now_ms);

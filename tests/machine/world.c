@@ -126,7 +126,8 @@ void world_begin(struct state *state, const struct kind *kind, const struct poli
 	int64_t start_ms = kind->start_ms == 0 ? START_MS : kind->start_ms < 0 ? 0 : kind->start_ms;
 	memset(state, 1, sizeof *state);
 	lifecycle_init(&state->core, policy);
-	witness_init(&state->witness, policy, start_ms);
+	const struct dispositions app = {.ignored = kind->ignores, .caught = ~(kind->ignores | kind->lacks)};
+	witness_init(&state->witness, policy, app, start_ms);
 }
 
 static bool is_possible_to_app(const struct witness *witness, const struct event *event, bool others)
@@ -268,6 +269,7 @@ uint64_t world_happens(struct state *state, int happening, int64_t now_ms)
 		event.status = planned_status(&state->witness);
 	if (event.signo == 0)
 		event.signo = SIGTSTP; /* what is not the event's is not looked at */
+	event.app = state->witness.app;
 	witness_advance(&state->witness, now_ms);
 	if (it->pre_stop == IT_ENDS)
 		pre_stop_ends(state);

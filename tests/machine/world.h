@@ -23,6 +23,8 @@ struct kind {
 	int stop;          /* the stop signal; 0: SIGTERM */
 	int stop_as;       /* what it is rewritten to; 0: it is not; -1: dropped */
 	int also;          /* another of --stop-on; 0: none */
+	uint64_t ignores;  /* signals that the app ignores; SIGTERM may be one of them */
+	uint64_t lacks;    /* signals that it has no handler for; it catches the others */
 	int success;       /* an exit code that counts as 0; 0: none */
 	bool stopped_ok;
 	bool group;
