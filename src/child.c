@@ -6,12 +6,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <sched.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -87,17 +84,15 @@ void child_hand_back(const struct child *child)
 
 /* --- Start ------------------------------------------------------------------------------------------------------- */
 
-/* What parent and child share until exec: they run in the same memory. */
+/* How the child becomes the app. It may share lull's memory until exec. */
 struct attempt {
 	const struct start *start;
-	int terminal;            /* that the app shall have, or -1 */
-	bool has_terminal;       /* there is one, given away or not */
-	volatile bool own_group; /* asked for, and after the child's side: has it */
+	int terminal;      /* to give to the app, or -1 */
+	bool has_terminal; /* lull has a terminal, given to the app or not */
+	bool own_group;    /* the app leads a process group */
 	bool ignore_sigchld;
-	char **listen_pid; /* the entry of the environment that named lull, or NULL */
+	char **listen_pid; /* the entry of the environment that has lull's PID, or NULL */
 	char listen_pid_entry[sizeof LISTEN_PID + 12];
-	volatile bool ready; /* exec was tried */
-	volatile int error;  /* why exec failed, or what comes before it; or 0 */
 };
 
 /* A program that is damaged or was built for another machine is no script. */
@@ -111,37 +106,37 @@ static bool is_text(const char *path)
 	return length >= 0 && memchr(bytes, '\0', (size_t)length) == NULL;
 }
 
-/* The shell takes the place of the word before the command, which lull has read. Returns only with errno. */
-static void exec_file(const struct attempt *attempt, char *path)
+/* /bin/sh overwrites the argument before the command, which lull no longer needs. Returns only with errno. */
+static void exec_file(const struct start *start, char *path)
 {
-	char **command = attempt->start->command;
+	char **command = start->command;
 	char shell[] = "/bin/sh";
-	char *const kept[] = {command[-1], command[0]};
-	execve(path, command, attempt->start->envp);
-	if (errno != ENOEXEC || !attempt->start->shell)
+	execve(path, command, start->envp);
+	if (errno != ENOEXEC || !start->shell)
 		return;
 	if (is_text(path)) {
+		char *const kept[] = {command[-1], command[0]};
 		command[-1] = shell;
 		command[0] = path;
-		execve(shell, command - 1, attempt->start->envp);
+		execve(shell, command - 1, start->envp);
 		command[-1] = kept[0];
 		command[0] = kept[1];
 	}
 	errno = ENOEXEC;
 }
 
-/* On its own: who names a file has no use for a page of stack. */
-static int __attribute__((noinline)) search_command(const struct attempt *attempt)
+/* A separate function, so that a command given by path does not touch this 4 kB buffer. */
+static int __attribute__((noinline)) search_command(const struct start *start)
 {
 	char bytes[PATH_MAX];
 	struct text file = TEXT_IN(bytes);
-	const char *path = path_of(attempt->start->envp);
-	const char *name = attempt->start->command[0];
+	const char *path = path_of(start->envp);
+	const char *name = start->command[0];
 	int error = ENOENT;
 	for (const char *at = path != NULL ? path : PATH_DEFAULT; path_next(&at, name, &file);) {
 		if (text_is_full(&file))
 			continue;
-		exec_file(attempt, file.bytes);
+		exec_file(start, file.bytes);
 		if (errno == EACCES)
 			error = EACCES;
 		else if (errno != ENOENT && errno != ENOTDIR)
@@ -151,25 +146,73 @@ static int __attribute__((noinline)) search_command(const struct attempt *attemp
 }
 
 /* As execvp(3), but only a text, and only if asked for, is handed to a shell. Returns only to say why not. */
-static int exec_command(const struct attempt *attempt)
+static int exec_command(const struct start *start)
 {
-	char *name = attempt->start->command[0];
+	char *name = start->command[0];
 	if (name[0] == '\0')
 		return ENOENT;
 	if (strchr(name, '/') == NULL)
-		return search_command(attempt);
-	exec_file(attempt, name);
+		return search_command(start);
+	exec_file(start, name);
 	return errno;
 }
 
 void child_become(const struct start *start)
 {
-	struct attempt attempt = {.start = start};
 	signal_mask before;
 	if (signals_restore(start->mask) < 0)
 		return;
-	errno = exec_command(&attempt);
+	errno = exec_command(start);
 	(void)signals_block(&before);
+}
+
+/*
+ * Runs in the child. `report` is the end of a pipe that gets why exec failed, or -1. It is one of 0 to 2 where those
+ * are closed, and prepare() may replace them.
+ */
+_Noreturn static void become_program(const struct start *start, void (*prepare)(void *context), void *context,
+                                     int report)
+{
+	if (report >= 0 && report <= STDERR_FILENO)
+		report = fcntl(report, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	prepare(context);
+	int error = signals_restore(start->mask) == 0 ? exec_command(start) : errno;
+	(void)write(report, &error, sizeof error);
+	_exit(error == ENOENT ? 127 : 126);
+}
+
+/*
+ * vfork(2) may be fork(2), under an emulator and in older versions of musl: nothing is read from shared memory. Where
+ * pipe2(2) is missing, musl's has an end that the program may inherit, and lull would wait for its exit.
+ */
+pid_t child_spawn(const struct start *start, enum spawn_wait wait, void (*prepare)(void *context), void *context,
+                  int *failure)
+{
+	int ends[2] = {-1, -1};
+	(void)syscall(SYS_pipe2, ends, O_CLOEXEC);
+	pid_t pid = wait == SPAWN_WAIT ? vfork() : _Fork();
+	if (pid == 0)
+		become_program(start, prepare, context, ends[1]);
+	int error = errno;
+	if (ends[1] >= 0)
+		(void)close(ends[1]);
+	*failure = ends[0];
+	if (pid < 0)
+		(void)child_read_failure(failure);
+	errno = error;
+	return pid;
+}
+
+int child_read_failure(int *failure)
+{
+	int error = 0;
+	if (*failure < 0)
+		return 0;
+	if (read(*failure, &error, sizeof error) != (ssize_t)sizeof error)
+		error = 0;
+	(void)close(*failure);
+	*failure = -1;
+	return error;
 }
 
 static void ignore_until_exec(int signo)
@@ -192,14 +235,14 @@ static void outlast_stops(void)
 	}
 }
 
-/* The child's side, with every signal still blocked: taking the terminal stops nobody. */
-static int become_app(void *shared)
+/* Runs in the child. All signals are blocked, so taking the terminal does not stop it. */
+static void prepare_app(void *context)
 {
-	struct attempt *attempt = shared;
+	struct attempt *attempt = context;
 	if (attempt->start->session && setsid() >= 0)
 		(void)ioctl(STDIN_FILENO, TIOCSCTTY, 0L);
 	else if (attempt->own_group)
-		attempt->own_group = setpgid(0, 0) == 0;
+		(void)setpgid(0, 0);
 	if (attempt->terminal >= 0)
 		(void)tcsetpgrp(attempt->terminal, getpid());
 	if (attempt->ignore_sigchld)
@@ -211,22 +254,6 @@ static int become_app(void *shared)
 	}
 	if (attempt->has_terminal)
 		outlast_stops();
-	attempt->ready = signals_restore(attempt->start->mask) == 0;
-	attempt->error = attempt->ready ? exec_command(attempt) : errno;
-	_exit(attempt->error == ENOENT ? 127 : 126);
-}
-
-/*
- * What vfork(2) does, by clone(2): older versions of musl have a vfork that is fork on some machines (arm64), and then
- * the parent would not see why exec failed. The child's stack begins a little below the frames that wait for it: a page
- * of its own would cost more than all that the child does. Never inlined, not by the linker either: the frame has to be
- * its own, and the last one.
- */
-pid_t __attribute__((noinline)) child_spawn(int (*become)(void *), void *shared)
-{
-	enum { CALL = 1024 };
-	char *frame = __builtin_frame_address(0);
-	return clone(become, frame - CALL, CLONE_VM | CLONE_VFORK | SIGCHLD, shared);
 }
 
 /* Sockets that systemd passed to lull are the app's: sd_listen_fds(3). Finds the entry, and drops its companion. */
@@ -287,8 +314,6 @@ int child_start(struct child *child, const struct start *start)
 	struct attempt attempt;
 	attempt.start = start;
 	attempt.own_group = true;
-	attempt.ready = false;
-	attempt.error = 0;
 	attempt.listen_pid = find_listen_pid(start->envp);
 	char *listen_pid_before = attempt.listen_pid != NULL ? *attempt.listen_pid : NULL;
 	attempt.ignore_sigchld = default_sigchld();
@@ -298,8 +323,10 @@ int child_start(struct child *child, const struct start *start)
 	int terminal = start->session ? -1 : open_terminal();
 	attempt.has_terminal = terminal >= 0;
 	attempt.terminal = share_terminal(child, &attempt, terminal);
-	pid_t pid = child_spawn(become_app, &attempt);
+	int failure;
+	pid_t pid = child_spawn(start, SPAWN_WAIT, prepare_app, &attempt, &failure);
 	int fork_error = errno;
+	int error = child_read_failure(&failure);
 	if (attempt.listen_pid != NULL)
 		*attempt.listen_pid = listen_pid_before;
 	if (terminal >= 0)
@@ -308,12 +335,12 @@ int child_start(struct child *child, const struct start *start)
 		errno = fork_error;
 		return START_FORK;
 	}
-	child->group = attempt.own_group ? pid : 0;
-	if (attempt.error != 0) {
+	child->group = attempt.own_group && getpgid(pid) == pid ? pid : 0; /* setpgid(2) may be denied */
+	if (error != 0) {
 		(void)waitpid(pid, NULL, 0);
 		child_hand_back(child);
-		errno = attempt.error;
-		return attempt.ready ? START_EXEC : START_FORK;
+		errno = error;
+		return START_EXEC;
 	}
 	child->pid = pid;
 	child->last_word = start->last_word;
@@ -334,18 +361,6 @@ static void close_between(int first, unsigned last)
 		(void)close(fd);
 }
 
-/*
- * What the start needed of the stack, which nobody will again. On its own, for the address of a frame that has nothing
- * in it: what the call takes is less than the kilobyte that is left below it. Where pages are larger it fails, or takes
- * none that is in use.
- */
-static void __attribute__((noinline)) release_stack(void)
-{
-	enum { PAGE = 4096, CALL = 1024, DEPTH = 128 * 1024 };
-	uintptr_t unused = ((uintptr_t)__builtin_frame_address(0) - CALL) / PAGE * PAGE;
-	(void)syscall(SYS_madvise, unused - DEPTH, DEPTH, MADV_DONTNEED);
-}
-
 /* What is kept comes in ascending order, as it was opened. One that can not be moved stays where it is. */
 void child_release_inherited(int keep[2])
 {
@@ -363,7 +378,6 @@ void child_release_inherited(int keep[2])
 	}
 	close_between(first, ~0U);
 	(void)chdir("/");
-	release_stack();
 }
 
 int child_signal(const struct child *child, int signo, bool group)

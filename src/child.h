@@ -21,9 +21,9 @@ struct child {
 	int last_word;   /* as in struct start; 0 once it was sent */
 };
 
-/* What the app is to start with: as lull itself was. */
+/* What a program starts with: for the app as lull itself was started. */
 struct start {
-	char **command; /* part of an argv, with a word before it */
+	char **command; /* with `shell`: part of an argv, and the argument before it may be overwritten */
 	char **envp;
 	signal_mask mask;
 	bool group;    /* asked for: the app leads a group of its own at a prompt too */
@@ -43,11 +43,24 @@ enum start_failure {
  */
 int child_prepare(struct child *child, bool subreaper, int parent_death);
 
+enum spawn_wait {
+	SPAWN_WAIT,    /* until the program runs or exec has failed: lull does nothing else meanwhile */
+	SPAWN_NO_WAIT, /* exec may take any time */
+};
+
 /*
- * What vfork(2) does, on a stack of its own: runs become(shared) in a child that has the caller's memory, and returns
- * once that has become a program or has ended. Returns its number, or -1 with errno.
+ * Starts a program in a child that runs prepare(context) first, with all signals blocked; with SPAWN_WAIT it shares the
+ * caller's memory. Only command, envp, mask and shell of `start` are used. Returns the PID, or -1 with errno. *failure
+ * is for child_read_failure(): with SPAWN_WAIT immediately, otherwise when the child was reaped.
  */
-pid_t child_spawn(int (*become)(void *), void *shared);
+pid_t child_spawn(const struct start *start, enum spawn_wait wait, void (*prepare)(void *context), void *context,
+                  int *failure);
+
+/*
+ * Returns why exec failed, as errno, or 0 if the program runs or the pipe could not be made. Blocks until one of them
+ * is certain. Closes *failure and sets it to -1.
+ */
+int child_read_failure(int *failure);
 
 /*
  * Becomes the command, as the app would be started but for group and terminal. Returns only with errno, as execve(2).

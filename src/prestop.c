@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "child.h"
@@ -16,21 +15,17 @@
 static const char SIGNAL_ENTRY[] = "LULL_SIGNAL=";
 static const char PID_ENTRY[] = "LULL_PID=";
 
-/* What lull and the program share until exec: they run in the same memory. */
+/* What the program starts with. execve(2) takes strings that may be written, so the path is a copy. */
 struct attempt {
-	char **envp;
-	signal_mask mask;
-	volatile int error;
 	char program[PATH_MAX];
 	char signal[32]; /* the two entries of the environment */
 	char pid[32];
 };
 
-/* What lull itself has open, be it as 0 or 1, does not outlive exec. */
-static int become_program(void *shared)
+/* What lull has open, also as 0 or 1, is close-on-exec. */
+static void prepare_program(void *context)
 {
-	struct attempt *attempt = shared;
-	char *const command[] = {attempt->program, NULL};
+	(void)context;
 	(void)setsid();
 	int null = open("/dev/null", O_RDONLY);
 	if (null > STDIN_FILENO) {
@@ -38,10 +33,6 @@ static int become_program(void *shared)
 		(void)close(null);
 	}
 	(void)dup2(STDERR_FILENO, STDOUT_FILENO);
-	if (signals_restore(attempt->mask) == 0)
-		execve(command[0], command, attempt->envp);
-	attempt->error = errno;
-	_exit(127);
 }
 
 /* Where there are two of a name a shell takes the last: one that a lull above this one has set would hide ours. */
@@ -55,8 +46,7 @@ static void drop_entries(char **envp)
 	*kept = NULL;
 }
 
-/* execve(2) wants words that may be written: the path is copied. */
-static int prepare(struct attempt *attempt, const struct prestop *prestop, int signo, pid_t app)
+static int fill_attempt(struct attempt *attempt, const struct prestop *prestop, int signo, pid_t app)
 {
 	char name[SIGNAL_NAME_SIZE];
 	struct text program = TEXT_IN(attempt->program);
@@ -66,11 +56,8 @@ static int prepare(struct attempt *attempt, const struct prestop *prestop, int s
 	text_add(&signal_text, "%s%s", SIGNAL_ENTRY, signal_short_name(signo, name));
 	text_add(&pid_text, "%s%d", PID_ENTRY, (int)app);
 	drop_entries(prestop->envp);
-	attempt->envp = prestop->envp - 2;
-	attempt->envp[0] = attempt->signal;
-	attempt->envp[1] = attempt->pid;
-	attempt->mask = prestop->mask;
-	attempt->error = 0;
+	prestop->envp[-2] = attempt->signal;
+	prestop->envp[-1] = attempt->pid;
 	errno = ENAMETOOLONG;
 	return text_is_full(&program) ? -1 : 0;
 }
@@ -78,18 +65,21 @@ static int prepare(struct attempt *attempt, const struct prestop *prestop, int s
 int prestop_start(struct prestop *prestop, int signo, pid_t app)
 {
 	struct attempt attempt;
-	if (prepare(&attempt, prestop, signo, app) < 0)
+	if (fill_attempt(&attempt, prestop, signo, app) < 0)
 		return -1;
-	pid_t pid = child_spawn(become_program, &attempt);
+	char *command[] = {attempt.program, NULL};
+	const struct start start = {.command = command, .envp = prestop->envp - 2, .mask = prestop->mask};
+	pid_t pid = child_spawn(&start, SPAWN_NO_WAIT, prepare_program, NULL, &prestop->failure);
 	if (pid < 0)
 		return -1;
-	if (attempt.error != 0) {
-		(void)waitpid(pid, NULL, 0);
-		errno = attempt.error;
-		return -1;
-	}
 	prestop->pid = pid;
 	return 0;
+}
+
+int prestop_end(struct prestop *prestop)
+{
+	prestop->pid = 0;
+	return child_read_failure(&prestop->failure);
 }
 
 void prestop_kill(struct prestop *prestop)

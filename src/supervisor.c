@@ -191,13 +191,17 @@ static void drain(struct supervisor *supervisor)
 		         strerror(errno));
 }
 
+static void log_pre_stop_failed(const struct supervisor *supervisor, int error)
+{
+	log_line(supervisor->log, LOG_WARNING, "the pre-stop program %s could not be started: %s",
+	         supervisor->prestop.program, strerror(error));
+}
+
 static void start_pre_stop(struct supervisor *supervisor, int signo)
 {
-	struct prestop *prestop = &supervisor->prestop;
-	if (prestop_start(prestop, signo, supervisor->child.pid) == 0)
+	if (prestop_start(&supervisor->prestop, signo, supervisor->child.pid) == 0)
 		return;
-	log_line(supervisor->log, LOG_WARNING, "the pre-stop program %s could not be started: %s", prestop->program,
-	         strerror(errno));
+	log_pre_stop_failed(supervisor, errno);
 	lifecycle_pre_stop_ended(&supervisor->lifecycle);
 }
 
@@ -331,11 +335,17 @@ static void say_reaped(const struct supervisor *supervisor, const struct reaped 
 }
 
 /* One that lull has killed has had its line. */
-static void say_pre_stop_ended(const struct supervisor *supervisor, const struct reaped *reaped)
+static void end_pre_stop(struct supervisor *supervisor, const struct reaped *reaped)
 {
 	char end[NARRATE_END_SIZE];
+	int error = prestop_end(&supervisor->prestop);
+	lifecycle_pre_stop_ended(&supervisor->lifecycle);
 	if (supervisor->prestop.killed || supervisor->lifecycle.phase == PHASE_KILLED)
 		return;
+	if (error != 0) {
+		log_pre_stop_failed(supervisor, error);
+		return;
+	}
 	log_line(supervisor->log, reaped->status != 0 ? LOG_WARNING : LOG_VERBOSE, "the pre-stop program %s %s%s",
 	         supervisor->prestop.program, reaped->by_signal ? "was " : "", narrate_end(reaped, end));
 }
@@ -360,9 +370,7 @@ static void gather(struct supervisor *supervisor, struct harvest *harvest, const
 	case REAPED_ORPHAN:
 		harvest->any_exited = true;
 		if (reaped->pid == supervisor->prestop.pid) {
-			say_pre_stop_ended(supervisor, reaped);
-			supervisor->prestop.pid = 0;
-			lifecycle_pre_stop_ended(&supervisor->lifecycle);
+			end_pre_stop(supervisor, reaped);
 		} else {
 			say_reaped(supervisor, reaped);
 		}

@@ -1,6 +1,9 @@
 #!/usr/bin/env bats
 # Contract, section 5: why a command can not be executed, where that hangs on who asks or on the machine.
 
+# An inner shell expands its words itself.
+# shellcheck disable=SC2016
+
 load lib
 
 setup() {
@@ -37,4 +40,10 @@ refused() {
 	chmod 755 script empty
 	refused 127 'the file exists, but its interpreter "/no/such" does not' ./script
 	refused 126 'its #! line names no interpreter' ./empty
+}
+
+@test "with stdin and stdout closed" {
+	start bash -c 'closing "$@"' - 01 "$LULL" /nonexistent
+	expect_status 127
+	has err '^lull: can not execute "/nonexistent": there is no such file$'
 }

@@ -298,3 +298,14 @@ kept() {
 	has err '^lull: --drain-file "/drain": no drain file: Read-only file system$'
 	has_not out .
 }
+
+# --- Under an emulator: the build with AddressSanitizer does not run there
+
+@test "under an emulator vfork is fork: a command that does not run is explained, another one runs" {
+	local status=0
+	"qemu-$(uname -m)-static" "$LULL" /nonexistent 2>"$BATS_TEST_TMPDIR/err" || status=$?
+	[ "$status" -eq 127 ] || fail "status $status, not 127"
+	has err '^lull: can not execute "/nonexistent": there is no such file$'
+	"qemu-$(uname -m)-static" "$LULL" sh -c 'exit 5' || status=$?
+	[ "$status" -eq 5 ] || fail "status $status, not 5"
+}

@@ -9,6 +9,7 @@ EARLY=${EARLY:-$ROOT/build/tests/early}
 FORM=${FORM:-$ROOT/build/tests/form}
 DENY=${DENY:-$ROOT/build/tests/deny}
 CLIENT=${CLIENT:-$ROOT/build/tests/client}
+HOLD=${HOLD:-$ROOT/build/tests/hold}
 
 # How long a wait may take before the test has failed: far more than any machine needs.
 PATIENCE_MS=20000

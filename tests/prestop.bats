@@ -292,7 +292,7 @@ is_in_state() {
 	has err "warning: the pre-stop program $HOOK exited 9\$"
 }
 
-@test "one that can not be started is a warning, and nothing is waited for" {
+@test "one that can not be started is a warning, and the stop signal does not wait for it" {
 	: >"$BATS_TEST_TMPDIR/plain"
 	local -A reasons=(["$BATS_TEST_TMPDIR/none"]='No such file or directory'
 		["$BATS_TEST_TMPDIR/plain"]='Permission denied' ["$BATS_TEST_TMPDIR"]='Permission denied')
@@ -302,8 +302,22 @@ is_in_state() {
 		expect_status 7
 		[ -d "$program" ] || has err "warning: the pre-stop program $program can not be started as it is now: ${reasons[$program]}\$"
 		has err "warning: the pre-stop program $program could not be started: ${reasons[$program]}\$"
-		has err 'passing it on now, SIGKILL'
 	done
+}
+
+@test "its exec hangs: signals are forwarded meanwhile, and SIGKILL comes in time" {
+	hook 'exit 0'
+	"$HOLD" "$HOOK" >"$BATS_TEST_TMPDIR/hold" 3>&- &
+	wait_for hold '^ready'
+	start_plain "$LULL" -d 1s -t 1s --pre-stop "$HOOK" "$PROBE" times
+	begin_stop
+	wait_for hold '^held'
+	kill -USR1 "$TARGET"
+	wait_for out '^got 10'
+	wait_for out '^got 15'
+	expect_status 137
+	expect_ms "$(since "$T0")" 2000
+	[ "$(($(got_at 15) - T0))" -ge 1000 ] || fail "SIGTERM before its time"
 }
 
 @test "a relative path is refused" {

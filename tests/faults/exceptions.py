@@ -40,7 +40,7 @@ def find(call: str, error: str, scenario: str, mode: str, what: str) -> Exceptio
 allow("kill|rt_sigqueueinfo", "signal|leftover's signal", "a signal that may not be sent is lost, with a warning")
 allow("open|access|lstat|stat", "drain file", "the drain file is lost, with a warning")
 allow("open|write|stat", "report", "the report is lost, with a warning")
-allow("clone|execve|dup2|rt_sigprocmask", "pre-stop", "the pre-stop program is lost, with a warning")
+allow("clone|fork|execve|dup2|rt_sigprocmask", "pre-stop", "the pre-stop program is lost, with a warning")
 allow("accept4|recvfrom|sendto|shutdown|fcntl|setsockopt", "answer none", "one request is lost; balancers ask again")
 allow("poll|fstat|pwritev2|sendto|write|open|ioctl|fcntl", "line", "a line that can not be written is dropped")
 allow("write", "no line says why", "the line itself could not be written; the status tells")
