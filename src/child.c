@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -349,9 +350,44 @@ int child_start(struct child *child, const struct start *start)
 
 /* --- After ------------------------------------------------------------------------------------------------------ */
 
+/* getdents64(2) */
+struct descriptor_entry {
+	uint64_t inode;
+	int64_t offset;
+	unsigned short length;
+	unsigned char type;
+	char name[];
+};
+
+static void close_entries(const char *entries, long filled, int directory, int first, unsigned last)
+{
+	for (long at = 0; at < filled;) {
+		const struct descriptor_entry *entry = (const void *)(entries + at);
+		int fd = (int)text_number(entry->name, strlen(entry->name), INT_MAX);
+		at += entry->length;
+		if (fd >= first && (unsigned)fd <= last && fd != directory)
+			(void)close(fd);
+	}
+}
+
+/* Closing while reading skips none: the position in the directory is a descriptor's number. */
+static bool close_listed(int first, unsigned last)
+{
+	char entries[1024] __attribute__((aligned(8)));
+	long filled;
+	int directory = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (directory < 0)
+		return false;
+	while ((filled = syscall(SYS_getdents64, directory, entries, sizeof entries)) > 0)
+		close_entries(entries, filled, directory, first, last);
+	(void)close(directory);
+	return filled == 0;
+}
+
+/* Descriptors may be above the limit, which may have been lowered after they were opened. Without /proc they stay. */
 static void close_between(int first, unsigned last)
 {
-	if (syscall(CALL_CLOSE_RANGE, (unsigned)first, last, 0) == 0)
+	if (syscall(CALL_CLOSE_RANGE, (unsigned)first, last, 0) == 0 || close_listed(first, last))
 		return;
 	struct rlimit limit = {.rlim_cur = 1024};
 	(void)getrlimit(RLIMIT_NOFILE, &limit);

@@ -367,9 +367,21 @@ pwritev2 rt_sigqueueinfo setpgid splice waitid'
 }
 
 @test "denied close_range, lull closes what it was given all the same" {
+	local calls
 	exec 8</dev/null 9>>file
-	start_plain "$DENY" ENOSYS close_range "$LULL" "$PROBE" exit=15:0
+	for calls in close_range close_range,getdents64; do
+		start_plain "$DENY" ENOSYS "$calls" "$LULL" "$PROBE" exit=15:0
+		until_true holds_only "$TARGET" 2
+		begin_stop
+		expect_status 0
+	done
+}
+
+@test "denied close_range, lull also closes descriptors above the limit" {
+	start_plain bash -c 'ulimit -n 3000; exec 2000</dev/null 2500</dev/null; ulimit -Sn 256; exec "$@"' - \
+		"$DENY" ENOSYS close_range "$LULL" "$PROBE" exit=15:0
 	until_true holds_only "$TARGET" 2
+	[[ " $(fds_of "$APP") " == *" 2000 2500 "* ]]
 	begin_stop
 	expect_status 0
 }
