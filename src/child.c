@@ -26,6 +26,23 @@ static const char LISTEN_PIDFDID[] = "LISTEN_PIDFDID=";
 
 /* --- Before ----------------------------------------------------------------------------------------------------- */
 
+/*
+ * The signal that lull asks the kernel for. The C libraries use it inside a process, so no other program sends it. With
+ * the one from --parent-death itself, a signal that the living parent sends could not be told from a thread that ended.
+ */
+enum { PARENT_DEATH = 32 };
+
+/* A parent that dies before prctl(2) takes effect sends nothing. */
+static int set_parent_death(struct child *child, int parent_death)
+{
+	bool direct = parent_death == SIGKILL || parent_death == SIGSTOP;
+	int signo = direct ? parent_death : PARENT_DEATH;
+	child->parent = getppid();
+	if (prctl(PR_SET_PDEATHSIG, (long)signo) < 0)
+		return -1;
+	return getppid() == child->parent ? 0 : kill(child->self, signo);
+}
+
 int child_prepare(struct child *child, bool subreaper, int parent_death)
 {
 	pid_t self = gettid(); /* the process' number is its first thread's, which musl has asked for at its start... */
@@ -34,7 +51,25 @@ int child_prepare(struct child *child, bool subreaper, int parent_death)
 	*child = (struct child){.self = self, .init = self == 1, .job = JOB_NONE};
 	if (!child->init && subreaper)
 		(void)prctl(PR_SET_CHILD_SUBREAPER, 1L);
-	return parent_death != 0 ? prctl(PR_SET_PDEATHSIG, (long)parent_death) : 0;
+	return parent_death != 0 ? set_parent_death(child, parent_death) : 0;
+}
+
+bool child_is_subreaper(void)
+{
+	int is_subreaper = 0;
+	return prctl(PR_GET_CHILD_SUBREAPER, &is_subreaper) == 0 && is_subreaper != 0;
+}
+
+bool child_parent_death(const struct child *child, int parent_death, siginfo_t *info)
+{
+	bool is_ours = info->si_pid == child->parent || info->si_pid == child->self;
+	if (parent_death == 0 || info->si_signo != PARENT_DEATH || info->si_code != SI_USER || !is_ours)
+		return true;
+	if (child->parent != 0 && getppid() == child->parent)
+		return false;
+	info->si_signo = parent_death;
+	info->si_pid = child->parent;
+	return true;
 }
 
 /* --- The terminal ------------------------------------------------------------------------------------------------ */

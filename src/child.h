@@ -12,10 +12,11 @@
 #include "signals.h"
 
 struct child {
-	pid_t self;  /* lull's own */
-	pid_t pid;   /* the app's; 0 once it was reaped: then nobody may be signalled by that number */
-	pid_t group; /* the process group that the app leads, which may outlive it; 0 when it shares lull's */
-	bool init;   /* lull is PID 1 */
+	pid_t self;   /* lull's own */
+	pid_t parent; /* lull's parent at the start; 0: in another PID namespace, or --parent-death was not given */
+	pid_t pid;    /* the app's; 0 once it was reaped: then nobody may be signalled by that number */
+	pid_t group;  /* the process group that the app leads, which may outlive it; 0 when it shares lull's */
+	bool init;    /* lull is PID 1 */
 	enum job job;
 	bool foreground; /* the app's group was made the terminal's foreground group */
 	int last_word;   /* as in struct start; 0 once it was sent */
@@ -38,10 +39,21 @@ enum start_failure {
 };
 
 /*
- * Makes lull a reaper of orphans when it is not PID 1 and shall be one, and sets the signal it gets when its parent
- * dies (0: none). 0, or -1 with errno.
+ * Makes lull a reaper of orphans if it is not PID 1 and `subreaper` is set. Asks for a signal when lull's parent dies
+ * (parent_death 0: none): SIGKILL or SIGSTOP itself, otherwise one for child_parent_death(). Returns 0, or -1 with
+ * errno.
  */
 int child_prepare(struct child *child, bool subreaper, int parent_death);
+
+/* Whether lull is a subreaper: it may have inherited that from the program that became lull by exec. */
+bool child_is_subreaper(void);
+
+/*
+ * Checks a signal that lull took. The kernel also sends the parent-death signal when only the thread of the parent that
+ * started lull ends. Returns false if that is the reason: the signal is to be ignored. If the parent died, *info
+ * becomes `parent_death` from the parent.
+ */
+bool child_parent_death(const struct child *child, int parent_death, siginfo_t *info);
 
 enum spawn_wait {
 	SPAWN_WAIT,    /* until the program runs or exec has failed: lull does nothing else meanwhile */

@@ -151,7 +151,8 @@ static int run(struct options *options, struct log *log, char **envp, signal_mas
 	if (child_prepare(&supervisor.child, options->subreaper, options->parent_death) < 0)
 		log_line(log, LOG_WARNING, "the signal for the death of the parent could not be set: %s",
 		         strerror(errno));
-	if (options->personality->no_reaper != NULL && !options->subreaper && !supervisor.child.init)
+	if (options->personality->no_reaper != NULL && !options->subreaper && !supervisor.child.init &&
+	    !child_is_subreaper())
 		log_line(log, LOG_WARNING, "%s", options->personality->no_reaper);
 	if (prepare(&supervisor.endpoint, options, words) < 0)
 		return fail(options, log, words, options->personality->exit_failed);
@@ -186,8 +187,12 @@ static int reap_only(const struct options *options, struct log *log)
 		return fail(options, log, strerror(errno), options->personality->exit_failed);
 	log_app_runs(log);
 	child_release_inherited(kept);
-	for (int signo = 0; signo != SIGTERM && signo != SIGINT; signo = signals_wait(&signal, TIME_NEVER))
+	for (int signo = 0; signo != SIGTERM && signo != SIGINT;) {
 		reap_all(&child);
+		signo = signals_wait(&signal, TIME_NEVER);
+		if (signo != 0 && child_parent_death(&child, options->parent_death, &signal))
+			signo = signal.si_signo;
+	}
 	return 0;
 }
 

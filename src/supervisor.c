@@ -529,7 +529,8 @@ static void take(struct supervisor *supervisor)
 {
 	const siginfo_t *info = &supervisor->signal;
 	char name[SIGNAL_NAME_SIZE];
-	if (is_ours(supervisor, info))
+	if (!child_parent_death(&supervisor->child, supervisor->options->parent_death, &supervisor->signal) ||
+	    is_ours(supervisor, info))
 		return;
 	struct event event = {.kind = EVENT_SIGNAL, .signo = info->si_signo};
 	event.outside = info->si_code <= 0 && info->si_pid == 0;

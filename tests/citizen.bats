@@ -205,6 +205,45 @@ is_waiting() {
 	came out 10
 }
 
+# The thread that starts lull ends once the app runs; "ended" comes after that.
+STARTED_BY_THREAD='
+import subprocess, sys, threading
+def start():
+    children.append(subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE, text=True))
+    print(children[0].pid, children[0].stdout.readline(), flush=True)
+children = []
+thread = threading.Thread(target=start)
+thread.start()
+thread.join()
+print("ended", flush=True)
+for line in children[0].stdout:
+    print(line, end="", flush=True)
+'
+
+@test "--parent-death: a thread of the parent that ends is no reason" {
+	start python3 -c "$STARTED_BY_THREAD" "$LULL" -p USR1 "$PROBE" exit=15:0
+	wait_for out '^ended'
+	TARGET=$(sed -n 's/^\([0-9]*\) ready.*/\1/p' out)
+	"$SEND" "$TARGET" 40 5
+	wait_for out '^got 40'
+	came out 40
+	kill -TERM "$TARGET"
+	expect_status 0
+}
+
+# The first one is the shell's.
+has_asked_for_parent() {
+	awk '/SUBREAPER/ { seen = 1 } seen && /getppid/ { found = 1 } END { exit !found }' trace 2>/dev/null
+}
+
+@test "--parent-death: a parent that dies before the kernel has been asked for the signal" {
+	strace -f -o trace -e trace=prctl,getppid -e inject=prctl:delay_enter=3000000:when=2 \
+		sh -c 'echo $$ >parent; "$@"; true' - "$LULL" -v -p USR1 sleep 1000 >out 2>err 3>&- &
+	until_true has_asked_for_parent
+	kill -KILL "$(cat parent)"
+	wait_for err 'reaped app .*, ended by SIGUSR1$'
+}
+
 # --- What lull writes
 
 @test "stdout is the app's alone" {

@@ -123,6 +123,14 @@ load lib
 	done
 }
 
+@test "a subreaper by inheritance: no warning" {
+	local become='import ctypes, os, sys; ctypes.CDLL(None).prctl(36, 1, 0, 0, 0); os.execv(sys.argv[1], sys.argv[1:])'
+	for INIT in "${BOTH[@]}"; do
+		ends 0 python3 -c "$become" "$INIT" true
+		silent err
+	done
+}
+
 @test "its variables stay in the app's environment" {
 	for INIT in "${BOTH[@]}"; do
 		TINI_SUBREAPER=1 TINI_VERBOSITY=1 ends 0 "$INIT" -- env
