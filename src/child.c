@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -525,6 +526,25 @@ void child_suspend(struct child *child, int signo)
 		child_continue(child);
 }
 
+static bool stops_job(int signo)
+{
+	return signo == SIGSTOP || signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU;
+}
+
+/*
+ * A child that called ptrace(PTRACE_TRACEME) stops at each signal until lull, its tracer, continues it. Lets it run
+ * untraced, with its signal. After exec(2) that is a SIGTRAP from itself, which is for the tracer. Returns whether it
+ * was traced.
+ */
+static bool detach_traced(pid_t pid, int signo)
+{
+	siginfo_t info = {0};
+	if (signo == SIGTRAP && ptrace(PTRACE_GETSIGINFO, pid, NULL, &info) == 0 && info.si_code == SI_USER &&
+	    info.si_pid == pid)
+		signo = 0;
+	return syscall(SYS_ptrace, (long)PTRACE_DETACH, (long)pid, 0L, (long)signo) == 0;
+}
+
 static struct reaped describe(const struct child *child, pid_t pid, int status)
 {
 	struct reaped reaped = {.kind = REAPED_OTHER, .pid = pid};
@@ -533,9 +553,9 @@ static struct reaped describe(const struct child *child, pid_t pid, int status)
 		reaped.kind = app ? REAPED_APP : REAPED_ORPHAN;
 		reaped.by_signal = WIFSIGNALED(status);
 		reaped.status = reaped.by_signal ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-	} else if (app && WIFCONTINUED(status)) {
-		reaped.kind = REAPED_APP_CONTINUED;
-	} else if (app) {
+	} else if (WIFCONTINUED(status)) {
+		reaped.kind = app ? REAPED_APP_CONTINUED : REAPED_OTHER;
+	} else if (!detach_traced(pid, WSTOPSIG(status)) && app && stops_job(WSTOPSIG(status))) {
 		reaped.kind = REAPED_APP_STOPPED;
 		reaped.stop_signal = WSTOPSIG(status);
 	}

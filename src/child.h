@@ -116,7 +116,7 @@ enum reaped_kind {
 	REAPED_APP_STOPPED,
 	REAPED_APP_CONTINUED,
 	REAPED_ORPHAN,
-	REAPED_OTHER, /* an orphan was stopped or continued */
+	REAPED_OTHER, /* an orphan was stopped or continued, or a child that lull was made to trace runs untraced */
 };
 
 struct reaped {

@@ -205,6 +205,31 @@ is_waiting() {
 	came out 10
 }
 
+# make_traced: a program that asks its parent to trace it, and stops at a signal and at an exec.
+make_traced() {
+	cat >traced <<-'END'
+		import ctypes, os, signal, sys
+		signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+		ctypes.CDLL(None).ptrace(0, 0, 0, 0)
+		os.kill(os.getpid(), signal.SIGUSR1)
+		ctypes.CDLL(None).ptrace(0, 0, 0, 0)
+		os.execv("/bin/sh", ["sh", "-c", "echo traced $1; exit 7", "-", sys.argv[1]])
+	END
+}
+
+@test "an app or orphan that asks its parent to trace it goes on" {
+	make_traced
+	for start in start_plain start_init; do
+		$start "$LULL" -t 1s python3 traced app
+		expect_status 7
+		has out '^traced app$'
+		$start "$LULL" -t 1s sh -c '(python3 traced orphan &); exec "$0" exit=15:0' "$PROBE"
+		wait_for out '^traced orphan$'
+		begin_stop
+		expect_status 0
+	done
+}
+
 # The thread that starts lull ends once the app runs; "ended" comes after that.
 STARTED_BY_THREAD='
 import subprocess, sys, threading

@@ -275,6 +275,14 @@ stops_and_goes_on() {
 		'type:hello\n' 'expect:got hello'
 }
 
+@test "at a prompt: an app that asks its parent to trace it stops nobody" {
+	local traced='import ctypes, os; ctypes.CDLL(None).ptrace(0, 0, 0, 0); os.kill(os.getpid(), 10)'
+	for group in "" --group; do
+		at_prompt "run:lull $group python3 -c '$traced'; echo status \$?" expect:'status 138'
+		[ "$STATUS" -eq 0 ] || fail "status $STATUS"
+	done
+}
+
 @test "at a prompt: tostop stops no lull in the background that logs" {
 	at_prompt 'run:stty tostop' 'run:lull -v probe exit=40:7 >"$LOG" &' 'until:grep ready "$LOG"' \
 		'until:kill -40 "$(pids_of lull)"' 'expect:lull: SIGRTMIN.6 from' 'type:wait $!; echo status $?\n' 'expect:status 7'
