@@ -49,7 +49,8 @@ int child_prepare(struct child *child, bool subreaper, int parent_death)
 	pid_t self = gettid(); /* the process' number is its first thread's, which musl has asked for at its start... */
 	if (self <= 0)
 		self = getpid(); /* ...where that was not denied */
-	*child = (struct child){.self = self, .init = self == 1, .job = JOB_NONE};
+	*child = (struct child){.self = self, .init = self == 1};
+	child->job = child->init ? JOB_INIT : JOB_NONE;
 	if (!child->init && subreaper)
 		(void)prctl(PR_SET_CHILD_SUBREAPER, 1L);
 	return parent_death != 0 ? set_parent_death(child, parent_death) : 0;
@@ -331,8 +332,8 @@ static int share_terminal(struct child *child, struct attempt *attempt, int term
 		return -1;
 	if (!child->init)
 		child->job = JOB_PROMPT;
-	else if (!has_foreign_group())
-		child->job = JOB_INIT;
+	else if (has_foreign_group())
+		child->job = JOB_NONE;
 	attempt->own_group = child->job == JOB_INIT || attempt->start->group;
 	child->foreground = attempt->own_group && is_foreground(terminal);
 	return child->foreground ? terminal : -1;

@@ -433,7 +433,7 @@ static void on_app_stopped(struct lifecycle *lifecycle, const struct event *even
 {
 	switch (lifecycle->policy->job) {
 	case JOB_INIT:
-		if (event->signo == SIGTSTP) {
+		if (event->signo != SIGSTOP) {
 			act(actions, ACTION_CONTINUE_APP, SIGCONT);
 			return;
 		}

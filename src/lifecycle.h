@@ -34,8 +34,8 @@ struct dispositions {
 
 /* How the app shares a terminal with lull. */
 enum job {
-	JOB_NONE,   /* no terminal, or not ours to manage */
-	JOB_INIT,   /* PID 1 with a terminal: the app is the foreground job and nobody can bring it back from Ctrl-Z */
+	JOB_NONE,   /* neither of these: no terminal, or not ours to manage */
+	JOB_INIT,   /* PID 1: no shell could continue the app; with a terminal the app is the foreground job */
 	JOB_PROMPT, /* started at a prompt: a shell above us does job control */
 };
 

@@ -433,6 +433,34 @@ stopped_group_goes_on() {
 	expect_status 5
 }
 
+@test "no terminal: as PID 1 an app that SIGTSTP, SIGTTIN or SIGTTOU stopped is continued" {
+	local name signo
+	cd "$BATS_TEST_TMPDIR" || return
+	for name in lull tini catatonit; do
+		ln -sf "$LULL" "$name"
+		start_init "./$name" -- "$PROBE" die=20 die=21 die=22 exit=15:5
+		wait_for out '^ready'
+		for signo in 20 21 22; do
+			kill -$signo "$TARGET"
+			until_count $((signo - 19)) out '^got 18 '
+		done
+		kill -STOP "$APP"
+		until_true is_stopped "$APP"
+		kill -40 "$TARGET"
+		until_true is_pending 40 "$APP"
+		is_stopped "$APP"
+		kill -TERM "$TARGET"
+		expect_status 5
+	done
+}
+
+# is_pending SIGNAL PID
+is_pending() {
+	local pending
+	pending=$(sed -n 's/^ShdPnd:\t//p' "/proc/$2/status")
+	[ $(((0x$pending >> ($1 - 1)) & 1)) -eq 1 ]
+}
+
 @test "no terminal: a stopped group goes on when the stop signal is passed on" {
 	stopped_group_goes_on 1
 	stopped_group_goes_on 2 --group

@@ -356,12 +356,12 @@ static void expect_of_exit(struct witness *witness, const struct event *event)
 static void expect_of_app_stopped(struct witness *witness, const struct event *event)
 {
 	const struct policy *policy = witness->policy;
-	bool by_key = policy->job == JOB_INIT && event->signo == SIGTSTP;
+	bool undone = policy->job == JOB_INIT && event->signo != SIGSTOP;
 	bool told_late = witness->phase_before == PHASE_STOPPING && witness->last_sent != 0;
 	if (policy->job == JOB_PROMPT && witness->phase_before == PHASE_RUNNING)
 		witness->expected[ACTION_STOP_SELF]++;
 	witness->stopped = true;
-	witness->owed = by_key || told_late;
+	witness->owed = undone || told_late;
 }
 
 static void expect_of_event(struct witness *witness, const struct event *event)
