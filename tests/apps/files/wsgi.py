@@ -1,11 +1,11 @@
-"""Answers /slow in 2 s."""
+"""Answers /slow in 5 s."""
 import time
 
 
 def answer(path):
     yield b"begin\n"
     if path == "/slow":
-        time.sleep(2)
+        time.sleep(5)
     yield b"end\n"
 
 
