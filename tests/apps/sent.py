@@ -2,7 +2,7 @@
 
 Why not strace: a traced process stops for each signal, which changes its context switches and its state, and the rule under
 test reads both. Why not the servers' own counts: a second signal coalesces while the first is pending, and Redis or nginx
-does not count. The tracepoint fires in kill(2) itself, for a pending or ignored signal as well, and changes nothing.
+does not count. The tracepoint fires in kill(2) itself, also for a signal that is pending already, and changes nothing.
 
 The PIDs are those of the initial PID namespace, so the runner has to be in it.
 """
@@ -79,7 +79,8 @@ class Recorder:
 
     def _record(self, line):
         if sent := LINE.search(line):
-            if int(sent["code"]) <= 0:  # above 0: from the kernel, sigaction(2)
+            # A code above 0: from the kernel, sigaction(2). Result 1: dropped, since the process ignores it or is dying already.
+            if int(sent["code"]) <= 0 and sent["result"] != "1":
                 event = Sent(float(sent["time"]), int(sent["sender"]), int(sent["signal"]), int(sent["target"]), sent["name"])
                 self.sent.append(event)
         elif mark := MARK.search(line):

@@ -219,7 +219,8 @@ STACKS = [
     ),
     Stack(
         "trap 'kill $P'; wait once, sigwait",
-        bash("trap 'kill -TERM $P' TERM; /usr/bin/python3 server.py & P=$!; wait $P"),
+        # Until it has had the first signal: two that are pending at the same time are one.
+        bash("trap 'kill -TERM $P; until [ -e stopping ]; do sleep 0.1; done' TERM; /usr/bin/python3 server.py & P=$!; wait $P"),
         work.Http(saved=True),
         status=143,
         lost=HIDDEN,
