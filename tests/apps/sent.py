@@ -39,18 +39,18 @@ class Recorder:
         self._changed = threading.Condition()
         if os.readlink("/proc/self/ns/pid") != INITIAL_PID_NAMESPACE:
             raise Unavailable("not in the initial PID namespace: run it on the machine, not in a container")
-        subprocess.run(["mount", "-t", "tracefs", "tracefs", directory], check=True)
-        self._instances = os.path.join(directory, "instances")
-        self._remove_stale()
-        self._instance = os.path.join(self._instances, f"lull-apps-{os.getpid()}")
         try:
+            subprocess.run(["mount", "-t", "tracefs", "tracefs", directory], check=True)
+            self._instances = os.path.join(directory, "instances")
+            self._remove_stale()
+            self._instance = os.path.join(self._instances, f"lull-apps-{os.getpid()}")
             os.mkdir(self._instance)
             self._write("trace_clock", "mono")  # that of time.monotonic()
             self._write("options/event-fork", "1")
             self._write("set_event_pid", str(os.getpid()))
             self._write("events/signal/signal_generate/filter", " || ".join(f"sig == {n}" for n in RECORDED))
             self._write("events/signal/signal_generate/enable", "1")
-        except OSError as error:
+        except (OSError, subprocess.CalledProcessError) as error:
             raise Unavailable(f"no signal tracepoint: {error}") from error
         self._closing = False
         self._pipe = os.open(os.path.join(self._instance, "trace_pipe"), os.O_RDONLY | os.O_NONBLOCK)

@@ -46,6 +46,19 @@ def read_stat(pid):
         return None
 
 
+def read_status(pid):
+    with open(f"/proc/{pid}/status", errors="replace") as file:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+
+
+def read_inner_pid(pid):
+    """Its PID in its own namespace, as text."""
+    try:
+        return read_status(pid)["NSpid"].split()[-1]
+    except OSError:
+        return None
+
+
 class Process:
     """A process of the namespace, as it was before the stop."""
 
@@ -153,21 +166,18 @@ class Trial:
         self.pid1 = read_children(self.job.pid)[0]
         self.until(lambda: self.stack.work.ready(self))
 
-    # "docker exec" and daemons leave such; they have to be gone before the stop, or they count as zombies.
+    # Two, as "docker exec" and daemons leave them. PID 1 has time to reap them before the stop signal.
     def _leave_orphans(self):
-        subprocess.run(["nsenter", "--target", str(self.pid1), "--pid", "sh", "-c", "sleep 0.1 & sleep 0.1 &"], check=True)
-        watch = Zombies(self.pid1)
-        self.until(lambda: watch.scan() or not any(self._is_orphan(child) for child in read_children(self.pid1)))
-        self.zombies = len(watch.found)
+        script = "sleep 0.1 & echo $!; sleep 0.1 & echo $!"
+        shell = ["nsenter", "--target", str(self.pid1), "--pid", "sh", "-c", script]
+        orphans = set(subprocess.run(shell, check=True, stdout=subprocess.PIPE, text=True).stdout.split())
+        self.watch = Zombies(self.pid1)
 
-    @staticmethod
-    def _is_orphan(pid):
-        stat = read_stat(pid)
-        try:
-            with open(f"/proc/{pid}/comm") as file:
-                return file.read() == "sleep\n" or stat and stat[0] == "Z"
-        except OSError:
-            return False
+        def are_settled():
+            self.watch.scan()
+            return all(child in self.watch.found or read_inner_pid(child) not in orphans for child in read_children(self.pid1))
+
+        self.until(are_settled)
 
     def _list_processes(self):
         """PID 1 and all its descendants, by PID. Orphans are children of PID 1."""
@@ -176,8 +186,7 @@ class Trial:
         while pending:
             pid = pending.pop()
             try:
-                with open(f"/proc/{pid}/status", errors="replace") as file:
-                    status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+                status = read_status(pid)
                 if status["State"][0] != "Z":
                     processes[pid] = Process(pid, status)
                     pending += [child for thread in processes[pid].threads for child in read_children(pid, thread)]
@@ -185,8 +194,8 @@ class Trial:
                 continue
         return processes
 
-    # A shell that has started its server may not wait for it yet. All sleep, and have used no CPU since the last scan, or the 2 s
-    # are over: some never rest.
+    # The server may be ready before its parent waits for it. So the stop begins when all processes sleep and have used no CPU for
+    # 0.1 s. The limit of 2 s is for programs that never rest.
     def _settle(self):
         end = time.monotonic() + 2
         before = None
@@ -201,7 +210,6 @@ class Trial:
     # --- Stop
 
     def _stop(self):
-        watch = Zombies(self.pid1)
         natural = self.stack.natural if self.init == "none" else "TERM"
         handle = os.pidfd_open(self.job.pid)
         poll = select.poll()
@@ -209,14 +217,14 @@ class Trial:
         self.started = time.monotonic()
         os.kill(self.pid1, signal.Signals["SIG" + natural])
         while not poll.poll(50):
-            watch.scan()
+            self.watch.scan()
             if not self.killed and time.monotonic() - self.started > LIMIT:
                 self.killed = True
                 os.kill(self.pid1, signal.SIGKILL)
         self.took = time.monotonic() - self.started
         os.close(handle)
         status = self.job.wait()
-        self.zombies += len(watch.found)
+        self.zombies = len(self.watch.found)
         # unshare itself exits with 1 when SIGKILL ended its child.
         self.status = 137 if self.killed else 128 - status if status < 0 else status
 
@@ -233,6 +241,9 @@ class Trial:
             if self.busy:
                 self.kept, self.word = self.stack.work.kept(self)
             self.sent = self._sort(recorder.since(self.started))
+            # Without an init the kernel may drop it, see kill(2), NOTES.
+            if self.init != "none" and ("outside", "TERM", self.init, self.pid1) not in self.sent:
+                raise Failed("the stop signal was not recorded")
         except (Failed, OSError, subprocess.SubprocessError) as error:
             self.trouble = f"{type(error).__name__}: {error}"
         finally:
@@ -275,10 +286,8 @@ class Zombies:
         self.found = set()
 
     def scan(self):
-        """True if there is one."""
         now = time.monotonic()
         for child in read_children(self.pid):
             stat = read_stat(child)
             if stat and stat[0] == "Z" and now - self.since.setdefault(child, now) > UNREAPED:
                 self.found.add(child)
-        return bool(self.found)
