@@ -378,7 +378,7 @@ static bool child_next(struct walk *walk, struct process *process)
 static bool listed_next(struct walk *walk, struct process *process)
 {
 	while (child_next(walk, process))
-		if (process->pid > 0 && process->pid != walk->hidden)
+		if (process->pid > 0 && process->pid != walk->self && process->pid != walk->hidden)
 			return true;
 	return false;
 }

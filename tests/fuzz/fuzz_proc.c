@@ -11,6 +11,7 @@
 #include "../../src/leftovers.h"
 #include "../../src/ready.h"
 #include "../../src/signals.h"
+#include "../../src/snapshot.h"
 #include "fuzz.h"
 #include "world.h"
 
@@ -139,6 +140,53 @@ static void check_children(void)
 		demand(world.sent[i].pid > 0 && world.sent[i].signo == SIGKILL, "a child is no group");
 }
 
+/* Does the kernel's list of lull's children have this PID? */
+static bool is_listed(pid_t pid)
+{
+	for (size_t i = 0; i < world.files_count; i++) {
+		const struct world_file *file = &world.files[i];
+		if (strcmp(file->path, "/proc/thread-self/children") != 0)
+			continue;
+		for (size_t at = 0; at < file->length;) {
+			size_t end = at;
+			while (end < file->length && file->bytes[end] != ' ')
+				end++;
+			if (end < file->length && strtoll(file->bytes + at, NULL, 10) == pid)
+				return true;
+			at = end + 1;
+		}
+		return false;
+	}
+	return true; /* there is no list: the tree says it */
+}
+
+static void check_snapshot(const struct tree *tree, pid_t hidden, pid_t group, bool listened)
+{
+	static struct snapshot snapshot;
+	struct log log = {.fd = -1, .level = LOG_ERROR};
+	struct lifecycle lifecycle = {.kill_ms = world.now_ms + 10000};
+	struct snapshot_order order = {.lifecycle = &lifecycle, .log = &log, .hidden = hidden, .group = group};
+	world.sent_count = 0;
+	snapshot_take(&snapshot, SIGTERM, tree->count > 0 ? tree->list[0].pid : 0, hidden, listened);
+	bool complete = snapshot.is_complete;
+	demand(snapshot.count >= 0 && snapshot.count <= SNAPSHOT_PROCESSES, "entries are counted");
+	for (int scan = 0; scan < 3; scan++) {
+		order.now_ms = world.now_ms + 3000 * scan;
+		demand(snapshot_signal(&snapshot, &order) >= 0, "the denied are counted");
+	}
+	snapshot_children_signalled(&snapshot);
+	for (size_t i = 0; i < world.sent_count; i++) {
+		const struct world_signal *sent = &world.sent[i];
+		demand(sent->pid > 0 && sent->pid != world.self, "neither a group nor lull itself is signalled");
+		demand(sent->signo == SIGTERM || sent->signo == SIGCONT,
+		       "the stop signal, and what continues a process");
+		demand(hidden == 0 || sent->pid != hidden, "the pre-stop program is left alone");
+		demand(!complete || !tree->plain || is_listed(sent->pid), "only children are signalled");
+		for (size_t k = 0; tree->plain && complete && k < i; k++)
+			demand(world.sent[k].pid != sent->pid || world.sent[k].signo != sent->signo, "each once");
+	}
+}
+
 static void check_group(const struct tree *tree, pid_t group)
 {
 	siginfo_t info = {.si_signo = SIGUSR1};
@@ -249,6 +297,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_named(&tree, LEFTOVERS_EVERYBODY, 0);
 	check_signalled(&tree, &order);
 	check_children();
+	check_snapshot(&tree, hidden, order.except, how & 64);
 	check_group(&tree, order.except);
 	check_ready(&tree);
 	check_kills();

@@ -1,6 +1,8 @@
 /*
- * /proc/PID/stat, whatever bytes a process has in its name: what is read of it is what was written.
+ * /proc/PID/stat and /proc/PID/status, whatever bytes a process has in its name: what is read of it is what was
+ * written.
  */
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,14 +37,53 @@ static void check_name(const char *bytes, size_t length)
 	check_written(&process);
 }
 
+static uint64_t number_of(const char *bytes, size_t length, size_t at)
+{
+	uint64_t number = 0;
+	for (size_t i = 0; i < 8 && at + i < length; i++)
+		number = number << 8 | (unsigned char)bytes[at + i];
+	return number;
+}
+
+/* As the kernel writes it, fs/proc/array.c, a name escaped, and with more before and behind what is read. */
+static void check_signals(const char *bytes, size_t length)
+{
+	char status[1024];
+	struct process_signals read;
+	uint64_t set[5];
+	for (size_t i = 0; i < 5; i++)
+		set[i] = number_of(bytes, length, 8 * i);
+	unsigned voluntary = (unsigned)(set[0] >> 32);
+	unsigned involuntary = (unsigned)set[1];
+	int written = snprintf(status, sizeof status,
+	                       "Name:\tSigCgt:\\nx\nUmask:\t0022\nState:\tS (sleeping)\nGroups:\t1 2 \n"
+	                       "SigQ:\t0/95781\nSigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\n"
+	                       "SigIgn:\t%016llx\nSigCgt:\t%016llx\nCapInh:\t0000000000000000\n"
+	                       "voluntary_ctxt_switches:\t%u\nnonvoluntary_ctxt_switches:\t%u\n",
+	                       (unsigned long long)set[0], (unsigned long long)set[1], (unsigned long long)set[2],
+	                       (unsigned long long)set[3], (unsigned long long)set[4], voluntary, involuntary);
+	char *own = fuzz_alloc((size_t)written);
+	memcpy(own, status, (size_t)written);
+	demand(process_parse_signals(own, (size_t)written, &read) == 0, "what the kernel writes is read");
+	demand(read.state == 'S' && read.pending == (set[0] | set[1]) && read.blocked == set[2], "sets are read");
+	demand(read.dispositions.ignored == (set[3] & ~set[2]) && read.dispositions.caught == (set[4] | set[2]),
+	       "a blocked signal counts as caught, not as ignored");
+	demand(read.switches == (int64_t)voluntary + involuntary, "switches are added up");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input input = {data, data + size};
 	struct process process;
 	size_t length;
 	const char *stat = input_bytes(&input, &length);
+	struct process_signals signals;
 	memset(&process, 0x5a, sizeof process);
 	check_name(stat, length);
+	check_signals(stat, length);
+	if (process_parse_signals(stat, length, &signals) == 0)
+		demand(signals.switches >= -1 && (signals.dispositions.ignored & signals.blocked) == 0,
+		       "a status that is read has sets and a count");
 	if (process_parse(stat, length, &process) == 0) {
 		demand(process.pid > 0 && process.parent >= 0 && process.group >= 0 && process.started >= 0,
 		       "numbers of processes are numbers");
