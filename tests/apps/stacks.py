@@ -14,6 +14,7 @@ class Stack:
     natural: str = "TERM"  # the stop signal if the command is PID 1 itself
     lost: str = ""  # why no init can save the work, or stop the app in time: then lull must not, or this is out of date
     peers_lose: bool = False  # tini loses the work, or does not stop the app in time: if it does not, the stack proves nothing
+    stops_in: float = 0.0  # seconds the server takes to stop while idle, which tini does not wait for
     not_first: str = ""  # why it cannot be PID 1 itself
     log: str = ""  # a regular expression that lull's log must match
     files: dict = dataclasses.field(default_factory=dict)  # more files: path and text
@@ -109,9 +110,17 @@ STACKS = [
         peers_lose=True,
     ),
     # A shell that does not forward
-    Stack("sh -c 'celery worker; ...'", shell(f"{CELERY}; true"), work.CeleryTask(), status=143, peers_lose=True, heavy=True),
+    Stack(
+        "sh -c 'celery worker; ...'",
+        shell(f"{CELERY}; true"),
+        work.CeleryTask(),
+        status=143,
+        stops_in=3.0,
+        peers_lose=True,
+        heavy=True,
+    ),
     Stack("sh -c 'java ...; ...'", shell(f"{FLUSH}; true"), work.JavaOrders(), status=143, prepared=("java",), peers_lose=True, heavy=True),
-    Stack("sh -c 'gunicorn ...; ...'", shell("gunicorn --bind unix:sock wsgi:app; true"), work.Http(), status=143, peers_lose=True),
+    Stack("sh -c 'gunicorn ...; ...'", shell("gunicorn --bind unix:sock wsgi:app; true"), work.Http(), status=143, stops_in=1.0, peers_lose=True),
     Stack("sh -c 'redis-server | tee log'", shell(f"{REDIS} | tee log"), work.RedisData(), status=143, peers_lose=True),
     Stack(
         "sh -c 'php-fpm; ...'",
