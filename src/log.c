@@ -22,12 +22,11 @@ enum { WRITE_NOWAIT = 0x8 };
 
 void log_init(struct log *log, enum log_level level, enum log_format format)
 {
-	*log = (struct log){.fd = STDERR_FILENO, .level = level, .format = format, .may_wait = true};
+	*log = (struct log){.fd = STDERR_FILENO, .level = level, .format = format};
 }
 
 void log_app_runs(struct log *log)
 {
-	log->may_wait = false;
 	if (fcntl(log->fd, F_GETFD) < 0 && errno == EBADF)
 		log->fd = -1;
 }
@@ -90,8 +89,6 @@ static bool write_line(const struct log *log, const struct text *line)
 {
 	int fd = log->fd;
 	struct stat status;
-	if (log->may_wait)
-		return write(fd, line->bytes, line->length) >= 0;
 	if (fstat(fd, &status) < 0)
 		return false;
 	if (S_ISCHR(status.st_mode))

@@ -4,8 +4,6 @@
 #ifndef LULL_LOG_H
 #define LULL_LOG_H
 
-#include <stdbool.h>
-
 enum log_level {
 	LOG_ERROR,   /* lull could not do its work */
 	LOG_WARNING, /* something is wrong */
@@ -25,15 +23,14 @@ struct log {
 	enum log_level level; /* what is said, up to this */
 	enum log_format format;
 	unsigned dropped; /* lines that would have blocked, since the last one that did not */
-	bool may_wait;    /* the app does not run yet: there is nothing to be late for */
 };
 
 /* A log to standard error. */
 void log_init(struct log *log, enum log_level level, enum log_format format);
 
 /*
- * To be called once the app runs, before other descriptors are opened or closed: from now on nothing waits, and without
- * a stderr nobody else's 2 is written to.
+ * To be called once the app runs, before other descriptors are opened or closed: without a stderr lull does not write
+ * to a descriptor that is 2 later.
  */
 void log_app_runs(struct log *log);
 

@@ -158,6 +158,16 @@ while True: signal.pause()' "$1"
 
 # --- The pieces
 
+@test "a full pipe for stderr: the app starts and is stopped, a command that does not run ends" {
+	make_full_pipe
+	start_plain bash -c 'with_stderr "$@"' - "$PIPE" env LULL_DELY=5 "$LULL" "$PROBE" exit=15:7
+	wait_for out '^ready'
+	kill -TERM "$TARGET"
+	expect_status 7
+	start bash -c 'with_stderr "$@"' - "$PIPE" "$LULL" no-such-command
+	expect_status 127
+}
+
 @test "dates: the ends of days, months and years, leap years, and before 1970" {
 	python3 - "$FORM" <<'PYTHON'
 import datetime, random, subprocess, sys
