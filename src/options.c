@@ -596,6 +596,12 @@ static bool is_of_a_service(const char *name)
 	return false;
 }
 
+/* What lull sets for the pre-stop program, which may start lull. */
+static bool is_set_by_lull(const char *name)
+{
+	return strcmp(name, "LULL_PID") == 0 || strcmp(name, "LULL_SIGNAL") == 0;
+}
+
 static const char *nearest_variable(const char *name)
 {
 	const char *nearest = "";
@@ -620,7 +626,7 @@ const char *options_next_stray(char **envp, size_t *at, const char **nearest)
 		char bytes[128];
 		struct text name = TEXT_IN(bytes);
 		text_add(&name, "%.*s", (int)strcspn(entry, "="), entry);
-		if (is_of_a_service(bytes))
+		if (is_of_a_service(bytes) || is_set_by_lull(bytes))
 			continue;
 		*nearest = nearest_variable(bytes);
 		return entry;

@@ -76,9 +76,29 @@ static void warn(struct log *log, const char *path)
 	log_line(log, LOG_WARNING, "the report can not be written to \"%s\": %s", path, strerror(errno));
 }
 
+/* A descriptor of lull's own that is closed once the app runs. A link to one is not followed. */
+static bool is_closed_later(const char *path)
+{
+	char own[32];
+	struct text text = TEXT_IN(own);
+	text_add(&text, "/proc/%d/fd/", (int)getpid());
+	const char *const directories[] = {"/dev/fd/", "/proc/self/fd/", own};
+	for (size_t i = 0; i < sizeof directories / sizeof directories[0]; i++)
+		if (strncmp(path, directories[i], strlen(directories[i])) == 0)
+			return strcmp(path + strlen(directories[i]), "2") != 0;
+	return strcmp(path, "/dev/stdin") == 0 || strcmp(path, "/dev/stdout") == 0;
+}
+
 void report_try(const char *path, struct log *log)
 {
 	struct stat status;
+	if (is_closed_later(path)) {
+		log_line(log, LOG_WARNING,
+		         "the report can not be written to \"%s\": lull closes this descriptor once the app runs; use "
+		         "/dev/stderr",
+		         path);
+		return;
+	}
 	if (stat(path, &status) == 0 && S_ISFIFO(status.st_mode))
 		return; /* whoever reads it would be told that nothing more comes */
 	int fd = open_report(path);

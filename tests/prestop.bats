@@ -86,6 +86,15 @@ Z=last" ] || fail "another environment"
 	has err '^2$'
 }
 
+@test "LULL_SIGNAL and LULL_PID are no warning when it starts lull" {
+	hook "exec '$LULL' -q echo started"
+	start_plain "$LULL" --pre-stop "$HOOK" "$PROBE" exit=15:0
+	begin_stop
+	expect_status 0
+	has err '^started$'
+	has_not err warning
+}
+
 @test "LULL_SIGNAL is the signal that began the stop, as kill takes it" {
 	# Not 33: whoever was started by posix_spawn(3) may have that ignored.
 	hook 'echo "signal $LULL_SIGNAL"; kill -s "$LULL_SIGNAL" $$'

@@ -595,3 +595,22 @@ no_report() {
 	expect_count 1 report "^lull: $DATE; exit 137; .*probe \(sleeping\)$"
 	expect_count 4 report .
 }
+
+@test "a descriptor that lull closes is a warning at the start; /dev/stderr is none" {
+	local path
+	for path in /dev/stdout /dev/fd/1 /proc/self/fd/1; do
+		start_plain "$LULL" --report "$path" "$PROBE" exit=15:0
+		wait_for out '^ready'
+		has err "^lull: warning: the report can not be written to \"$path\": lull closes this descriptor once .*; use /dev/stderr\$"
+		kill -TERM "$TARGET"
+		expect_status 0
+	done
+	start_init "$LULL" --report /proc/1/fd/1 "$PROBE" exit=15:0
+	begin_stop
+	expect_status 0
+	has err 'lull closes this descriptor'
+	start_plain "$LULL" --report /dev/stderr "$PROBE" exit=15:0
+	begin_stop
+	expect_status 0
+	has_not err warning
+}
