@@ -87,7 +87,7 @@ Z=last" ] || fail "another environment"
 }
 
 @test "LULL_SIGNAL and LULL_PID are no warning when it starts lull" {
-	hook "exec '$LULL' -q echo started"
+	hook "exec '$LULL' echo started"
 	start_plain "$LULL" --pre-stop "$HOOK" "$PROBE" exit=15:0
 	begin_stop
 	expect_status 0
