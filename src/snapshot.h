@@ -14,7 +14,7 @@
 
 enum {
 	SNAPSHOT_PROCESSES = 1024,
-	SNAPSHOT_LOOK_MS = 250, /* how long taking one may delay the stop signal; 20 processes take 1 ms of CPU time */
+	SNAPSHOT_LOOK_MS = 250, /* how long taking one may delay the stop signal, on a machine that is busy */
 };
 
 /* A process as it was when the snapshot was taken. */
