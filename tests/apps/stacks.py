@@ -14,7 +14,7 @@ class Stack:
     natural: str = "TERM"  # the stop signal if the command is PID 1 itself
     lost: str = ""  # why no init can save the work, or stop the app in time: then lull must not, or this is out of date
     peers_lose: bool = False  # tini loses the work, or does not stop the app in time: if it does not, the stack proves nothing
-    stops_in: float = 0.0  # seconds the server takes to stop while idle, which tini does not wait for
+    direct: str = ""  # the stack with the same server and no shell: the time that the server itself takes, and tini does not wait for
     not_first: str = ""  # why it cannot be PID 1 itself
     log: str = ""  # a regular expression that lull's log must match
     files: dict = dataclasses.field(default_factory=dict)  # more files: path and text
@@ -115,12 +115,12 @@ STACKS = [
         shell(f"{CELERY}; true"),
         work.CeleryTask(),
         status=143,
-        stops_in=3.0,
+        direct="celery worker",
         peers_lose=True,
         heavy=True,
     ),
     Stack("sh -c 'java ...; ...'", shell(f"{FLUSH}; true"), work.JavaOrders(), status=143, prepared=("java",), peers_lose=True, heavy=True),
-    Stack("sh -c 'gunicorn ...; ...'", shell("gunicorn --bind unix:sock wsgi:app; true"), work.Http(), status=143, stops_in=1.0, peers_lose=True),
+    Stack("sh -c 'gunicorn ...; ...'", shell("gunicorn --bind unix:sock wsgi:app; true"), work.Http(), status=143, direct="gunicorn", peers_lose=True),
     Stack("sh -c 'redis-server | tee log'", shell(f"{REDIS} | tee log"), work.RedisData(), status=143, peers_lose=True),
     Stack(
         "sh -c 'php-fpm; ...'",
@@ -275,6 +275,7 @@ STACKS = [
     Stack("s6-svscan", ["s6-svscan", "@DIR@/services"], work.Http(saved=True), files={"services/server/run": RUN_SERVER}),
     # No shell between
     Stack("gunicorn", ["gunicorn", "--bind", "unix:sock", "wsgi:app"], work.Http()),
+    Stack("celery worker", CELERY.split(), work.CeleryTask(), heavy=True),
     Stack("puma", ["puma", "-b", "unix://sock"], work.Http(), status=143),
     Stack("java", FLUSH.split(), work.JavaOrders(), status=143, prepared=("java",), heavy=True),
     Stack("php-fpm", PHP.split(), work.FastCgi(), options="--rewrite TERM:QUIT", natural="QUIT", peers_lose=True),

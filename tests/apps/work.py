@@ -184,6 +184,7 @@ class RedisData:
 class PostgresSession:
     """A session with a committed row that stays open. A clean shutdown is recorded in the control file."""
 
+    prepared = ("postgres",)
     programs = "".join(sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1:])
 
     def prepare(self, trial):
@@ -217,6 +218,8 @@ class PostgresSession:
 
 class MariadbData:
     """An idle server. It logs the end of a clean shutdown."""
+
+    prepared = ("mariadb",)
 
     def prepare(self, trial):
         shutil.copytree(trial.prepared.path("mariadb"), trial.path("data"))
