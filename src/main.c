@@ -136,10 +136,10 @@ static void warn_of_files(const struct options *options, struct log *log)
 		         options->pre_stop, strerror(errno));
 }
 
-static int run(struct options *options, struct log *log, char **envp, signal_mask inherited, char words[WORDS_SIZE])
+static int run(struct options *options, struct log *log, char **envp, signal_mask inherited, char words[WORDS_SIZE],
+               struct snapshot *snapshot)
 {
 	struct supervisor supervisor;
-	struct snapshot snapshot;
 	struct start start = {.command = options->command, .envp = envp, .mask = inherited};
 	start.group = options->policy.group;
 	start.session = options->session;
@@ -164,7 +164,7 @@ static int run(struct options *options, struct log *log, char **envp, signal_mas
 	child_release_inherited(supervisor.endpoint.kept);
 	options->policy.job = supervisor.child.job;
 	options->policy.group = options->policy.group && supervisor.child.group != 0;
-	supervisor_init(&supervisor, options, &start, log, words, &snapshot);
+	supervisor_init(&supervisor, options, &start, log, words, snapshot);
 	while (supervisor_turn(&supervisor))
 		continue;
 	return supervisor.exit_status;
@@ -204,6 +204,7 @@ int main(int argc, char **argv, char **envp)
 	struct options options;
 	struct log log;
 	char words[WORDS_SIZE];
+	struct snapshot snapshot;
 	struct text why = TEXT_IN(words);
 	int parsed = options_parse(&options, personality_of(argv[0]), argv, envp, &why);
 	log_init(&log, options.log_level, options.log_format);
@@ -214,7 +215,7 @@ int main(int argc, char **argv, char **envp)
 		return fail(&options, &log, words, failed);
 	switch (options.request) {
 	case REQUEST_RUN:
-		return run(&options, &log, envp, inherited, words);
+		return run(&options, &log, envp, inherited, words, &snapshot);
 	case REQUEST_READY:
 		return ask(&options, &log, envp, inherited, words);
 	case REQUEST_EXPLAIN:

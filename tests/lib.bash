@@ -12,7 +12,7 @@ CLIENT=${CLIENT:-$ROOT/build/tests/client}
 HOLD=${HOLD:-$ROOT/build/tests/hold}
 
 # How long a wait may take before the test has failed: far more than any machine needs.
-PATIENCE_MS=20000
+PATIENCE_MS=60000
 
 now_ms() {
 	local up
