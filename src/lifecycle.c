@@ -176,9 +176,9 @@ static void continue_if_stopped(struct lifecycle *lifecycle, int signo, struct a
 
 /*
  * Sends the app a signal of the plan, or SIGTERM if that has no effect on it. A group is sent the signal as it is: its
- * members differ in what they catch.
+ * members differ in what they catch. Returns what was sent.
  */
-static void signal_app(struct lifecycle *lifecycle, int signo, const struct dispositions *app, struct actions *actions)
+static int signal_app(struct lifecycle *lifecycle, int signo, const struct dispositions *app, struct actions *actions)
 {
 	int sent = lifecycle->policy->group ? signo : lifecycle_effective_signal(app, signo);
 	bool ignored = !lifecycle->policy->group && is_set(app->ignored, sent);
@@ -189,6 +189,7 @@ static void signal_app(struct lifecycle *lifecycle, int signo, const struct disp
 		act(actions, ACTION_SAY_IGNORED, signo);
 	else if (sent != signo)
 		act(actions, ACTION_SAY_REPLACED, signo);
+	return sent;
 }
 
 static void step_take(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms, struct actions *actions)
@@ -198,9 +199,8 @@ static void step_take(struct lifecycle *lifecycle, const struct event *event, in
 		kill_all(lifecycle, now_ms, actions);
 		return;
 	}
-	if (signo != 0)
-		signal_app(lifecycle, signo, &event->app, actions);
-	step_done(lifecycle, signo, lifecycle->policy->group, now_ms);
+	int sent = signo != 0 ? signal_app(lifecycle, signo, &event->app, actions) : 0;
+	step_done(lifecycle, is_job_control(signo) ? sent : signo, lifecycle->policy->group, now_ms);
 }
 
 /*

@@ -175,12 +175,13 @@ static void step_follows(struct witness *witness)
 static void step_taken(struct witness *witness, int sent, bool by_terminal)
 {
 	int signo = witness_planned_signal(witness, witness->steps);
+	int ending = witness_is_job_control(signo) ? sent : signo; /* what remaining processes get */
 	if (witness->steps == 0) {
 		witness->passed_on_ms = witness->now_ms;
 		witness->notice_ms = plus(witness->now_ms, 5000);
 	}
-	if (signo != 0 && !witness_is_job_control(signo)) {
-		witness->last_sent = signo;
+	if (ending != 0 && !witness_is_job_control(ending)) {
+		witness->last_sent = ending;
 		witness->group_had_it = by_terminal || witness->policy->group;
 	}
 	if (sent != 0 && !witness_is_job_control(sent))
