@@ -592,7 +592,7 @@ no_report() {
 	expect_status 137
 	expect_count 1 report '^lull: stop: SIGTERM'
 	expect_count 1 report '^lull: stopped in '
-	expect_count 1 report "^lull: $DATE; exit 137; .*probe \(sleeping\)$"
+	expect_count 1 report "^lull: $DATE; exit 137; .*probe \([a-z]+\)$"
 	expect_count 4 report .
 }
 
