@@ -303,8 +303,9 @@ static void walk_begin(struct walk *walk, enum leftovers_scope scope, pid_t hidd
 
 static bool walk_is_late(struct walk *walk)
 {
-	walk->cut |= walk->until_ms != TIME_NEVER && signals_now_ms() >= walk->until_ms;
-	return walk->cut;
+	bool is_late = walk->until_ms != TIME_NEVER && signals_now_ms() >= walk->until_ms;
+	walk->cut |= is_late;
+	return is_late;
 }
 
 static void walk_end(struct walk *walk)
@@ -349,7 +350,7 @@ bool process_has_exited(const struct process *process)
 	return process->state == 'X' || (process->state == 'Z' && process->threads <= 1);
 }
 
-/* Reads more of the list of children behind what is left of it. Returns whether there is more. */
+/* Reads more of the list of children after the unread rest. Returns whether there is more. */
 static bool children_fill(struct walk *walk)
 {
 	long left = walk->filled - walk->at;
@@ -408,8 +409,11 @@ static bool walk_next(struct walk *walk, enum leftovers_scope scope, struct proc
 			continue;
 		if (walk_is_late(walk))
 			return false;
-		if (read_process(walk->directory, entry->name, process) < 0 || process->pid == walk->self ||
-		    process_has_exited(process))
+		if (read_process(walk->directory, entry->name, process) < 0) {
+			walk->cut |= errno == EMFILE || errno == ENFILE || errno == ENOMEM;
+			continue;
+		}
+		if (process->pid == walk->self || process_has_exited(process))
 			continue;
 		if (is_in_scope(walk, scope, process))
 			return true;
@@ -481,41 +485,42 @@ void leftovers_signal_children(int signo)
 	walk_end(&walk);
 }
 
-bool processes_visit(enum leftovers_scope scope, pid_t hidden, int64_t until_ms,
-                     bool (*visit)(const struct process *process, void *context), void *context)
+bool processes_visit(enum leftovers_scope scope, pid_t hidden, int64_t until_ms, process_visitor *visit, void *context)
 {
 	struct walk walk;
 	struct process process;
 	bool goes_on = true;
 	walk_begin(&walk, scope, hidden, until_ms);
 	while (goes_on && walk.directory >= 0 && walk_next(&walk, scope, &process))
-		goes_on = visit(&process, context);
+		goes_on = visit(walk.directory, &process, context);
 	bool complete = goes_on && walk.directory >= 0 && !walk.cut;
 	walk_end(&walk);
 	return complete;
 }
 
-/* A name in /proc, "/proc/7". */
-static void add_proc_path(pid_t pid, char buffer[32])
+int process_read(int directory, pid_t pid, struct process *process)
 {
-	struct text text = text_in(buffer, 32);
-	text_add(&text, "/proc/%d", (int)pid);
+	return read_process_number(directory, pid, process);
 }
 
-int process_read(pid_t pid, struct process *process)
+int process_read_signals(int directory, pid_t pid, struct process_signals *signals)
 {
-	char path[32];
-	add_proc_path(pid, path);
-	return read_process(AT_FDCWD, path, process);
-}
-
-int process_read_signals(pid_t pid, struct process_signals *signals)
-{
-	char path[32];
+	char digits[16];
 	char status[STATUS_SIZE];
-	add_proc_path(pid, path);
-	ssize_t length = read_file(AT_FDCWD, path, "status", status, sizeof status);
+	struct text text = TEXT_IN(digits);
+	text_add(&text, "%d", (int)pid);
+	ssize_t length = read_file(directory, digits, "status", status, sizeof status);
 	return length > 0 ? process_parse_signals(status, (size_t)length, signals) : -1;
+}
+
+struct dispositions process_dispositions(pid_t pid)
+{
+	struct process_signals signals;
+	int directory = open_proc(getpid());
+	bool is_read = directory >= 0 && process_read_signals(directory, pid, &signals) == 0;
+	if (directory >= 0)
+		(void)close(directory);
+	return is_read ? signals.dispositions : DISPOSITIONS_UNKNOWN;
 }
 
 int leftovers_queue_group(pid_t group, const siginfo_t *info)

@@ -48,22 +48,28 @@ int process_parse(const char *stat, size_t length, struct process *process);
  */
 int process_parse_signals(const char *status, size_t length, struct process_signals *signals);
 
-/* Reads /proc/PID/stat of a process. Returns 0, or -1 if it has exited or /proc does not show it. */
-int process_read(pid_t pid, struct process *process);
+/*
+ * Read /proc/PID/stat and /proc/PID/status of a process; `directory` is /proc, as a process_visitor gets it. Return 0,
+ * or -1 with errno: ENOENT if the process was reaped or /proc hides it.
+ */
+int process_read(int directory, pid_t pid, struct process *process);
+int process_read_signals(int directory, pid_t pid, struct process_signals *signals);
 
-/* Reads /proc/PID/status of a process. Returns 0, or -1 if it has exited or /proc does not show it. */
-int process_read_signals(pid_t pid, struct process_signals *signals);
+/* Returns what a process does with its signals, or DISPOSITIONS_UNKNOWN without a /proc of this PID namespace. */
+struct dispositions process_dispositions(pid_t pid);
 
-/* Has the process exited? A zombie with live threads has not: only its first thread has. */
+/* Returns whether the process has exited. A zombie with live threads has not: only its first thread has. */
 bool process_has_exited(const struct process *process);
 
+/* `directory` is /proc of this PID namespace. Returns whether to go on. */
+typedef bool process_visitor(int directory, const struct process *process, void *context);
+
 /*
- * Calls visit(process, context) for each process in `scope` that has not exited, but not for the process `hidden` nor,
- * among the descendants, for what it has started (0: none). Stops when visit returns false, or at until_ms, a time of
+ * Calls visit() for each process in `scope` that has not exited, but not for the process `hidden` nor, among the
+ * descendants, for what it has started (0: none). Stops when visit() returns false, or at until_ms, a time of
  * signals_now_ms() (TIME_NEVER: not). Returns whether all processes were visited; without /proc they never are.
  */
-bool processes_visit(enum leftovers_scope scope, pid_t hidden, int64_t until_ms,
-                     bool (*visit)(const struct process *process, void *context), void *context);
+bool processes_visit(enum leftovers_scope scope, pid_t hidden, int64_t until_ms, process_visitor *visit, void *context);
 
 enum { LEFTOVERS_NO_GROUP = -1 };
 

@@ -78,6 +78,7 @@ void lifecycle_init(struct lifecycle *lifecycle, const struct policy *policy)
 	lifecycle->last_sent = 0;
 	lifecycle->status = -1;
 	lifecycle->replaced = false;
+	lifecycle->term_sent = false;
 	lifecycle->group_had_it = false;
 	lifecycle->ended_in_stop = false;
 	lifecycle->app_stopped = false;
@@ -175,13 +176,17 @@ static void continue_if_stopped(struct lifecycle *lifecycle, int signo, struct a
 }
 
 /*
- * Sends the app a signal of the plan, or SIGTERM if that has no effect on it. A group is sent the signal as it is: its
- * members differ in what they catch. Returns what was sent.
+ * Sends the app a signal of the plan, or SIGTERM, once, if that has no effect on it. A group is sent the signal as it
+ * is, since its members differ in what they catch; so is the app in a compatibility mode. Returns what was sent.
  */
 static int signal_app(struct lifecycle *lifecycle, int signo, const struct dispositions *app, struct actions *actions)
 {
-	int sent = lifecycle->policy->group ? signo : lifecycle_effective_signal(app, signo);
-	bool ignored = !lifecycle->policy->group && is_set(app->ignored, sent);
+	bool as_it_is = lifecycle->policy->group || lifecycle->policy->abandon;
+	int effective = as_it_is ? signo : lifecycle_effective_signal(app, signo);
+	bool repeats = effective != signo && lifecycle->term_sent;
+	int sent = repeats ? signo : effective;
+	bool ignored = !as_it_is && is_set(app->ignored, effective);
+	lifecycle->term_sent |= sent == SIGTERM;
 	act(actions, ACTION_SIGNAL_APP, sent);
 	continue_if_stopped(lifecycle, sent, actions);
 	lifecycle->replaced |= sent != signo;
@@ -321,7 +326,7 @@ static void on_signal_running(struct lifecycle *lifecycle, const struct event *e
 /* The stop signal again: a duplicate at first, then somebody in a hurry. */
 static bool is_in_a_hurry(const struct lifecycle *lifecycle, const struct event *event, int64_t now_ms)
 {
-	return begins_stop(lifecycle->policy, event->signo) &&
+	return stop_has_begun(lifecycle) && begins_stop(lifecycle->policy, event->signo) &&
 	       now_ms - lifecycle->stop_begun_ms >= LIFECYCLE_DUPLICATE_MS;
 }
 
@@ -343,18 +348,29 @@ static void on_signal_stopping(struct lifecycle *lifecycle, const struct event *
 		continue_if_stopped(lifecycle, lifecycle->policy->rewrite[event->signo], actions);
 }
 
+/* The signal that remaining processes get: the last one of the plan. */
+static int remaining_signal(const struct lifecycle *lifecycle)
+{
+	return lifecycle->last_sent != 0 ? lifecycle->last_sent : SIGTERM;
+}
+
 static void on_signal_linger(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms,
                              struct actions *actions)
 {
 	int signo = lifecycle->policy->rewrite[event->signo];
-	if (begins_stop(lifecycle->policy, event->signo) && !stop_has_begun(lifecycle)) {
+	bool stops = begins_stop(lifecycle->policy, event->signo);
+	bool begins = stops && !stop_has_begun(lifecycle);
+	bool hurries = is_in_a_hurry(lifecycle, event, now_ms);
+	if (begins) {
 		stop_begin(lifecycle, event, now_ms, actions);
 		lifecycle->kill_ms = earlier(lifecycle->kill_ms, planned_kill_ms(lifecycle, now_ms));
 		act(actions, ACTION_SAY_STOP, event->signo);
-	} else if (is_in_a_hurry(lifecycle, event, now_ms)) {
+	} else if (hurries) {
 		lifecycle->hurried = true;
 	}
-	if (signo == 0)
+	/* They have a stop signal already: only a second one is forwarded, or one that they have not had. */
+	bool had_it = stops && !hurries && (!begins || signo == remaining_signal(lifecycle));
+	if (signo == 0 || had_it)
 		return;
 	act(actions, ACTION_FORWARD_LEFTOVERS, signo);
 	actions->list[actions->count - 1].had_it = event->shared && signo == event->signo;
@@ -401,7 +417,7 @@ static void linger_begin(struct lifecycle *lifecycle, int64_t now_ms, struct act
 		passed_on(lifecycle, now_ms);
 	lifecycle->phase = PHASE_LINGER;
 	lifecycle->lingers_ms = now_ms;
-	act(actions, ACTION_SIGNAL_LEFTOVERS, lifecycle->last_sent != 0 ? lifecycle->last_sent : SIGTERM);
+	act(actions, ACTION_SIGNAL_LEFTOVERS, remaining_signal(lifecycle));
 	actions->list[actions->count - 1].had_it = lifecycle->group_had_it;
 }
 
@@ -565,10 +581,11 @@ int64_t lifecycle_deadline_ms(const struct lifecycle *lifecycle)
 
 /* --- Remaining processes ------------------------------------------------------------------------------------------ */
 
-/* Returns whether the default action of the signal does not end a process, signal(7). */
+/* Returns whether the default action of the signal is to stop a process or to ignore the signal, signal(7). */
 static bool is_survived(int signo)
 {
-	return is_job_control(signo) || signo == SIGCHLD || signo == SIGURG || signo == SIGWINCH;
+	bool stops = is_job_control(signo) && signo != SIGCONT;
+	return stops || signo == SIGCHLD || signo == SIGURG || signo == SIGWINCH;
 }
 
 int lifecycle_effective_signal(const struct dispositions *dispositions, int signo)

@@ -136,6 +136,7 @@ struct lifecycle {
 	int64_t lingers_ms;    /* since when what the app left behind has its time; TIME_NEVER before */
 	int stop_signal;       /* what "=" stands for; 0 when a rewrite drops it */
 	int last_sent;         /* by the plan, not counting those that stop or continue a process; 0: none */
+	bool term_sent;        /* SIGTERM was sent to the app, by the plan or in the place of another signal */
 	bool replaced;         /* SIGTERM was sent in the place of a signal that has no effect on the app */
 	int status;            /* the app's; -1 while it runs */
 	bool group_had_it;     /* last_sent went to the app's whole group */
@@ -177,7 +178,7 @@ int64_t lifecycle_deadline_ms(const struct lifecycle *lifecycle);
 
 /*
  * Returns the signal to send to a process in the place of `signo`: SIGTERM if the process ignores it, or if its default
- * action is to ignore, stop or continue the process and it has no handler, signal(7).
+ * action is to ignore it or to stop the process and there is no handler, signal(7). SIGCONT always has an effect.
  */
 int lifecycle_effective_signal(const struct dispositions *dispositions, int signo);
 

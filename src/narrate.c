@@ -119,15 +119,17 @@ void narrate_replaced(struct log *log, int signo, pid_t app)
 	         (int)app, process.name);
 }
 
-void narrate_ignored(struct log *log, int signo, pid_t app)
+void narrate_ignored(struct log *log, int signo, pid_t app, int stop)
 {
 	char name[SIGNAL_NAME_SIZE];
+	char stop_name[SIGNAL_NAME_SIZE];
 	struct process process;
 	process_name(app, &process);
 	log_line(log, LOG_WARNING,
 	         "PID %d (%s) ignores %s%s; if it is a script, start its program with exec or use --group; if it stops "
-	         "on another signal, use --rewrite TERM:SIGNAL",
-	         (int)app, process.name, signal_name(signo, name), signo != SIGTERM ? " and SIGTERM" : "");
+	         "on another signal, use --rewrite %s:SIGNAL",
+	         (int)app, process.name, signal_name(signo, name), signo != SIGTERM ? " and SIGTERM" : "",
+	         signal_short_name(stop, stop_name));
 }
 
 /* A rewrite to 0 drops the signal. */

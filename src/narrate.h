@@ -23,15 +23,15 @@ void narrate_skipped(struct log *log, int signo);
 /* `signo` has no effect on the app, the process `app`: it was sent SIGTERM. */
 void narrate_replaced(struct log *log, int signo, pid_t app);
 
-/* The app, the process `app`, ignores the signal that it was sent, and SIGTERM. */
-void narrate_ignored(struct log *log, int signo, pid_t app);
+/* The app, the process `app`, ignores the signal that it was sent, and SIGTERM. `stop` is the stop signal. */
+void narrate_ignored(struct log *log, int signo, pid_t app, int stop);
 
 /* What still runs a while after the stop signal was passed on, but for the pre-stop program `hidden`. */
 void narrate_running(struct log *log, const struct lifecycle *lifecycle, pid_t hidden, int64_t now_ms);
 
 /*
- * What is about to be killed. Returns how many processes that is, and adds to *denied how many of them lull may not
- * signal. They are named in `kept` as well, of NARRATE_NAMES_SIZE bytes; NULL: only in the log.
+ * Logs what is about to be killed. Returns how many processes that is, and adds to *denied how many of them lull may
+ * not signal. They are named in `kept` as well, of NARRATE_NAMES_SIZE bytes; NULL: only in the log.
  */
 int narrate_killing(struct log *log, const struct lifecycle *lifecycle, bool init, int64_t now_ms, char *kept,
                     int *denied);

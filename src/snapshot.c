@@ -18,6 +18,8 @@ static struct snapshot_entry *add_entry(struct snapshot *snapshot, const struct 
 		return NULL;
 	struct snapshot_entry *entry = &snapshot->entries[snapshot->count++];
 	*entry = (struct snapshot_entry){.pid = process->pid, .parent = process->parent, .started = process->started};
+	struct text name = TEXT_IN(entry->name);
+	text_add(&name, "%s", process->name);
 	return entry;
 }
 
@@ -35,14 +37,14 @@ static bool has_signal(uint64_t set, int signo)
 	return set >> (signo - 1) & 1;
 }
 
-static bool add_descendant(const struct process *process, void *context)
+static bool add_descendant(int directory, const struct process *process, void *context)
 {
 	struct snapshot *snapshot = context;
 	struct process_signals signals;
 	struct snapshot_entry *entry = add_entry(snapshot, process);
 	if (entry == NULL)
 		return false;
-	entry->is_readable = process_read_signals(process->pid, &signals) == 0;
+	entry->is_readable = process_read_signals(directory, process->pid, &signals) == 0;
 	if (!entry->is_readable)
 		return true;
 	entry->signo = (uint8_t)lifecycle_effective_signal(&signals.dispositions, snapshot->signo);
@@ -51,13 +53,15 @@ static bool add_descendant(const struct process *process, void *context)
 	return true;
 }
 
-void snapshot_take(struct snapshot *snapshot, int signo, pid_t app, pid_t hidden, bool is_listening)
+void snapshot_take(struct snapshot *snapshot, int signo, pid_t app, bool is_listening)
 {
 	snapshot->signo = signo;
 	snapshot->count = 0;
+	snapshot->is_over = false;
+	snapshot->recheck_ms = TIME_NEVER;
 	snapshot->is_listening = is_listening;
 	int64_t until_ms = signals_now_ms() + SNAPSHOT_LOOK_MS;
-	snapshot->is_complete = processes_visit(LEFTOVERS_DESCENDANTS, hidden, until_ms, add_descendant, snapshot);
+	snapshot->is_complete = processes_visit(LEFTOVERS_DESCENDANTS, 0, until_ms, add_descendant, snapshot);
 	const struct snapshot_entry *entry = find_entry(snapshot, app);
 	snapshot->was_sent = app != 0;
 	snapshot->app_caught = entry == NULL || !entry->is_readable || entry->caught;
@@ -82,7 +86,7 @@ static bool has_forwarder(struct snapshot *snapshot, const struct snapshot_entry
 		return snapshot->was_sent;
 	for (int steps = 0; entry != NULL && steps < snapshot->count; steps++) {
 		entry = find_entry(snapshot, entry->parent);
-		if (entry != NULL && entry->caught)
+		if (entry != NULL && (entry->caught || !entry->is_readable))
 			return true;
 	}
 	return false;
@@ -97,15 +101,17 @@ static void signal_child(struct visit *visit, const struct process *process, int
 		visit->denied++;
 }
 
-static enum verdict judge_entry(struct visit *visit, const struct snapshot_entry *entry,
+/* After execve(2) a process has other handlers: those that it had then show nothing. */
+static enum verdict judge_entry(struct visit *visit, const struct snapshot_entry *entry, const struct process *process,
                                 const struct process_signals *signals)
 {
+	bool is_same = strncmp(entry->name, process->name, sizeof entry->name - 1) == 0;
 	bool sleeps = signals->state == 'S' || signals->state == 'T';
 	bool blocks = has_signal(signals->blocked, entry->signo);
 	struct remaining remaining = {
 		.is_known = true,
-		.caught_then = entry->caught,
-		.catches = has_signal(signals->dispositions.caught, entry->signo),
+		.caught_then = entry->caught || !is_same,
+		.catches = has_signal(signals->dispositions.caught, entry->signo) || !is_same,
 		.is_pending = has_signal(signals->pending, entry->signo),
 		/* A thread of its own may read a signal that the first thread blocks. */
 		.has_slept = sleeps && signals->switches >= 0 && signals->switches == entry->switches && !blocks,
@@ -125,20 +131,28 @@ static bool has_group_signal(const struct visit *visit, const struct process *pr
 	       lifecycle_effective_signal(&signals->dispositions, signo) == signo;
 }
 
+static void recheck_at(struct snapshot *snapshot, int64_t at_ms)
+{
+	if (at_ms < snapshot->recheck_ms)
+		snapshot->recheck_ms = at_ms;
+}
+
 /* A process whose signals cannot be read is signalled immediately. */
-static void visit_entry(struct visit *visit, struct snapshot_entry *entry, const struct process *process)
+static void visit_entry(struct visit *visit, struct snapshot_entry *entry, int directory, const struct process *process)
 {
 	struct process_signals signals = {.dispositions = DISPOSITIONS_UNKNOWN};
 	const struct snapshot_order *order = visit->order;
 	char time[TEXT_TIME_SIZE];
 	enum verdict verdict = VERDICT_SIGNAL;
-	if (entry->is_done || (entry->recheck_ms != 0 && order->now_ms < entry->recheck_ms))
+	if (order->now_ms < entry->recheck_ms) {
+		recheck_at(visit->snapshot, entry->recheck_ms);
 		return;
-	bool is_readable = process_read_signals(process->pid, &signals) == 0;
+	}
+	bool is_readable = process_read_signals(directory, process->pid, &signals) == 0;
 	if (has_group_signal(visit, process, &signals))
 		verdict = VERDICT_LEAVE;
 	else if (is_readable && entry->is_readable)
-		verdict = judge_entry(visit, entry, &signals);
+		verdict = judge_entry(visit, entry, process, &signals);
 	switch (verdict) {
 	case VERDICT_SIGNAL:
 		signal_child(visit, process, lifecycle_effective_signal(&signals.dispositions, visit->snapshot->signo));
@@ -149,6 +163,7 @@ static void visit_entry(struct visit *visit, struct snapshot_entry *entry, const
 		break;
 	case VERDICT_WAIT:
 		entry->recheck_ms = lifecycle_forwarded_ms(order->lifecycle, order->now_ms);
+		recheck_at(visit->snapshot, entry->recheck_ms);
 		log_line(order->log, LOG_VERBOSE,
 		         "checking remaining process %d (%s) again in %s: its parent may have forwarded the signal",
 		         (int)process->pid, process->name, text_time(entry->recheck_ms - order->now_ms, time));
@@ -163,32 +178,34 @@ static void visit_entry(struct visit *visit, struct snapshot_entry *entry, const
 /* /proc may hide a child, proc(5), hidepid: the kernel's list has its PID alone. It is signalled once. */
 static void visit_hidden(struct visit *visit, const struct process *child)
 {
-	struct snapshot_entry *entry = find_entry(visit->snapshot, child->pid);
-	if (entry == NULL) {
-		entry = add_entry(visit->snapshot, child);
-		if (entry == NULL)
-			return;
-		entry->started = NOT_SHOWN;
-	}
-	if (entry->is_done)
+	struct snapshot_entry *entry = add_entry(visit->snapshot, child);
+	if (entry == NULL)
 		return;
+	entry->started = NOT_SHOWN;
 	entry->is_done = true;
-	signal_child(visit, child, visit->snapshot->signo);
+	if (child->group != visit->order->group)
+		signal_child(visit, child, visit->snapshot->signo);
 	(void)kill(child->pid, SIGCONT); /* it may be stopped */
 }
 
-/* What started after the snapshot is not in it: most likely it is part of the cleanup, and it is left alone. */
-static bool visit_child(const struct process *child, void *context)
+/*
+ * What started after the snapshot is not in it: most likely it is part of the cleanup, and it is left alone. A child
+ * that cannot be read for another reason than hidepid is read again by the next scan.
+ */
+static bool visit_child(int directory, const struct process *child, void *context)
 {
 	struct visit *visit = context;
 	struct process process;
-	if (process_read(child->pid, &process) < 0) {
-		visit_hidden(visit, child);
+	struct snapshot_entry *entry = find_entry(visit->snapshot, child->pid);
+	if (entry != NULL && entry->is_done)
+		return true;
+	if (process_read(directory, child->pid, &process) < 0) {
+		if (entry == NULL && (errno == ENOENT || errno == EACCES || errno == EPERM))
+			visit_hidden(visit, child);
 		return true;
 	}
-	struct snapshot_entry *entry = find_entry(visit->snapshot, process.pid);
 	if (entry != NULL && entry->started == process.started && !process_has_exited(&process))
-		visit_entry(visit, entry, &process);
+		visit_entry(visit, entry, directory, &process);
 	return true;
 }
 
@@ -201,23 +218,25 @@ static int signal_descendants(struct snapshot *snapshot, const struct snapshot_o
 	                                    .except = order->group,
 	                                    .hidden = order->hidden,
 	                                    .wake = true};
-	int denied = leftovers_signal(&all);
-	snapshot->is_complete = true;
-	snapshot->count = 0;
-	return denied;
+	snapshot->is_over = true;
+	return leftovers_signal(&all);
 }
 
 int snapshot_signal(struct snapshot *snapshot, const struct snapshot_order *order)
 {
 	struct visit visit = {.snapshot = snapshot, .order = order};
+	snapshot->recheck_ms = TIME_NEVER;
+	if (snapshot->is_over)
+		return 0;
 	if (!snapshot->is_complete)
 		return signal_descendants(snapshot, order);
 	(void)processes_visit(LEFTOVERS_CHILDREN, order->hidden, TIME_NEVER, visit_child, &visit);
 	return visit.denied;
 }
 
-static bool mark_signalled(const struct process *child, void *context)
+static bool mark_signalled(int directory, const struct process *child, void *context)
 {
+	(void)directory;
 	struct snapshot_entry *entry = find_entry(context, child->pid);
 	if (entry != NULL)
 		entry->is_done = true;

@@ -1,6 +1,6 @@
 /*
- * A snapshot of lull's descendants, taken when the stop signal is sent to the app; and the remaining processes that are
- * signalled by it after the app has exited: children of lull, and each orphan that becomes one.
+ * A snapshot of lull's descendants, taken when the stop signal is sent to the app. After the app has exited, it shows
+ * which remaining processes to signal: children of lull, and each orphan that becomes one.
  */
 #ifndef LULL_SNAPSHOT_H
 #define LULL_SNAPSHOT_H
@@ -13,7 +13,7 @@
 #include "log.h"
 
 enum {
-	SNAPSHOT_PROCESSES = 1024,
+	SNAPSHOT_PROCESSES = 512,
 	SNAPSHOT_LOOK_MS = 250, /* how long taking one may delay the stop signal, on a machine that is busy */
 };
 
@@ -25,28 +25,30 @@ struct snapshot_entry {
 	int64_t switches;   /* as in struct process_signals */
 	int64_t recheck_ms; /* when it is judged again; 0: it was not judged yet */
 	uint8_t signo;      /* the stop signal, or what has its place: lifecycle_effective_signal() */
-	bool is_readable;   /* its signals were read; the other fields depend on it */
+	bool is_readable;   /* its signals were read: signo, caught and switches are set */
 	bool caught;        /* it caught signo */
 	bool is_done;       /* it was signalled, or is left alone */
+	char name[16];      /* a process with another name has become another program by execve(2) */
 };
 
-/* 40 kB, of which only the entries in use are touched. */
+/* 28 kB, of which only the entries in use are touched. */
 struct snapshot {
 	int signo; /* the stop signal */
 	int count;
-	bool is_complete;  /* it has all descendants */
-	bool is_listening; /* the port of --listens was open */
-	bool was_sent;     /* the stop signal was sent to the app, which may have forwarded it */
-	bool app_caught;   /* the app caught it */
+	bool is_complete;   /* it has all descendants */
+	bool is_listening;  /* the port of --listens was open */
+	bool was_sent;      /* the stop signal was sent to the app, which may have forwarded it */
+	bool app_caught;    /* the app caught it */
+	bool is_over;       /* all descendants were signalled at once: there is nothing left to do */
+	int64_t recheck_ms; /* when the next process is to be judged again; TIME_NEVER: none */
 	struct snapshot_entry entries[SNAPSHOT_PROCESSES];
 };
 
 /*
- * Takes a snapshot before `signo` is sent to the process `app`, without the process `hidden` and what it has started
- * (0: none). app 0: the app has exited and no process has forwarded a signal. is_listening: the port of --listens is
- * open.
+ * Takes a snapshot before `signo` is sent to the process `app`. app 0: the app has exited and no process has forwarded
+ * a signal. is_listening: the port of --listens is open.
  */
-void snapshot_take(struct snapshot *snapshot, int signo, pid_t app, pid_t hidden, bool is_listening);
+void snapshot_take(struct snapshot *snapshot, int signo, pid_t app, bool is_listening);
 
 struct snapshot_order {
 	const struct lifecycle *lifecycle;

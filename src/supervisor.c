@@ -20,7 +20,7 @@ enum {
 	LOOK_QUIET_MS = 20,  /* ...the next one is when no child has ended for so long... */
 	LOOK_APART_MS = 250, /* ...or the last one is so long ago */
 	SCAN_MS = 50,   /* how often children are scanned for orphans that have to be signalled, at first; then... */
-	SCAN_PART = 20, /* ...after this part of the time since the app exited, and of the time that a scan takes */
+	SCAN_PART = 20, /* ...after this part of the time since the app exited; a scan takes at most this part of it */
 };
 
 void supervisor_init(struct supervisor *supervisor, const struct options *options, const struct start *start,
@@ -34,6 +34,7 @@ void supervisor_init(struct supervisor *supervisor, const struct options *option
 	supervisor->snapshot = snapshot;
 	supervisor->snapshot_signo = 0;
 	supervisor->scan_ms = TIME_NEVER;
+	supervisor->scan_again_ms = 0;
 	supervisor->signalled_group = LEFTOVERS_NO_GROUP;
 	supervisor->kill_resume = 0;
 	supervisor->killed = 0;
@@ -47,6 +48,11 @@ void supervisor_init(struct supervisor *supervisor, const struct options *option
 	supervisor->killed_by_others = false;
 	report_init(&supervisor->report, options->report, names);
 	lifecycle_init(&supervisor->lifecycle, &options->policy);
+}
+
+static int64_t earlier(int64_t a_ms, int64_t b_ms)
+{
+	return a_ms < b_ms ? a_ms : b_ms;
 }
 
 /* The time of this turn: the clock is read at most once, and not before somebody looks at it. */
@@ -90,15 +96,14 @@ static bool app_listens(struct supervisor *supervisor)
 	return supervisor->options->listens != 0 && endpoint_app_listens(&supervisor->endpoint);
 }
 
-/* The stop signal keeps its value over the delay. A signal that ends the app has a snapshot taken before it. */
+/* The stop signal keeps its value over the delay. Takes a snapshot before the first signal that ends the app. */
 static void signal_app(struct supervisor *supervisor, int signo)
 {
 	char name[SIGNAL_NAME_SIZE];
 	const struct options *options = supervisor->options;
 	int last = supervisor->lifecycle.last_sent;
-	if (last != 0 && !options->policy.abandon) {
-		snapshot_take(supervisor->snapshot, last, supervisor->child.pid, supervisor->prestop.pid,
-		              app_listens(supervisor));
+	if (last != 0 && last != supervisor->snapshot_signo && !options->policy.abandon) {
+		snapshot_take(supervisor->snapshot, last, supervisor->child.pid, app_listens(supervisor));
 		supervisor->snapshot_signo = last;
 	}
 	log_line(supervisor->log, LOG_VERBOSE, "sending %s to %d", signal_name(signo, name),
@@ -117,21 +122,41 @@ static void warn_of_denied(struct supervisor *supervisor, int signo, int denied)
 		         signal_name(signo, name), denied, denied > 1 ? "es" : "");
 }
 
-/* Scans less and less often: an orphan is signalled after 5 % more than the time that it has been running. */
+/* How long until the next scan: longer and longer, but often enough that an orphan has its signal before SIGKILL. */
+static int64_t scan_pause_ms(const struct lifecycle *lifecycle, int64_t now_ms)
+{
+	int64_t pause_ms = earlier((now_ms - lifecycle->lingers_ms) / SCAN_PART, (lifecycle->kill_ms - now_ms) / 4);
+	return pause_ms > SCAN_MS ? pause_ms : SCAN_MS;
+}
+
 static void scan_remaining(struct supervisor *supervisor)
 {
-	const struct lifecycle *lifecycle = &supervisor->lifecycle;
-	struct snapshot_order order = {.lifecycle = lifecycle,
+	struct snapshot *snapshot = supervisor->snapshot;
+	struct snapshot_order order = {.lifecycle = &supervisor->lifecycle,
 	                               .log = supervisor->log,
 	                               .hidden = supervisor->prestop.pid,
 	                               .group = supervisor->signalled_group,
 	                               .is_listening = app_listens(supervisor),
 	                               .now_ms = signals_now_ms()};
-	int denied = snapshot_signal(supervisor->snapshot, &order);
+	int denied = snapshot_signal(snapshot, &order);
 	int64_t now_ms = signals_now_ms();
-	int64_t pause_ms = (now_ms - lifecycle->lingers_ms) / SCAN_PART + (now_ms - order.now_ms) * SCAN_PART;
-	supervisor->scan_ms = now_ms + (pause_ms > SCAN_MS ? pause_ms : SCAN_MS);
+	supervisor->scan_again_ms = now_ms + (now_ms - order.now_ms) * SCAN_PART;
+	int64_t pause_ms = scan_pause_ms(&supervisor->lifecycle, now_ms);
+	supervisor->scan_ms = snapshot->is_over ? TIME_NEVER : earlier(snapshot->recheck_ms, now_ms + pause_ms);
+	if (supervisor->scan_ms < supervisor->scan_again_ms)
+		supervisor->scan_ms = supervisor->scan_again_ms;
 	warn_of_denied(supervisor, supervisor->snapshot_signo, denied);
+}
+
+/* A child that exits leaves orphans. A scan that took long is not made again so soon that lull does nothing else. */
+static void scan_if_due(struct supervisor *supervisor, bool any_exited)
+{
+	if (any_exited && supervisor->scan_ms != TIME_NEVER)
+		supervisor->scan_ms = earlier(supervisor->scan_ms, supervisor->scan_again_ms);
+	if (supervisor->lifecycle.phase != PHASE_LINGER)
+		supervisor->scan_ms = TIME_NEVER;
+	else if (supervisor->scan_ms != TIME_NEVER && turn_ms(supervisor) >= supervisor->scan_ms)
+		scan_remaining(supervisor);
 }
 
 static pid_t group_of_app(const struct supervisor *supervisor)
@@ -145,7 +170,7 @@ static void signal_remaining(struct supervisor *supervisor, const struct action 
 	if (action->had_it)
 		supervisor->signalled_group = group_of_app(supervisor);
 	if (supervisor->snapshot_signo != action->signo)
-		snapshot_take(supervisor->snapshot, action->signo, 0, supervisor->prestop.pid, false);
+		snapshot_take(supervisor->snapshot, action->signo, 0, false);
 	supervisor->snapshot_signo = action->signo;
 	scan_remaining(supervisor);
 }
@@ -280,7 +305,7 @@ static void act(struct supervisor *supervisor, const struct action *action, int6
 		narrate_replaced(supervisor->log, action->signo, child->pid);
 		break;
 	case ACTION_SAY_IGNORED:
-		narrate_ignored(supervisor->log, action->signo, child->pid);
+		narrate_ignored(supervisor->log, action->signo, child->pid, supervisor->stop.si_signo);
 		break;
 	case ACTION_SAY_RUNNING:
 		narrate_running(supervisor->log, lifecycle, supervisor->prestop.pid, now_ms);
@@ -294,12 +319,6 @@ static void act(struct supervisor *supervisor, const struct action *action, int6
 	}
 }
 
-static struct dispositions read_dispositions(pid_t pid)
-{
-	struct process_signals signals;
-	return process_read_signals(pid, &signals) == 0 ? signals.dispositions : DISPOSITIONS_UNKNOWN;
-}
-
 static void step(struct supervisor *supervisor, const struct event *happened)
 {
 	struct actions actions;
@@ -308,17 +327,12 @@ static void step(struct supervisor *supervisor, const struct event *happened)
 	enum phase before = lifecycle->phase;
 	int64_t now_ms = lifecycle_is_timeless(lifecycle, &event) ? 0 : turn_ms(supervisor);
 	if (lifecycle_may_signal_app(lifecycle, &event, now_ms))
-		event.app = read_dispositions(supervisor->child.pid);
+		event.app = process_dispositions(supervisor->child.pid);
 	lifecycle_step(lifecycle, &event, now_ms, &actions);
 	if (lifecycle->phase != before && supervisor->report.path != NULL)
 		report_phase(&supervisor->report, lifecycle->phase, turn_ms(supervisor));
 	for (int i = 0; i < actions.count; i++)
 		act(supervisor, &actions.list[i], now_ms);
-}
-
-static int64_t earlier(int64_t a_ms, int64_t b_ms)
-{
-	return a_ms < b_ms ? a_ms : b_ms;
 }
 
 /* --- What has happened ------------------------------------------------------------------------------------------- */
@@ -568,10 +582,7 @@ bool supervisor_turn(struct supervisor *supervisor)
 	if (signo != 0)
 		take(supervisor);
 	step(supervisor, &time);
-	if (supervisor->lifecycle.phase != PHASE_LINGER)
-		supervisor->scan_ms = TIME_NEVER;
-	else if ((harvest.any_exited && !harvest.app_exited) || turn_ms(supervisor) >= supervisor->scan_ms)
-		scan_remaining(supervisor);
+	scan_if_due(supervisor, harvest.any_exited && !harvest.app_exited);
 	if (supervisor->lifecycle.phase == PHASE_ENDED)
 		leave(supervisor);
 	else

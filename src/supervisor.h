@@ -23,6 +23,7 @@ struct supervisor {
 	struct snapshot *snapshot; /* the caller's; set once snapshot_signo is not 0 */
 	int snapshot_signo;        /* the stop signal that the snapshot was taken for; 0: none yet */
 	int64_t scan_ms;           /* when lull's children are scanned again for orphans to signal; TIME_NEVER: never */
+	int64_t scan_again_ms;     /* not before that: the last scan took so long */
 	pid_t signalled_group;     /* the process group that has the stop signal; LEFTOVERS_NO_GROUP: none */
 	struct reaped app;         /* how the app ended; REAPED_NOTHING while it runs */
 	siginfo_t signal;          /* the one at hand, or the last */

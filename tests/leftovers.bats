@@ -173,7 +173,7 @@ saved_past_the_end() {
 	saved_past_the_end
 }
 
-@test "a signal meanwhile goes to it, rewritten, and begins a stop" {
+@test "a signal meanwhile goes to it, rewritten; a stop signal begins a stop, and is not sent again" {
 	for start in start_plain start_init; do
 		leaving $start -l 20s -r USR1:USR2,INT:0 -- exit=12:0
 		kill -HUP "$TARGET"
@@ -182,10 +182,11 @@ saved_past_the_end() {
 		wait_for out '^got 28'
 		kill -INT "$TARGET"
 		kill -TERM "$TARGET"
-		until_count 2 out '^got 15'
+		wait_for err 'stop: SIGTERM'
+		kill -TERM "$TARGET"
 		kill -USR1 "$TARGET"
 		expect_status 3
-		came out 15 28 15 12
+		came out 15 28 12
 		has err 'stop: SIGTERM from .*; the app has ended, SIGKILL to what it left behind in [0-9.]+ s$'
 		expect_count 2 err ''
 	done
@@ -240,7 +241,7 @@ behind() {
 }
 
 @test "a process that may have the signal is signalled 2 s later, once" {
-	behind 'trap "exit 3" TERM' -- awake exit=15:0 times
+	behind 'trap "sleep 0.5; exit 3" TERM' -- awake exit=15:0 times
 	kill -TERM "$TARGET"
 	expect_status 3
 	came out 15
@@ -250,7 +251,7 @@ behind() {
 }
 
 @test "it is signalled before SIGKILL, after half of the time that is left" {
-	behind 'trap "exit 3" TERM' -t 1s -- awake exit=15:0 times
+	behind 'trap "sleep 0.3; exit 3" TERM' -t 2s -- awake exit=15:0 times
 	kill -TERM "$TARGET"
 	expect_status 3
 	came out 15
@@ -259,7 +260,7 @@ behind() {
 }
 
 @test "a helper without a handler gets the signal immediately, running or not" {
-	behind 'trap "exit 3" TERM' -- awake die=15
+	behind 'trap "sleep 0.5; exit 3" TERM' -- awake die=15
 	kill -TERM "$TARGET"
 	expect_status 3
 	has err 'sending SIGTERM to remaining process [0-9]+ \(probe\)'
@@ -342,11 +343,47 @@ print("asked", asked, flush=True)'
 }
 
 @test "more processes than the snapshot has entries: all of them get the signal" {
-	start_init "$LULL" "$PROBE" many=1100 exit=15:3
+	start_init "$LULL" "$PROBE" many=600 exit=15:3
 	begin_stop
 	expect_status 3
 	has err 'nothing killed$'
 	expect_count 2 err ''
+}
+
+@test "a later signal of the plan does not hide that the first one was forwarded" {
+	forwarding --plan TERM/100ms/TERM/20s/KILL -- once late=15:2600
+	kill -TERM "$TARGET"
+	expect_status 3
+	came out 15
+	has out '^saved'
+}
+
+@test "a process is judged again in time, however long the app took to exit" {
+	behind 'trap "sleep 2; exit 3" TERM' -t 5s -- awake exit=15:0 times
+	kill -TERM "$TARGET"
+	expect_status 3
+	came out 15
+	has err 'nothing killed$'
+}
+
+@test "a process that became another program is signalled" {
+	start_init "$LULL" -v bash -c 'trap "kill -TERM \$P; exit 3" TERM
+		(trap "exec \"$0\" exit=15:0" TERM; echo ready; while :; do sleep 0.05; done) & P=$!; wait' "$PROBE"
+	begin_stop
+	expect_status 3
+	came out 15
+	has err 'nothing killed$'
+}
+
+@test "what the pre-stop program left in the background is signalled" {
+	local behind=$BATS_TEST_TMPDIR/behind script=$BATS_TEST_TMPDIR/pre-stop
+	printf '#!/bin/sh\n"%s" exit=15:0 >"%s" &\nuntil grep -q ready "%s"; do sleep 0.01; done\n' "$PROBE" "$behind" "$behind" >"$script"
+	chmod +x "$script"
+	start_init "$LULL" --pre-stop "$script" "$PROBE" exit=15:0
+	begin_stop
+	expect_status 0
+	came behind 15
+	has err 'nothing killed$'
 }
 
 # --- Signals without effect
@@ -385,6 +422,33 @@ print("asked", asked, flush=True)'
 	begin_stop
 	expect_status 0
 	has_not err 'ignores'
+}
+
+@test "SIGTERM takes the place of a signal once, and not of SIGCONT" {
+	start_plain "$LULL" --plan CONT/200ms/TERM/200ms/WINCH/20s/KILL sh -c 'trap : TERM; "$0" exit=10:0' "$PROBE"
+	begin_stop
+	wait_for err 'still running'
+	has_not err 'no effect'
+	child_of "$APP"
+	kill -USR1 "$CHILD"
+	expect_status 0
+}
+
+@test "in a compatibility mode the app gets each signal as it is" {
+	ln -s "$LULL" "$BATS_TEST_TMPDIR/dumb-init"
+	start_plain "$BATS_TEST_TMPDIR/dumb-init" -r 15:28 "$PROBE" die=28 exit=40:4
+	begin_stop
+	kill -40 "$TARGET"
+	expect_status 4
+	came out 40
+}
+
+@test "the /proc of another PID namespace does not show what the app does with signals" {
+	start unshare --pid --fork --kill-child "$LULL" -r TERM:QUIT sh -c 'exec "$0" exit=3:4' "$PROBE"
+	until_true init_is_lull
+	begin_stop
+	expect_status 4
+	has_not err 'ignores|no effect'
 }
 
 @test "--stopped-ok counts the SIGTERM that was sent instead" {

@@ -36,7 +36,8 @@ struct model {
 	bool named;       /* what still runs */
 	bool ended;
 	struct dispositions app; /* what it does with its signals */
-	bool replaced;           /* it was sent SIGTERM in the place of a signal without effect */
+	bool term_sent;
+	bool replaced; /* it was sent SIGTERM in the place of a signal without effect */
 };
 
 static const int64_t WAITS_MS[] = {0, 1, 250, 999, 1000, 1001, 2000, 4999, 5000, 10000, 90000, TIME_LONGEST_MS};
@@ -169,7 +170,7 @@ static void check_kill(struct model *model)
 /* Has the signal an effect on the app? signal(7). */
 static bool has_effect(const struct model *model, int signo)
 {
-	bool survived = signo == SIGTSTP || signo == SIGCONT || signo == SIGSTOP;
+	bool survived = signo == SIGTSTP || signo == SIGSTOP;
 	bool caught = model->app.caught >> (signo - 1) & 1;
 	return !(model->app.ignored >> (signo - 1) & 1) && (caught || !survived);
 }
@@ -178,7 +179,8 @@ static bool has_effect(const struct model *model, int signo)
 static int sent_signal(const struct model *model, int step)
 {
 	int signo = step_signal(model, step);
-	return signo == 0 || model->policy.group || has_effect(model, signo) ? signo : SIGTERM;
+	bool as_it_is = model->policy.group || model->policy.abandon || model->term_sent;
+	return signo == 0 || as_it_is || has_effect(model, signo) ? signo : SIGTERM;
 }
 
 /* The plan's next signal to the app. Those that a rewrite drops are not seen. */
@@ -197,6 +199,7 @@ static void check_step(struct model *model, int signo)
 		earliest_ms += i > 0 || !(model->hurried || model->shared) ? plan->steps[i].wait_ms : 0;
 	demand(plan->fixed || model->now_ms >= earliest_ms, "no signal of the plan before its time");
 	model->replaced |= sent_signal(model, model->steps) != step_signal(model, model->steps);
+	model->term_sent |= signo == SIGTERM;
 	model->steps++;
 }
 

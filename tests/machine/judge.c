@@ -48,10 +48,10 @@ static void try_verdict(const struct remaining *process)
 		expect(verdict == (process->port_closed ? VERDICT_LEAVE : VERDICT_SIGNAL));
 }
 
-/* signal(7), "Standard signals": action Term or Core. */
+/* signal(7), "Standard signals": action Term or Core; SIGCONT, which continues a process, counts as one of them. */
 static bool ends_a_process(int signo)
 {
-	static const int OTHERS[] = {SIGCHLD, SIGCONT, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH};
+	static const int OTHERS[] = {SIGCHLD, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH};
 	for (size_t i = 0; i < sizeof OTHERS / sizeof OTHERS[0]; i++)
 		if (OTHERS[i] == signo)
 			return false;

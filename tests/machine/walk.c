@@ -63,7 +63,8 @@ static void add_core(struct words *words, const struct lifecycle *core, int64_t 
 	add(words, core->stop_signal);
 	add(words, (int64_t)(phase < PHASE_LINGER && core->app_stopped) | (int64_t)core->ended_in_stop << 1 |
 	                   (int64_t)(phase == PHASE_RUNNING && core->skip_said) << 2 |
-	                   (int64_t)(phase < PHASE_KILLED && core->hurried) << 3 | (int64_t)core->replaced << 4);
+	                   (int64_t)(phase < PHASE_KILLED && core->hurried) << 3 | (int64_t)core->replaced << 4 |
+	                   (int64_t)(phase < PHASE_LINGER && core->term_sent) << 5);
 	add_age(words, now_ms, core->stop_begun_ms, phase);
 	if (phase < PHASE_LINGER) {
 		add(words, core->last_sent);
@@ -97,7 +98,8 @@ static void add_witness(struct words *words, const struct witness *witness)
 	add(words, (int64_t)witness->stopped | (int64_t)witness->ended_in_stop << 1 | (int64_t)witness->children << 2 |
 	                   (int64_t)(phase == PHASE_RUNNING && witness->skip_said) << 3 |
 	                   (int64_t)(phase < PHASE_KILLED && witness->hurried) << 4 |
-	                   (int64_t)witness->killing_said << 5 | (int64_t)witness->replaced << 6);
+	                   (int64_t)witness->killing_said << 5 | (int64_t)witness->replaced << 6 |
+	                   (int64_t)(phase < PHASE_LINGER && witness->term_sent) << 7);
 	add_age(words, now_ms, witness->begun_ms, phase);
 	if (phase < PHASE_LINGER) {
 		add(words, witness->last_sent);

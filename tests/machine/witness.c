@@ -294,6 +294,13 @@ static void expect_skip_warning(struct witness *witness, const struct event *eve
 		witness->expected[ACTION_SAY_SKIPPED]++;
 }
 
+/* The first request to stop, and remaining processes have another signal. */
+static bool is_new_to_remaining(const struct witness *witness, const struct event *event)
+{
+	int last = witness->last_sent != 0 ? witness->last_sent : SIGTERM;
+	return !has_begun(witness) && witness->policy->rewrite[event->signo] != last;
+}
+
 static void expect_of_signal(struct witness *witness, const struct event *event)
 {
 	const struct policy *policy = witness->policy;
@@ -319,10 +326,10 @@ static void expect_of_signal(struct witness *witness, const struct event *event)
 		break;
 	case PHASE_LINGER:
 		witness->hurried |= again;
+		if (policy->rewrite[event->signo] != 0 && (!asks || again || is_new_to_remaining(witness, event)))
+			witness->expected[ACTION_FORWARD_LEFTOVERS]++;
 		if (asks && !has_begun(witness))
 			expect_stop(witness, event);
-		if (policy->rewrite[event->signo] != 0)
-			witness->expected[ACTION_FORWARD_LEFTOVERS]++;
 		break;
 	case PHASE_KILLED:
 	case PHASE_ENDED:
@@ -411,7 +418,7 @@ static void take_silent_steps(struct witness *witness)
 /* signal(7): those whose default action does not end the process. */
 static bool ends_by_default(int signo)
 {
-	static const int SURVIVED[] = {SIGCHLD, SIGURG, SIGWINCH, SIGCONT, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU};
+	static const int SURVIVED[] = {SIGCHLD, SIGURG, SIGWINCH, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU};
 	for (size_t i = 0; i < sizeof SURVIVED / sizeof SURVIVED[0]; i++)
 		if (signo == SURVIVED[i])
 			return false;
@@ -423,20 +430,27 @@ static bool has(uint64_t set, int signo)
 	return (set & UINT64_C(1) << (signo - 1)) != 0;
 }
 
-/* What the app must be sent for a signal of the plan. A group is sent it as it is. */
+/*
+ * What the app must be sent for a signal of the plan. A group, and the app in a compatibility mode, is sent it as it
+ * is. SIGTERM does not take its place twice.
+ */
 static int with_effect(struct witness *witness, int signo)
 {
 	const struct dispositions *app = &witness->app;
+	if (signo == 0)
+		return 0;
 	bool ignored = has(app->ignored, signo);
-	if (signo == 0 || witness->policy->group)
-		return signo;
-	bool works = !ignored && (has(app->caught, signo) || ends_by_default(signo));
-	if (has(app->ignored, works ? signo : SIGTERM))
+	bool as_it_is = witness->policy->group || witness->policy->abandon;
+	bool works = as_it_is || (!ignored && (has(app->caught, signo) || ends_by_default(signo)));
+	int meant = works ? signo : SIGTERM;
+	int sent = works || (witness->term_sent && signo != SIGTERM) ? signo : SIGTERM;
+	if (!as_it_is && has(app->ignored, meant))
 		witness->ignored_now = signo;
-	else if (!works && signo != SIGTERM)
+	else if (sent != signo)
 		witness->replaced_now = signo;
-	witness->replaced |= !works && signo != SIGTERM;
-	return works ? signo : SIGTERM;
+	witness->replaced |= sent != signo;
+	witness->term_sent |= sent == SIGTERM;
+	return sent;
 }
 
 static void check_step(struct witness *witness, int signo)
@@ -841,12 +855,16 @@ uint64_t witness_play(struct witness *witness, struct lifecycle *lifecycle, cons
 	struct actions actions;
 	memset(&actions, 1, sizeof actions);
 	check_timeless(witness, lifecycle, event);
-	bool may_signal = lifecycle_may_signal_app(lifecycle, event, witness->now_ms);
+	bool asks = event->kind == EVENT_SIGNAL && asks_to_stop(witness->policy, event->signo);
+	bool may_signal = witness_phase(witness) <= PHASE_STOPPING && (asks || witness->now_ms >= witness->due_ms);
+	demand(lifecycle_may_signal_app(lifecycle, event, witness->now_ms) == may_signal, EFFECT,
+	       "the app's signals are read in vain, or not");
 	expect_of_event(witness, event);
 	lifecycle_step(lifecycle, event, witness->now_ms, &actions);
 	demand(actions.count >= 0 && actions.count < ACTIONS_MAX, ROOM, "there may have been one more");
 	for (int i = 0; i < actions.count && i < ACTIONS_MAX; i++) {
-		demand(may_signal || actions.list[i].kind != ACTION_SIGNAL_APP, EFFECT, "sent without the app's");
+		demand(may_signal || actions.list[i].kind != ACTION_SIGNAL_APP, EFFECT,
+		       "sent without a look at the app's signals");
 		check_action(witness, event, &actions.list[i]);
 	}
 	take_silent_steps(witness);

@@ -86,6 +86,7 @@ struct witness {
 	bool skip_said;
 	bool killing_said;
 	bool ended;
+	bool term_sent;          /* the app was sent SIGTERM */
 	bool replaced;           /* SIGTERM was sent in the place of a signal without effect */
 	struct dispositions app; /* what the app does with its signals */
 	/* Of the event at hand. */
