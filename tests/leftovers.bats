@@ -164,7 +164,7 @@ saved_past_the_end() {
 }
 
 @test "stopped past SIGKILL's time, lull still gives what was left behind a second" {
-	start_plain "$LULL" -d 100ms -t 4s sh -c "$SHELL_FORM" "$PROBE" late=15:300
+	start_plain "$LULL" -d 3s -t 1s sh -c "$SHELL_FORM" "$PROBE" late=15:300
 	begin_stop
 	saved_past_the_end
 	# The same once the signal is out: the app had it, the program not.
