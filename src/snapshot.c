@@ -219,6 +219,7 @@ static int signal_descendants(struct snapshot *snapshot, const struct snapshot_o
 	                                    .hidden = order->hidden,
 	                                    .wake = true};
 	snapshot->is_over = true;
+	log_line(order->log, LOG_VERBOSE, "the snapshot is not complete: signalling all remaining processes");
 	return leftovers_signal(&all);
 }
 

@@ -14,7 +14,7 @@
 
 enum {
 	SNAPSHOT_PROCESSES = 512,
-	SNAPSHOT_LOOK_MS = 250, /* how long taking one may delay the stop signal, on a machine that is busy */
+	SNAPSHOT_LOOK_MS = 1000, /* how long taking one may delay the stop signal, on a machine that is busy */
 };
 
 /* A process as it was when the snapshot was taken. */
