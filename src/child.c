@@ -41,7 +41,9 @@ static int set_parent_death(struct child *child, int parent_death)
 	child->parent = getppid();
 	if (prctl(PR_SET_PDEATHSIG, (long)signo) < 0)
 		return -1;
-	return getppid() == child->parent ? 0 : kill(child->self, signo);
+	pid_t parent = getppid();
+	bool is_known = child->parent >= 0 && parent >= 0; /* the call is not denied */
+	return !is_known || parent == child->parent ? 0 : kill(child->self, signo);
 }
 
 int child_prepare(struct child *child, bool subreaper, int parent_death)
@@ -232,11 +234,13 @@ pid_t child_spawn(const struct start *start, enum spawn_wait wait, void (*prepar
 	if (pid == 0)
 		become_program(start, prepare, context, ends[1]);
 	int error = errno;
-	if (ends[1] >= 0)
-		(void)close(ends[1]);
 	*failure = ends[0];
-	if (pid < 0)
-		(void)child_read_failure(failure);
+	/* As long as this end is open, a read would wait for ever. */
+	bool is_lost = ends[1] >= 0 && close(ends[1]) < 0;
+	if (pid < 0 || is_lost) {
+		(void)close(ends[0]);
+		*failure = -1;
+	}
 	errno = error;
 	return pid;
 }
@@ -373,7 +377,8 @@ int child_start(struct child *child, const struct start *start)
 		errno = fork_error;
 		return START_FORK;
 	}
-	child->group = attempt.own_group && getpgid(pid) == pid ? pid : 0; /* setpgid(2) may be denied */
+	pid_t group = getpgid(pid);
+	child->group = attempt.own_group && (group == pid || group < 0) ? pid : 0; /* setpgid(2) may be denied */
 	if (error != 0) {
 		(void)waitpid(pid, NULL, 0);
 		child_hand_back(child);

@@ -44,6 +44,7 @@ allow("clone|fork|execve|dup2|rt_sigprocmask", "pre-stop", "the pre-stop program
 allow("accept4|recvfrom|sendto|shutdown|fcntl|setsockopt", "answer none", "one request is lost; balancers ask again")
 allow("poll|fstat|pwritev2|sendto|write|open|ioctl|fcntl", "line", "a line that can not be written is dropped")
 allow("poll|fstat|pwritev2|sendto|write|open|ioctl|fcntl", "no line says why", "the line itself could not be written; the status tells")
+allow("pipe2|close|read", "no line says why", "why exec failed comes through a pipe; the status tells")
 allow("write", "status [12] (while it drains|without a word)", "likewise", scenarios="--ready.*")
 allow(".*", "answer", "what can not look says no, with a line", scenarios="--ready.*")
 allow("write", "words", "they could not be written; the status tells", scenarios="--explain")
@@ -75,6 +76,11 @@ allow("wait4", ENDS, "no end can be seen without it; a stop ends in time", modes
 UNHEARD = "never came: (the app gets|any HUP|lull ends).*|continuation|the group's signal"
 allow("rt_sigtimedwait", UNHEARD, "no signal can be taken without it", modes=DENIED)
 allow("kill", "(left behind|never came: lull ends).*", "nobody can be told to end without it", modes=DENIED)
+allow("close", "never came: (the app gets|any HUP|lull ends|the endpoint says 200).*",
+      "an interrupted close(2) has closed the descriptor; the injected error has not, and lull waits for the pipe's end", errors="EINTR")
+allow("rt_sigprocmask", "(lull ended before|left behind|signal).*",
+      "the C library's _Fork(3) restores the mask that it could not save; the kernel has no reason to fail there",
+      scenarios="whole stop.*", modes="once")
 NETWORK = "accept4|recvfrom|sendto|bind|listen|socket|shutdown"
 allow(NETWORK, "never came: the endpoint says 200.*", "nobody can be answered without it", modes=DENIED)
 
