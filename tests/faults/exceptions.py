@@ -71,7 +71,7 @@ allow("setpgid", "continuation", "in lull's own group, which is orphaned, Ctrl-Z
 DENIED = "always|seccomp"
 allow("prctl", "left behind.*", "orphans of one who is no subreaper are not its own")
 STRANGER = "left behind.*|continuation|lull ended before the app .*: status 129.*"  # its own SIGHUP is passed on
-allow("getpid", STRANGER, "it does not know who it is")
+allow("getpid", f"{STRANGER}|leftover's signal", "it does not know who it is")
 allow("wait4", ENDS, "no end can be seen without it; a stop ends in time", modes=DENIED)
 UNHEARD = "never came: (the app gets|any HUP|lull ends).*|continuation|the group's signal"
 allow("rt_sigtimedwait", UNHEARD, "no signal can be taken without it", modes=DENIED)
