@@ -103,9 +103,10 @@ static void check_narrated(struct log *log, unsigned how, const struct reaped *a
 	narrate_stop(log, &lifecycle, &info, how & 64, world.now_ms);
 	narrate_skipped(log, 3);
 	narrate_killed_by_others(log);
-	narrate_stopped(log, &lifecycle, app, (int)(how & 3), world.now_ms);
+	narrate_stopped(log, &lifecycle, app, (int)(how & 3), (int)(how >> 2 & 3), world.now_ms);
 	check_lines(log->format, 4);
-	int killed = narrate_killing(log, &lifecycle, true, world.now_ms, NULL);
+	int denied = 0;
+	int killed = narrate_killing(log, &lifecycle, true, world.now_ms, NULL, &denied);
 	check_lines(log->format, killed > 0 ? 1 : 0);
 	lifecycle.passed_on_ms = world.now_ms;
 	narrate_running(log, &lifecycle, 0, world.now_ms);
