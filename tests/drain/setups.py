@@ -111,7 +111,7 @@ def ways() -> list[Setup]:
 
 # --- The start ----------------------------------------------------------------------------------------------------
 
-START_S = 10.0  # so long the app needs before it listens, and longer than the others take to leave
+START_S = 20.0  # the app listens after this time, which is longer than the restart of the others takes
 
 
 def starts() -> list[Setup]:
