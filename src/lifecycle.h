@@ -155,6 +155,13 @@ void lifecycle_init(struct lifecycle *lifecycle, const struct policy *policy);
 void lifecycle_step(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms, struct actions *actions);
 
 /*
+ * To be called after ACTION_SIGNAL_APP, ACTION_SIGNAL_LEFTOVERS and ACTION_KILL_ALL: the signal that lifecycle_step()
+ * decided at decided_ms was sent at sent_ms, since an action can take time. Postpones the next deadline, so that there
+ * is as much time before it as planned, or LIFECYCLE_LATE_MS if that is less.
+ */
+void lifecycle_sent(struct lifecycle *lifecycle, int64_t decided_ms, int64_t sent_ms);
+
+/*
  * The pre-stop program has ended, or could not be started: nothing waits for it. What is due now is done by the next
  * event.
  */

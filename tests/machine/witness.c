@@ -37,6 +37,7 @@ const char *const INVARIANT_NAMES[INVARIANTS] = {
 	[TOLD] = "what others are told is true",
 	[TIMELESS] = "the clock is not read in vain",
 	[EFFECT] = "the app gets a signal that has an effect, or a line says that it ignores it",
+	[SENT_LATE] = "a signal that was sent late leaves its time",
 };
 
 long long invariants_tested[INVARIANTS];
@@ -378,6 +379,7 @@ static void expect_of_event(struct witness *witness, const struct event *event)
 	witness->phase_before = witness_phase(witness);
 	witness->hurries = false;
 	witness->owed = false;
+	witness->has_sent = false;
 	witness->replaced_now = 0;
 	witness->ignored_now = 0;
 	switch (event->kind) {
@@ -727,6 +729,8 @@ static void check_action(struct witness *witness, const struct event *event, con
 	demand(!witness->ended, NOTHING_AFTER_EXIT, "an action");
 	check_reaped(witness, action->kind);
 	check_fields(action);
+	witness->has_sent |= action->kind == ACTION_SIGNAL_APP || action->kind == ACTION_SIGNAL_LEFTOVERS ||
+	                     action->kind == ACTION_KILL_ALL;
 	if (is_of_event(action->kind))
 		demand(witness->expected[action->kind]-- > 0, REASONS[action->kind], "no reason for it");
 	check_sent(witness, event, action);
@@ -787,7 +791,6 @@ static void check_told(const struct witness *witness, const struct lifecycle *li
 	demand(lifecycle->phase == phase, PHASES, "not the one that it should be in");
 	demand(phase >= witness->phase_before, PHASES, "it went back");
 	demand(lifecycle_deadline_ms(lifecycle) == wake_ms, WAKES, "another deadline");
-	demand(phase == PHASE_ENDED || wake_ms > witness->now_ms, WAKES, "at once, again and again");
 	demand(lifecycle->status == witness->status, TOLD, "the app's status");
 	demand(lifecycle->stop_begun_ms == witness->begun_ms, TOLD, "when the stop began");
 	demand(lifecycle->passed_on_ms == witness->passed_on_ms, TOLD, "when the signal was passed on");
@@ -800,6 +803,42 @@ static void check_told(const struct witness *witness, const struct lifecycle *li
 	for (int step = 0; step < witness->policy->plan.count; step++)
 		demand(lifecycle_step_signal(lifecycle, step) == witness_planned_signal(witness, step), TOLD,
 		       "the signal of a step");
+}
+
+/* Who was signalled late has the time that was meant for it, up to 1 s. */
+static int64_t with_time(const struct witness *witness, int64_t due_ms, int64_t sent_ms)
+{
+	if (due_ms == TIME_NEVER)
+		return due_ms;
+	return most(due_ms, plus(sent_ms, least(due_ms - witness->now_ms, 1000)));
+}
+
+void witness_sent_late(struct witness *witness, struct lifecycle *lifecycle, int64_t sent_ms)
+{
+	int64_t decided_ms = witness->now_ms;
+	int64_t due_ms = with_time(witness, witness->due_ms, sent_ms);
+	int64_t kill_due_ms = with_time(witness, witness->kill_due_ms, sent_ms);
+	if (!witness->has_sent || witness->ended || sent_ms == TIME_NEVER)
+		return;
+	if (witness->passed_on_ms == decided_ms) {
+		witness->passed_on_ms = sent_ms;
+		witness->notice_ms = plus(sent_ms, 5000);
+	}
+	if (witness_phase(witness) == PHASE_STOPPING && due_ms != witness->due_ms) {
+		witness->due_ms = due_ms;
+		witness->exact_kill_ms = TIME_NEVER;
+	}
+	if (witness_phase(witness) == PHASE_LINGER)
+		witness->kill_due_ms = kill_due_ms;
+	if (is_killed(witness)) {
+		witness->sweep_ms = plus(sent_ms, 50);
+		if (witness->killed_ms == decided_ms)
+			witness->killed_ms = sent_ms;
+	}
+	witness->now_ms = sent_ms;
+	lifecycle_sent(lifecycle, decided_ms, sent_ms);
+	demand(lifecycle_deadline_ms(lifecycle) == witness_wake_ms(witness), SENT_LATE, "another deadline");
+	check_told(witness, lifecycle);
 }
 
 bool witness_must_end(const struct witness *witness)
@@ -870,5 +909,6 @@ uint64_t witness_play(struct witness *witness, struct lifecycle *lifecycle, cons
 	take_silent_steps(witness);
 	check_undone(witness, event);
 	check_told(witness, lifecycle);
+	demand(witness->ended || witness_wake_ms(witness) > witness->now_ms, WAKES, "at once, again and again");
 	return fingerprint(&actions);
 }

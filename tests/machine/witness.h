@@ -43,6 +43,7 @@ enum invariant {
 	TOLD,
 	TIMELESS,
 	EFFECT,
+	SENT_LATE,
 	INVARIANTS,
 };
 
@@ -94,6 +95,7 @@ struct witness {
 	int ignored_now;  /* the same for one that the app ignores, with SIGTERM */
 	bool hurries;     /* the first step is to be taken now */
 	bool vanished;
+	bool has_sent;                 /* a signal of the plan, the one to remaining processes, or SIGKILL */
 	int expected[ACTION_EXIT + 1]; /* actions that only this event can be the reason for */
 	enum phase phase_before;
 };
@@ -108,6 +110,12 @@ void witness_advance(struct witness *witness, int64_t now_ms);
  * actions.
  */
 uint64_t witness_play(struct witness *witness, struct lifecycle *lifecycle, const struct event *event);
+
+/*
+ * The signals of the event that was just played were sent at sent_ms: an action may take time. The core is told.
+ * Nothing happens if there were none.
+ */
+void witness_sent_late(struct witness *witness, struct lifecycle *lifecycle, int64_t sent_ms);
 
 /* The pre-stop program could not be started, or has ended; the core was told. */
 void witness_pre_stop_ended(struct witness *witness);

@@ -6,7 +6,7 @@
 #include <signal.h>
 #include <string.h>
 
-enum { STOP_SIGNAL = -1, PLANNED_STATUS = -1, START_MS = 1000000, FAR_MS = 100000 };
+enum { STOP_SIGNAL = -1, PLANNED_STATUS = -1, START_MS = 1000000, FAR_MS = 100000, SLOW_MS = 3000 };
 
 /* When the pre-stop program ends, or that it can not be started. */
 enum about_pre_stop { NOT_ABOUT_IT, IT_ENDS, IT_CAN_NOT_START };
@@ -15,31 +15,31 @@ static const struct happening {
 	const char *name;
 	struct event event;
 	enum about_pre_stop pre_stop;
+	int64_t takes_ms; /* to send the signals */
 } HAPPENINGS[] = {
 	{.name = "time", .event = {.kind = EVENT_TIME}},
-	{"the stop signal", {.kind = EVENT_SIGNAL, .signo = STOP_SIGNAL, .outside = true}, NOT_ABOUT_IT},
-	{"the stop signal from the terminal",
-         {.kind = EVENT_SIGNAL, .signo = STOP_SIGNAL, .shared = true},
-         NOT_ABOUT_IT},
-	{"the stop signal, and no pre-stop program",
-         {.kind = EVENT_SIGNAL, .signo = STOP_SIGNAL, .outside = true},
-         IT_CAN_NOT_START},
-	{"QUIT", {.kind = EVENT_SIGNAL, .signo = SIGQUIT, .outside = true}, NOT_ABOUT_IT},
-	{"INT", {.kind = EVENT_SIGNAL, .signo = SIGINT, .outside = true}, NOT_ABOUT_IT},
-	{"INT from inside", {.kind = EVENT_SIGNAL, .signo = SIGINT}, NOT_ABOUT_IT},
-	{"INT from the terminal", {.kind = EVENT_SIGNAL, .signo = SIGINT, .shared = true}, NOT_ABOUT_IT},
-	{"WINCH", {.kind = EVENT_SIGNAL, .signo = SIGWINCH, .outside = true}, NOT_ABOUT_IT},
-	{"HUP, dropped", {.kind = EVENT_SIGNAL, .signo = SIGHUP, .outside = true}, NOT_ABOUT_IT},
-	{"USR1 as USR2", {.kind = EVENT_SIGNAL, .signo = SIGUSR1, .outside = true}, NOT_ABOUT_IT},
-	{"USR1 as USR2, from the terminal", {.kind = EVENT_SIGNAL, .signo = SIGUSR1, .shared = true}, NOT_ABOUT_IT},
-	{"USR2 as the stop signal", {.kind = EVENT_SIGNAL, .signo = SIGUSR2, .outside = true}, NOT_ABOUT_IT},
-	{"ALRM as KILL", {.kind = EVENT_SIGNAL, .signo = SIGALRM}, NOT_ABOUT_IT},
-	{"TSTP from the terminal", {.kind = EVENT_SIGNAL, .signo = SIGTSTP, .shared = true}, NOT_ABOUT_IT},
-	{"TSTP", {.kind = EVENT_SIGNAL, .signo = SIGTSTP}, NOT_ABOUT_IT},
-	{"TTIN", {.kind = EVENT_SIGNAL, .signo = SIGTTIN}, NOT_ABOUT_IT},
-	{"TTOU, dropped", {.kind = EVENT_SIGNAL, .signo = SIGTTOU}, NOT_ABOUT_IT},
-	{"CONT", {.kind = EVENT_SIGNAL, .signo = SIGCONT}, NOT_ABOUT_IT},
-	{"signal 64", {.kind = EVENT_SIGNAL, .signo = 64}, NOT_ABOUT_IT},
+	{.name = "the stop signal", .event = {.kind = EVENT_SIGNAL, .signo = STOP_SIGNAL, .outside = true}},
+	{.name = "the stop signal from the terminal",
+         .event = {.kind = EVENT_SIGNAL, .signo = STOP_SIGNAL, .shared = true}},
+	{.name = "the stop signal, and no pre-stop program",
+         .event = {.kind = EVENT_SIGNAL, .signo = STOP_SIGNAL, .outside = true},
+         .pre_stop = IT_CAN_NOT_START},
+	{.name = "QUIT", .event = {.kind = EVENT_SIGNAL, .signo = SIGQUIT, .outside = true}},
+	{.name = "INT", .event = {.kind = EVENT_SIGNAL, .signo = SIGINT, .outside = true}},
+	{.name = "INT from inside", .event = {.kind = EVENT_SIGNAL, .signo = SIGINT}},
+	{.name = "INT from the terminal", .event = {.kind = EVENT_SIGNAL, .signo = SIGINT, .shared = true}},
+	{.name = "WINCH", .event = {.kind = EVENT_SIGNAL, .signo = SIGWINCH, .outside = true}},
+	{.name = "HUP, dropped", .event = {.kind = EVENT_SIGNAL, .signo = SIGHUP, .outside = true}},
+	{.name = "USR1 as USR2", .event = {.kind = EVENT_SIGNAL, .signo = SIGUSR1, .outside = true}},
+	{.name = "USR1 as USR2, from the terminal", .event = {.kind = EVENT_SIGNAL, .signo = SIGUSR1, .shared = true}},
+	{.name = "USR2 as the stop signal", .event = {.kind = EVENT_SIGNAL, .signo = SIGUSR2, .outside = true}},
+	{.name = "ALRM as KILL", .event = {.kind = EVENT_SIGNAL, .signo = SIGALRM}},
+	{.name = "TSTP from the terminal", .event = {.kind = EVENT_SIGNAL, .signo = SIGTSTP, .shared = true}},
+	{.name = "TSTP", .event = {.kind = EVENT_SIGNAL, .signo = SIGTSTP}},
+	{.name = "TTIN", .event = {.kind = EVENT_SIGNAL, .signo = SIGTTIN}},
+	{.name = "TTOU, dropped", .event = {.kind = EVENT_SIGNAL, .signo = SIGTTOU}},
+	{.name = "CONT", .event = {.kind = EVENT_SIGNAL, .signo = SIGCONT}},
+	{.name = "signal 64", .event = {.kind = EVENT_SIGNAL, .signo = 64}},
 	{.name = "exit, nobody left", .event = {.kind = EVENT_APP_EXITED, .status = WORLD_STATUS, .childless = true}},
 	{.name = "exit", .event = {.kind = EVENT_APP_EXITED, .status = WORLD_STATUS}},
 	{.name = "ended by the plan's signal, nobody left",
@@ -52,13 +52,21 @@ static const struct happening {
 	{.name = "app continued", .event = {.kind = EVENT_APP_CONTINUED}},
 	{.name = "an orphan ends", .event = {.kind = EVENT_ORPHAN_EXITED}},
 	{.name = "nobody left", .event = {.kind = EVENT_CHILDLESS}},
-	{"the pre-stop program ends", {.kind = EVENT_ORPHAN_EXITED}, IT_ENDS},
-	{"the pre-stop program ends, nobody left", {.kind = EVENT_CHILDLESS}, IT_ENDS},
-	{"the pre-stop program ends and the app", {.kind = EVENT_APP_EXITED, .status = WORLD_STATUS}, IT_ENDS},
-	{"the pre-stop program ends and the app, nobody left",
-         {.kind = EVENT_APP_EXITED, .status = WORLD_STATUS, .childless = true},
-         IT_ENDS},
-	{"the pre-stop program ends, the app is stopped", {.kind = EVENT_APP_STOPPED, .signo = SIGTSTP}, IT_ENDS},
+	{.name = "the pre-stop program ends", .event = {.kind = EVENT_ORPHAN_EXITED}, .pre_stop = IT_ENDS},
+	{.name = "the pre-stop program ends, nobody left", .event = {.kind = EVENT_CHILDLESS}, .pre_stop = IT_ENDS},
+	{.name = "the pre-stop program ends and the app",
+         .event = {.kind = EVENT_APP_EXITED, .status = WORLD_STATUS},
+         .pre_stop = IT_ENDS},
+	{.name = "the pre-stop program ends and the app, nobody left",
+         .event = {.kind = EVENT_APP_EXITED, .status = WORLD_STATUS, .childless = true},
+         .pre_stop = IT_ENDS},
+	{.name = "the pre-stop program ends, the app is stopped",
+         .event = {.kind = EVENT_APP_STOPPED, .signo = SIGTSTP},
+         .pre_stop = IT_ENDS},
+	{.name = "time, a slow signal", .event = {.kind = EVENT_TIME}, .takes_ms = SLOW_MS},
+	{.name = "exit, a slow signal",
+         .event = {.kind = EVENT_APP_EXITED, .status = WORLD_STATUS},
+         .takes_ms = SLOW_MS},
 };
 
 int world_happenings(void)
@@ -274,6 +282,8 @@ uint64_t world_happens(struct state *state, int happening, int64_t now_ms)
 	if (it->pre_stop == IT_ENDS)
 		pre_stop_ends(state);
 	uint64_t done = witness_play(&state->witness, &state->core, &event);
+	if (it->takes_ms != 0)
+		witness_sent_late(&state->witness, &state->core, plus(now_ms, it->takes_ms));
 	if (it->pre_stop == IT_CAN_NOT_START && state->witness.pre_stop == PRE_STOP_RUNS)
 		pre_stop_ends(state);
 	if (state->witness.ended)
@@ -297,5 +307,6 @@ void world_app_ends(struct state *state, int status, bool childless)
 
 void world_time_passes(struct state *state)
 {
-	(void)world_happens(state, WORLD_TIME, witness_wake_ms(&state->witness));
+	int64_t wake_ms = witness_wake_ms(&state->witness);
+	(void)world_happens(state, WORLD_TIME, wake_ms > state->witness.now_ms ? wake_ms : state->witness.now_ms);
 }
