@@ -221,6 +221,16 @@ _Noreturn static void become_program(const struct start *start, void (*prepare)(
 	_exit(error == ENOENT ? 127 : 126);
 }
 
+pid_t child_fork(int exit_signal)
+{
+	long flags = exit_signal;
+#ifdef __s390__ /* clone(2), "C library/kernel differences" */
+	return (pid_t)syscall(SYS_clone, 0L, flags, 0L, 0L, 0L);
+#else
+	return (pid_t)syscall(SYS_clone, flags, 0L, 0L, 0L, 0L);
+#endif
+}
+
 /*
  * vfork(2) may be fork(2), under an emulator and in older versions of musl: nothing is read from shared memory. Where
  * pipe2(2) is missing, musl's has an end that the program may inherit, and lull would wait for its exit.
@@ -230,7 +240,7 @@ pid_t child_spawn(const struct start *start, enum spawn_wait wait, void (*prepar
 {
 	int ends[2] = {-1, -1};
 	(void)syscall(SYS_pipe2, ends, O_CLOEXEC);
-	pid_t pid = wait == SPAWN_WAIT ? vfork() : _Fork();
+	pid_t pid = wait == SPAWN_WAIT ? vfork() : child_fork(SIGCHLD);
 	if (pid == 0)
 		become_program(start, prepare, context, ends[1]);
 	int error = errno;
@@ -439,6 +449,11 @@ static void close_between(int first, unsigned last)
 		(void)close(fd);
 }
 
+void child_close_from(int first)
+{
+	close_between(first, ~0U);
+}
+
 /* What is kept comes in ascending order, as it was opened. One that can not be moved stays where it is. */
 void child_release_inherited(int keep[2])
 {
@@ -454,7 +469,7 @@ void child_release_inherited(int keep[2])
 			keep[fd] = moved;
 		}
 	}
-	close_between(first, ~0U);
+	child_close_from(first);
 	(void)chdir("/");
 }
 

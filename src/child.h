@@ -55,6 +55,12 @@ bool child_is_subreaper(void);
  */
 bool child_parent_death(const struct child *child, int parent_death, siginfo_t *info);
 
+/*
+ * fork(2) as the kernel does it: the C library's may leave the caller another signal mask if rt_sigprocmask(2) fails.
+ * The parent gets exit_signal when the child exits; only if that is SIGCHLD, wait(2) without __WCLONE returns it.
+ */
+pid_t child_fork(int exit_signal);
+
 enum spawn_wait {
 	SPAWN_WAIT,    /* until the program runs or exec has failed: lull does nothing else meanwhile */
 	SPAWN_NO_WAIT, /* exec may take any time */
@@ -84,6 +90,9 @@ void child_become(const struct start *start);
  * Returns 0 once the command runs, or why it does not. LISTEN_PID that names lull names the app in its environment.
  */
 int child_start(struct child *child, const struct start *start);
+
+/* Closes all descriptors from `first` on. */
+void child_close_from(int first);
 
 /*
  * Closes what lull was started with except stderr, leaves the working directory, and gives back what the start needed

@@ -39,10 +39,11 @@ struct walk {
 	int directory; /* /proc, or -1 */
 	int children;  /* the kernel's list of lull's children, proc_tid_children(5), or -1 */
 	pid_t self;
-	pid_t hidden;     /* it and what it has started are none of ours; 0: nobody */
-	pid_t probed;     /* how many numbers were asked for, without /proc */
-	int64_t until_ms; /* when to give up; TIME_NEVER: at the end */
-	bool cut;         /* it was given up */
+	pid_t hidden;                  /* it and what it has started are none of ours; 0: nobody */
+	const struct helpers *helpers; /* these are lull; NULL: there are none */
+	pid_t probed;                  /* how many numbers were asked for, without /proc */
+	int64_t until_ms;              /* when to give up; TIME_NEVER: at the end */
+	bool cut;                      /* it was given up */
 	struct ancestry
 		verdicts[VERDICTS]; /* on those seen before, at pid % VERDICTS: /proc has parents before children */
 	long filled;                /* bytes of entries */
@@ -279,8 +280,10 @@ static bool walk_fill(struct walk *walk)
 }
 
 /* A /proc that may not be listed is as good as none. */
-static void walk_begin(struct walk *walk, enum leftovers_scope scope, pid_t hidden, int64_t until_ms)
+static void walk_begin(struct walk *walk, enum leftovers_scope scope, pid_t hidden, const struct helpers *helpers,
+                       int64_t until_ms)
 {
+	walk->helpers = helpers;
 	walk->self = getpid();
 	walk->hidden = hidden;
 	walk->directory = open_proc(walk->self);
@@ -375,11 +378,17 @@ static bool child_next(struct walk *walk, struct process *process)
 	return true;
 }
 
+/* Returns whether a process is lull or one of its helpers. */
+static bool is_lull(const struct walk *walk, pid_t pid)
+{
+	return pid == walk->self || helper_is(walk->helpers, pid);
+}
+
 /* The next of lull's children in the kernel's list. */
 static bool listed_next(struct walk *walk, struct process *process)
 {
 	while (child_next(walk, process))
-		if (process->pid > 0 && process->pid != walk->self && process->pid != walk->hidden)
+		if (process->pid > 0 && process->pid != walk->hidden && !is_lull(walk, process->pid))
 			return true;
 	return false;
 }
@@ -413,7 +422,7 @@ static bool walk_next(struct walk *walk, enum leftovers_scope scope, struct proc
 			walk->cut |= errno == EMFILE || errno == ENFILE || errno == ENOMEM;
 			continue;
 		}
-		if (process->pid == walk->self || process_has_exited(process))
+		if (is_lull(walk, process->pid) || process_has_exited(process))
 			continue;
 		if (is_in_scope(walk, scope, process))
 			return true;
@@ -456,7 +465,7 @@ int leftovers_signal(const struct leftovers_order *order)
 	struct walk walk;
 	struct process process;
 	int refused = 0;
-	walk_begin(&walk, order->scope, order->hidden, TIME_NEVER);
+	walk_begin(&walk, order->scope, order->hidden, order->helpers, TIME_NEVER);
 	if (walk.directory < 0) {
 		walk.until_ms = signals_now_ms() + LEFTOVERS_LOOK_MS; /* some 600 000 numbers: more may be due */
 		walk.probed = order->resume != NULL ? *order->resume : 0;
@@ -475,22 +484,23 @@ int leftovers_signal(const struct leftovers_order *order)
 	return refused;
 }
 
-void leftovers_signal_children(int signo)
+void leftovers_signal_children(int signo, const struct helpers *helpers)
 {
 	struct walk walk;
 	struct process process;
-	walk_begin(&walk, LEFTOVERS_CHILDREN, 0, TIME_NEVER);
+	walk_begin(&walk, LEFTOVERS_CHILDREN, 0, helpers, TIME_NEVER);
 	while (walk.directory >= 0 && walk_next(&walk, LEFTOVERS_CHILDREN, &process))
 		(void)kill(process.pid, signo);
 	walk_end(&walk);
 }
 
-bool processes_visit(enum leftovers_scope scope, pid_t hidden, int64_t until_ms, process_visitor *visit, void *context)
+bool processes_visit(enum leftovers_scope scope, pid_t hidden, const struct helpers *helpers, int64_t until_ms,
+                     process_visitor *visit, void *context)
 {
 	struct walk walk;
 	struct process process;
 	bool goes_on = true;
-	walk_begin(&walk, scope, hidden, until_ms);
+	walk_begin(&walk, scope, hidden, helpers, until_ms);
 	while (goes_on && walk.directory >= 0 && walk_next(&walk, scope, &process))
 		goes_on = visit(walk.directory, &process, context);
 	bool complete = goes_on && walk.directory >= 0 && !walk.cut;
@@ -527,7 +537,7 @@ int leftovers_queue_group(pid_t group, const siginfo_t *info)
 {
 	struct walk walk;
 	struct process process;
-	walk_begin(&walk, LEFTOVERS_DESCENDANTS, 0, TIME_NEVER);
+	walk_begin(&walk, LEFTOVERS_DESCENDANTS, 0, NULL, TIME_NEVER);
 	if (walk.directory < 0)
 		return -1;
 	while (walk_next(&walk, LEFTOVERS_DESCENDANTS, &process)) {
@@ -564,12 +574,13 @@ static const char *state_name(char state)
 	}
 }
 
-int leftovers_describe(enum leftovers_scope scope, pid_t hidden, struct text *text, int *denied)
+int leftovers_describe(enum leftovers_scope scope, pid_t hidden, const struct helpers *helpers, struct text *text,
+                       int *denied)
 {
 	struct walk walk;
 	struct process process;
 	int count = 0;
-	walk_begin(&walk, scope, hidden, signals_now_ms() + LEFTOVERS_LOOK_MS);
+	walk_begin(&walk, scope, hidden, helpers, signals_now_ms() + LEFTOVERS_LOOK_MS);
 	while (walk_next(&walk, scope, &process)) {
 		if (denied != NULL && kill(process.pid, 0) < 0 && errno == EPERM)
 			++*denied;
@@ -592,7 +603,7 @@ int leftovers_describe(enum leftovers_scope scope, pid_t hidden, struct text *te
 void process_name(pid_t pid, struct process *process)
 {
 	struct walk walk;
-	walk_begin(&walk, LEFTOVERS_EVERYBODY, 0, TIME_NEVER);
+	walk_begin(&walk, LEFTOVERS_EVERYBODY, 0, NULL, TIME_NEVER);
 	if (walk.directory < 0 || read_process_number(walk.directory, pid, process) < 0)
 		process->name[0] = '\0';
 	walk_end(&walk);
@@ -602,7 +613,7 @@ void processes_named(const char *prefix, void (*see)(const struct process *proce
 {
 	struct walk walk;
 	struct process process;
-	walk_begin(&walk, LEFTOVERS_EVERYBODY, 0, TIME_NEVER);
+	walk_begin(&walk, LEFTOVERS_EVERYBODY, 0, NULL, TIME_NEVER);
 	while (walk.directory >= 0 && walk_next(&walk, LEFTOVERS_EVERYBODY, &process))
 		if (strncmp(process.name, prefix, strlen(prefix)) == 0)
 			see(&process, whom);

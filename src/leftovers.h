@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "helper.h"
 #include "lifecycle.h"
 #include "text.h"
 
@@ -27,7 +28,7 @@ struct process {
 
 enum leftovers_scope {
 	LEFTOVERS_DESCENDANTS, /* lull's own, however deep */
-	LEFTOVERS_EVERYBODY,   /* all but lull: what kill(-1) reaches */
+	LEFTOVERS_EVERYBODY,   /* all but lull and its helpers */
 	LEFTOVERS_CHILDREN,    /* lull's own children; state '?' and no name: the kernel's list has only their PIDs */
 };
 
@@ -69,7 +70,8 @@ typedef bool process_visitor(int directory, const struct process *process, void 
  * descendants, for what it has started (0: none). Stops when visit() returns false, or at until_ms, a time of
  * signals_now_ms() (TIME_NEVER: not). Returns whether all processes were visited; without /proc they never are.
  */
-bool processes_visit(enum leftovers_scope scope, pid_t hidden, int64_t until_ms, process_visitor *visit, void *context);
+bool processes_visit(enum leftovers_scope scope, pid_t hidden, const struct helpers *helpers, int64_t until_ms,
+                     process_visitor *visit, void *context);
 
 enum { LEFTOVERS_NO_GROUP = -1 };
 
@@ -77,10 +79,11 @@ enum { LEFTOVERS_NO_GROUP = -1 };
 struct leftovers_order {
 	enum leftovers_scope scope;
 	int signo;
-	const siginfo_t *info; /* the value and the sender that go with it; NULL: none */
-	pid_t except;          /* this process group had it; LEFTOVERS_NO_GROUP: nobody */
-	pid_t hidden;          /* not to this process nor to what it has started; 0: nobody is left out */
-	bool wake;             /* SIGCONT to those that are stopped */
+	const siginfo_t *info;         /* the value and the sender that go with it; NULL: none */
+	pid_t except;                  /* this process group had it; LEFTOVERS_NO_GROUP: nobody */
+	pid_t hidden;                  /* not to this process nor to what it has started; 0: nobody is left out */
+	const struct helpers *helpers; /* nor to these; NULL: there are none */
+	bool wake;                     /* SIGCONT to those that are stopped */
 	pid_t *resume; /* without /proc, where the last look gave up, to go on there; 0 at first. NULL: not kept */
 };
 
@@ -92,7 +95,7 @@ struct leftovers_order {
 int leftovers_signal(const struct leftovers_order *order);
 
 /* Sends signo to lull's own children, if there is a /proc: quick, since the kernel has a list of them. */
-void leftovers_signal_children(int signo);
+void leftovers_signal_children(int signo, const struct helpers *helpers);
 
 /* Sends every member of the group but its leader the signal in `info` with its value. -1: there is no /proc. */
 int leftovers_queue_group(pid_t group, const siginfo_t *info);
@@ -104,7 +107,8 @@ int leftovers_queue_group(pid_t group, const siginfo_t *info);
  * to *denied, if not NULL, how many of them lull may not signal, kill(2).
  */
 enum { LEFTOVERS_LOOK_MS = 250 };
-int leftovers_describe(enum leftovers_scope scope, pid_t hidden, struct text *text, int *denied);
+int leftovers_describe(enum leftovers_scope scope, pid_t hidden, const struct helpers *helpers, struct text *text,
+                       int *denied);
 
 /*
  * Calls see(process, whom) for each process but the caller whose name begins with `prefix`, in the order of /proc.

@@ -7,12 +7,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "helper.h"
 #include "json.h"
 #include "signals.h"
 #include "text.h"
@@ -20,15 +22,37 @@
 /* pwritev2(2) by its number, and its flag by its value: musl has them from 1.2.5 on. */
 enum { WRITE_NOWAIT = 0x8 };
 
-void log_init(struct log *log, enum log_level level, enum log_format format)
+void log_init(struct log *log, enum log_level level, enum log_format format, struct helpers *helpers,
+              char held[LOG_LINE_SIZE])
 {
-	*log = (struct log){.fd = STDERR_FILENO, .level = level, .format = format};
+	log->fd = STDERR_FILENO;
+	log->level = level;
+	log->format = format;
+	log->dropped = 0;
+	log->mode = 0;
+	log->is_direct = true;
+	log->helpers = helpers;
+	log->queue[0] = -1;
+	log->queue[1] = -1;
+	log->is_holding = false;
+	log->held_length = 0;
+	log->held = held;
+}
+
+/* Once: on a network file system fstat(2) may block as write(2) does. */
+static void look_at_file(struct log *log)
+{
+	struct stat status;
+	if (fstat(log->fd, &status) == 0)
+		log->mode = status.st_mode;
+	else if (errno == EBADF)
+		log->fd = -1;
 }
 
 void log_app_runs(struct log *log)
 {
-	if (fcntl(log->fd, F_GETFD) < 0 && errno == EBADF)
-		log->fd = -1;
+	look_at_file(log);
+	log->is_direct = false;
 }
 
 /* A pipe that nobody reads is not: the write would only raise SIGPIPE. */
@@ -85,21 +109,24 @@ static bool write_terminal(int fd, const struct text *line)
 	return sent;
 }
 
-static bool write_line(const struct log *log, const struct text *line)
+static bool write_by_helper(struct log *log, const struct text *line);
+
+static bool write_line(struct log *log, const struct text *line)
 {
 	int fd = log->fd;
-	struct stat status;
-	if (fstat(fd, &status) < 0)
-		return false;
-	if (S_ISCHR(status.st_mode))
+	if (log->mode == 0)
+		look_at_file(log);
+	if (S_ISCHR(log->mode))
 		return write_terminal(fd, line);
-	if (!is_writable(fd))
+	if (log->mode == 0 || !is_writable(fd))
 		return false;
-	if (S_ISSOCK(status.st_mode))
+	if (S_ISSOCK(log->mode))
 		return send(fd, line->bytes, line->length, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
-	if (S_ISFIFO(status.st_mode))
+	if (S_ISFIFO(log->mode))
 		return write_pipe(fd, line);
-	return write(fd, line->bytes, line->length) >= 0;
+	if (log->is_direct)
+		return write(fd, line->bytes, line->length) >= 0;
+	return write_by_helper(log, line);
 }
 
 static const char *level_name(enum log_level level)
@@ -117,8 +144,10 @@ static const char *level_name(enum log_level level)
 	return "debug";
 }
 
+typedef bool line_writer(struct log *log, const struct text *line);
+
 /* The message loses what does not fit, and the line is a whole object all the same. */
-static bool write_json(const struct log *log, enum log_level level, const struct text *message)
+static bool write_json(struct log *log, enum log_level level, const struct text *message, line_writer *write_whole)
 {
 	char bytes[LOG_LINE_SIZE];
 	char date[TEXT_TIME_SIZE];
@@ -128,7 +157,7 @@ static bool write_json(const struct log *log, enum log_level level, const struct
 	json_add(&line, message->bytes, message->length);
 	line.size = sizeof bytes;
 	text_add(&line, "}\n");
-	return write_line(log, &line);
+	return write_whole(log, &line);
 }
 
 /* Empties the line but for what comes before the message, with room for a newline at the end. */
@@ -140,24 +169,131 @@ static void begin(const struct log *log, enum log_level level, struct text *line
 		text_add(line, level == LOG_WARNING ? "lull: warning: " : "lull: ");
 }
 
-static bool finish(const struct log *log, enum log_level level, struct text *line)
+static bool finish(struct log *log, enum log_level level, struct text *line, line_writer *write_whole)
 {
 	if (log->format == LOG_JSON)
-		return write_json(log, level, line);
+		return write_json(log, level, line, write_whole);
 	text_make_printable(line);
 	line->size = LOG_LINE_SIZE;
 	text_add(line, "\n");
-	return write_line(log, line);
+	return write_whole(log, line);
 }
 
 /* Says how many lines were lost. False when that was lost too. */
-static bool say_dropped(struct log *log, struct text *line)
+static bool say_dropped(struct log *log)
 {
-	begin(log, LOG_WARNING, line);
-	text_add(line, "lines lost, since writing them would have waited: %u", log->dropped);
-	if (!finish(log, LOG_WARNING, line))
+	char bytes[LOG_LINE_SIZE];
+	struct text line = TEXT_IN(bytes);
+	begin(log, LOG_WARNING, &line);
+	text_add(&line, "lines lost, since writing them would have waited: %u", log->dropped);
+	if (!finish(log, LOG_WARNING, &line, write_line))
 		return false;
 	log->dropped = 0;
+	return true;
+}
+
+static void put_line(struct log *log, const struct text *line)
+{
+	if ((log->dropped > 0 && !say_dropped(log)) || !write_line(log, line))
+		log->dropped++;
+}
+
+/* --- A regular file ---------------------------------------------------------------------------------------------- */
+
+/* Both ends are above stderr: a helper has its own as 0. Lines are kept apart, and whole. */
+static bool open_queue(struct log *log)
+{
+	int ends[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return false;
+	for (int i = 0; i < 2; i++) {
+		log->queue[i] = fcntl(ends[i], F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+		(void)close(ends[i]);
+	}
+	if (log->queue[0] >= 0 && log->queue[1] >= 0)
+		return true;
+	(void)close(log->queue[0]);
+	(void)close(log->queue[1]);
+	log->queue[0] = -1;
+	return false;
+}
+
+/*
+ * In the helper: writes lines until lull has closed its end. A line is taken from the queue when it was written, so
+ * that none is lost with a helper that is killed.
+ */
+static int write_queued(const void *context)
+{
+	struct log log = *(const struct log *)context; /* its own count of lines that were lost */
+	char bytes[LOG_LINE_SIZE];
+	ssize_t length;
+	log.dropped = 0;
+	log.is_direct = true;
+	while ((length = recv(STDIN_FILENO, bytes, sizeof bytes, MSG_PEEK)) > 0) {
+		const struct text line = {.bytes = bytes, .size = sizeof bytes, .length = (size_t)length};
+		put_line(&log, &line);
+		(void)recv(STDIN_FILENO, bytes, sizeof bytes, 0);
+	}
+	return 0;
+}
+
+/* Starts a helper if there is none. One that was killed with all processes left its lines in the queue. */
+static bool has_helper(struct log *log)
+{
+	int error;
+	(void)helper_has_exited(log->helpers, HELPER_LOG, &error);
+	return helper_is_running(log->helpers, HELPER_LOG) ||
+	       helper_start(log->helpers, HELPER_LOG, log->queue[1], write_queued, log) == 0;
+}
+
+static bool write_by_helper(struct log *log, const struct text *line)
+{
+	if ((log->queue[0] < 0 && !open_queue(log)) || !has_helper(log))
+		return write(log->fd, line->bytes, line->length) >= 0;
+	return send(log->queue[0], line->bytes, line->length, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+}
+
+void log_finish(struct log *log)
+{
+	if (log->queue[0] < 0)
+		return;
+	(void)shutdown(log->queue[0], SHUT_WR);
+	while (has_helper(log) && helper_wait(log->helpers, HELPER_LOG, signals_now_ms()) == EINTR)
+		continue; /* it was killed with all processes: another one writes the rest */
+}
+
+/* --- Lines ------------------------------------------------------------------------------------------------------- */
+
+void log_hold(struct log *log)
+{
+	log->is_holding = true;
+}
+
+void log_release(struct log *log)
+{
+	log->is_holding = false;
+	for (char *at = log->held, *end = at + log->held_length; at < end;) {
+		const char *newline = memchr(at, '\n', (size_t)(end - at));
+		const struct text line = {.bytes = at, .length = (size_t)(newline + 1 - at)};
+		put_line(log, &line);
+		at += line.length;
+	}
+	log->held_length = 0;
+}
+
+/* Without room for the line those before it are written now. */
+static bool keep_line(struct log *log, const struct text *line)
+{
+	if (log->is_holding && line->length > LOG_LINE_SIZE - log->held_length) {
+		log_release(log);
+		log_hold(log);
+	}
+	if (log->is_holding) {
+		memcpy(log->held + log->held_length, line->bytes, line->length);
+		log->held_length += line->length;
+	} else {
+		put_line(log, line);
+	}
 	return true;
 }
 
@@ -167,15 +303,10 @@ void log_line(struct log *log, enum log_level level, const char *format, ...)
 		return;
 	char bytes[LOG_LINE_SIZE];
 	struct text line = TEXT_IN(bytes);
-	bool sent = log->dropped == 0 || say_dropped(log, &line);
-	if (sent) {
-		va_list arguments;
-		va_start(arguments, format);
-		begin(log, level, &line);
-		text_vadd(&line, format, arguments);
-		va_end(arguments);
-		sent = finish(log, level, &line);
-	}
-	if (!sent)
-		log->dropped++;
+	va_list arguments;
+	va_start(arguments, format);
+	begin(log, level, &line);
+	text_vadd(&line, format, arguments);
+	va_end(arguments);
+	(void)finish(log, level, &line, keep_line);
 }

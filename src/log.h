@@ -4,6 +4,12 @@
 #ifndef LULL_LOG_H
 #define LULL_LOG_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "helper.h"
+
 enum log_level {
 	LOG_ERROR,   /* lull could not do its work */
 	LOG_WARNING, /* something is wrong */
@@ -23,16 +29,32 @@ struct log {
 	enum log_level level; /* what is said, up to this */
 	enum log_format format;
 	unsigned dropped; /* lines that would have blocked, since the last one that did not */
+	mode_t mode;      /* of the file, stat(2); 0: not known yet */
+	/* A regular file is written by this process before the app runs, then by a helper: a write may block. */
+	bool is_direct;
+	int queue[2]; /* two sockets, lull's and the helper's; -1: it has written nothing */
+	struct helpers *helpers;
+	bool is_holding;
+	size_t held_length;
+	char *held; /* whole lines, of LOG_LINE_SIZE bytes */
 };
 
-/* A log to standard error. */
-void log_init(struct log *log, enum log_level level, enum log_format format);
+/* A log to standard error. `held` is room for lines that are kept. */
+void log_init(struct log *log, enum log_level level, enum log_format format, struct helpers *helpers,
+              char held[LOG_LINE_SIZE]);
 
 /*
  * To be called once the app runs, before other descriptors are opened or closed: without a stderr lull does not write
  * to a descriptor that is 2 later.
  */
 void log_app_runs(struct log *log);
+
+/* log_hold() makes log_line() keep lines, up to LOG_LINE_SIZE bytes; log_release() writes them. */
+void log_hold(struct log *log);
+void log_release(struct log *log);
+
+/* Before lull exits: waits until the helper has written all lines, HELPER_WAIT_MS at most. */
+void log_finish(struct log *log);
 
 /* Says one line; see text_add for the format. */
 void log_line(struct log *log, enum log_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));

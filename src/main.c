@@ -10,6 +10,7 @@
  *   supervisor  what the kernel says becomes events, what lifecycle decides becomes calls
  *   child       the app as a process: fork, group, terminal, exec, kill, reap
  *   prestop     the pre-stop program
+ *   helper      processes for calls that may block
  *   drain       how it is told that the container drains: a file, and the name of lull's process
  *   ready       whether the lull of this container serves, asked from outside
  *   endpoint    the readiness endpoint: sockets
@@ -196,6 +197,38 @@ static int reap_only(const struct options *options, struct log *log)
 	return 0;
 }
 
+/* Returns the exit status. */
+static int handle_request(struct options *options, struct log *log, char **envp, signal_mask inherited,
+                          char words[WORDS_SIZE], struct snapshot *snapshot)
+{
+	int failed = options->personality->exit_failed;
+	switch (options->request) {
+	case REQUEST_RUN:
+		return run(options, log, envp, inherited, words, snapshot);
+	case REQUEST_READY:
+		return ask(options, log, envp, inherited, words);
+	case REQUEST_EXPLAIN:
+		warn_of_strays(log, envp);
+		return help_explain(options) < 0 ? failed : 0;
+	case REQUEST_PAUSE:
+		return reap_only(options, log);
+	case REQUEST_HELP:
+		return help_print(options->personality) < 0 ? failed : 0;
+	case REQUEST_LICENCE:
+		return help_print_licence(options->personality) < 0 ? failed : 0;
+	case REQUEST_VERSION:
+		return help_print_version(options->personality) < 0 ? failed : 0;
+	}
+	return failed;
+}
+
+/* Side by side, so that what is not touched is whole pages, which cost no memory. */
+struct room {
+	char held[LOG_LINE_SIZE];
+	struct snapshot snapshot;
+	char words[WORDS_SIZE];
+};
+
 int main(int argc, char **argv, char **envp)
 {
 	(void)argc;
@@ -203,32 +236,16 @@ int main(int argc, char **argv, char **envp)
 	int not_blocked = signals_block(&inherited) < 0 ? errno : 0;
 	struct options options;
 	struct log log;
-	char words[WORDS_SIZE];
-	struct snapshot snapshot;
-	struct text why = TEXT_IN(words);
+	struct helpers helpers = {.pids = {0}};
+	struct room room;
+	struct text why = TEXT_IN(room.words);
 	int parsed = options_parse(&options, personality_of(argv[0]), argv, envp, &why);
-	log_init(&log, options.log_level, options.log_format);
-	int failed = options.personality->exit_failed;
+	log_init(&log, options.log_level, options.log_format, &helpers, room.held);
 	if (parsed == 0 && not_blocked != 0)
 		text_add(&why, "signals can not be blocked: %s", strerror(not_blocked));
 	if (parsed < 0 || not_blocked != 0)
-		return fail(&options, &log, words, failed);
-	switch (options.request) {
-	case REQUEST_RUN:
-		return run(&options, &log, envp, inherited, words, &snapshot);
-	case REQUEST_READY:
-		return ask(&options, &log, envp, inherited, words);
-	case REQUEST_EXPLAIN:
-		warn_of_strays(&log, envp);
-		return help_explain(&options) < 0 ? failed : 0;
-	case REQUEST_PAUSE:
-		return reap_only(&options, &log);
-	case REQUEST_HELP:
-		return help_print(options.personality) < 0 ? failed : 0;
-	case REQUEST_LICENCE:
-		return help_print_licence(options.personality) < 0 ? failed : 0;
-	case REQUEST_VERSION:
-		return help_print_version(options.personality) < 0 ? failed : 0;
-	}
-	return failed;
+		return fail(&options, &log, room.words, options.personality->exit_failed);
+	int status = handle_request(&options, &log, envp, inherited, room.words, &room.snapshot);
+	log_finish(&log);
+	return status;
 }

@@ -146,7 +146,8 @@ void narrate_running(struct log *log, const struct lifecycle *lifecycle, pid_t h
 {
 	char bytes[2048];
 	struct text text = TEXT_IN(bytes);
-	if (log->level >= LOG_NOTICE && leftovers_describe(LEFTOVERS_DESCENDANTS, hidden, &text, NULL) > 0)
+	if (log->level >= LOG_NOTICE &&
+	    leftovers_describe(LEFTOVERS_DESCENDANTS, hidden, log->helpers, &text, NULL) > 0)
 		say_since_signal(log, lifecycle, "still running", now_ms, ":", bytes);
 }
 
@@ -159,7 +160,8 @@ int narrate_killing(struct log *log, const struct lifecycle *lifecycle, bool ini
 	struct text text = text_in(bytes, NARRATE_NAMES_SIZE);
 	if (log->level < LOG_WARNING && kept == NULL)
 		return 0;
-	int count = leftovers_describe(init ? LEFTOVERS_EVERYBODY : LEFTOVERS_DESCENDANTS, 0, &text, denied);
+	int count =
+		leftovers_describe(init ? LEFTOVERS_EVERYBODY : LEFTOVERS_DESCENDANTS, 0, log->helpers, &text, denied);
 	if (count == 0)
 		return 0;
 	if (lifecycle->passed_on_ms != TIME_NEVER)

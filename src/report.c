@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cgroup.h"
+#include "helper.h"
 #include "json.h"
 #include "leftovers.h"
 #include "narrate.h"
@@ -108,17 +109,33 @@ void report_try(const char *path, struct log *log)
 		warn(log, path);
 }
 
-/* One write: in a pipe it is whole or not at all, and two reports do not mix. */
-static void append(const char *path, struct log *log, const struct text *text)
+struct report_job {
+	const char *path;
+	const struct text *text;
+};
+
+/* One write: in a pipe it is whole or not at all, and two reports do not mix. Returns 0 or an errno. */
+static int append(const void *context)
 {
-	int fd = open_report(path);
-	ssize_t written = fd >= 0 ? write(fd, text->bytes, text->length) : -1;
-	if (written >= 0 && (size_t)written < text->length)
-		errno = ENOSPC;
-	if (written < 0 || (size_t)written < text->length)
+	const struct report_job *job = context;
+	int fd = open_report(job->path);
+	ssize_t written = fd >= 0 ? write(fd, job->text->bytes, job->text->length) : -1;
+	int error = written < 0 ? errno : 0;
+	if (written >= 0 && (size_t)written < job->text->length)
+		error = ENOSPC;
+	if (fd >= 0 && close(fd) < 0 && error == 0)
+		error = errno;
+	return error;
+}
+
+/* Before the app runs nothing can be late, and signals may not be blocked. */
+static void write_report(const char *path, struct log *log, const struct text *text, bool app_ran)
+{
+	const struct report_job job = {.path = path, .text = text};
+	bool started = app_ran && helper_start(log->helpers, HELPER_REPORT, -1, append, &job) == 0;
+	errno = started ? helper_wait(log->helpers, HELPER_REPORT, signals_now_ms()) : append(&job);
+	if (errno != 0)
 		warn(log, path);
-	if (fd >= 0)
-		(void)close(fd);
 }
 
 /* --- The line --------------------------------------------------------------------------------------------------- */
@@ -132,13 +149,13 @@ static void begin(struct line *line, const struct log *log, int64_t wall_ms, int
 	add_number(line, "exit", "exit", status);
 }
 
-static void finish(struct line *line, const char *path, struct log *log)
+static void finish(struct line *line, const char *path, struct log *log, bool app_ran)
 {
 	line->text.size += sizeof "}\n" - 1;
 	if (!line->json)
 		text_make_printable(&line->text);
 	text_add(&line->text, line->json ? "}\n" : "\n");
-	append(path, log, &line->text);
+	write_report(path, log, &line->text, app_ran);
 }
 
 void report_failure(const char *path, struct log *log, const char *reason, int status)
@@ -149,7 +166,7 @@ void report_failure(const char *path, struct log *log, const char *reason, int s
 		return;
 	begin(&line, log, signals_wall_ms(), status);
 	add_words(&line, "error", "error", reason);
-	finish(&line, path, log);
+	finish(&line, path, log, false);
 }
 
 /* --- What is kept for the end ----------------------------------------------------------------------------------- */
@@ -260,5 +277,5 @@ void report_end(const struct supervisor *supervisor)
 	if (supervisor->not_killed > 0)
 		add_number(&line, "not_killed", "not killed", supervisor->not_killed);
 	add_words(&line, "killed", "killed", supervisor->killed > 0 ? report->killed : "nobody");
-	finish(&line, report->path, supervisor->log);
+	finish(&line, report->path, supervisor->log, true);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "drain.h"
+#include "helper.h"
 #include "leftovers.h"
 #include "narrate.h"
 #include "signals.h"
@@ -182,7 +183,8 @@ static void forward_to_remaining(struct supervisor *supervisor, const struct act
 	struct leftovers_order order = {.scope = LEFTOVERS_CHILDREN,
 	                                .signo = action->signo,
 	                                .except = action->had_it ? group_of_app(supervisor) : LEFTOVERS_NO_GROUP,
-	                                .hidden = supervisor->prestop.pid};
+	                                .hidden = supervisor->prestop.pid,
+	                                .helpers = supervisor->log->helpers};
 	queued.si_signo = action->signo;
 	if (queued.si_code == SI_QUEUE)
 		order.info = &queued;
@@ -197,23 +199,35 @@ static void kill_all(struct supervisor *supervisor)
 	const struct leftovers_order order = {.scope = LEFTOVERS_DESCENDANTS,
 	                                      .signo = SIGKILL,
 	                                      .except = LEFTOVERS_NO_GROUP,
+	                                      .helpers = supervisor->log->helpers,
 	                                      .resume = &supervisor->kill_resume};
 	if (supervisor->child.init) {
 		(void)kill(-1, SIGKILL);
 		return;
 	}
 	(void)child_signal(&supervisor->child, SIGKILL, false);
-	leftovers_signal_children(SIGKILL); /* also those that /proc hides */
+	leftovers_signal_children(SIGKILL, supervisor->log->helpers); /* also those that /proc hides */
 	(void)leftovers_signal(&order);
+}
+
+static int make_drain_file(const void *path)
+{
+	return drain_file_make(path) < 0 ? errno : 0;
+}
+
+static void warn_of_drain_file(struct supervisor *supervisor, int error)
+{
+	if (error != 0)
+		log_line(supervisor->log, LOG_WARNING, "the drain file %s could not be made: %s",
+		         supervisor->options->drain_file, strerror(error));
 }
 
 static void drain(struct supervisor *supervisor)
 {
 	const char *path = supervisor->options->drain_file;
 	drain_show(DRAIN_DRAINING, 0);
-	if (path != NULL && drain_file_make(path) < 0)
-		log_line(supervisor->log, LOG_WARNING, "the drain file %s could not be made: %s", path,
-		         strerror(errno));
+	if (path != NULL && helper_start(supervisor->log->helpers, HELPER_DRAIN_FILE, -1, make_drain_file, path) < 0)
+		warn_of_drain_file(supervisor, make_drain_file(path));
 }
 
 static void log_pre_stop_failed(const struct supervisor *supervisor, int error)
@@ -260,20 +274,23 @@ static void act(struct supervisor *supervisor, const struct action *action, int6
 		break;
 	case ACTION_SIGNAL_APP:
 		signal_app(supervisor, action->signo);
+		lifecycle_sent(&supervisor->lifecycle, now_ms, signals_now_ms());
 		break;
 	case ACTION_CONTINUE_APP:
 		child_continue(child);
 		break;
 	case ACTION_SIGNAL_LEFTOVERS:
 		signal_remaining(supervisor, action);
+		lifecycle_sent(&supervisor->lifecycle, now_ms, signals_now_ms());
 		break;
 	case ACTION_KILL_ALL:
 		kill_all(supervisor);
+		lifecycle_sent(&supervisor->lifecycle, now_ms, signals_now_ms());
 		break;
 	case ACTION_KILL_CHILDREN:
 		supervisor->kill_resume = 0; /* who comes after the one that has ended is near */
 		if (!child->init)
-			leftovers_signal_children(SIGKILL);
+			leftovers_signal_children(SIGKILL, supervisor->log->helpers);
 		break;
 	case ACTION_DRAIN:
 		drain(supervisor);
@@ -515,7 +532,7 @@ static bool is_ours(const struct supervisor *supervisor, const siginfo_t *info)
 	int signo = info->si_signo;
 	bool fault = signo == SIGSEGV || signo == SIGBUS || signo == SIGILL || signo == SIGFPE || signo == SIGTRAP ||
 	             signo == SIGSYS;
-	if (signo == SIGCHLD || (fault && info->si_code > 0))
+	if (signo == SIGCHLD || ((fault || signo == HELPER_EXITED) && info->si_code > 0))
 		return true;
 	return info->si_code <= 0 && info->si_pid == supervisor->child.self;
 }
@@ -563,12 +580,15 @@ static void leave(struct supervisor *supervisor)
 		                supervisor->not_killed, turn_ms(supervisor));
 	if (supervisor->report.path != NULL)
 		report_end(supervisor);
+	warn_of_drain_file(supervisor,
+	                   helper_wait(supervisor->log->helpers, HELPER_DRAIN_FILE, lifecycle->stop_begun_ms));
 	child_hand_back(&supervisor->child);
 }
 
 /*
  * Children first, so that nobody is signalled who has ended and the app is known to be stopped before it is signalled;
- * then the signal, then the clock, whatever woke us; then whoever asks whether the app is ready.
+ * then the signal, then the clock, whatever woke us; then whoever asks whether the app is ready. The lines are written
+ * last, so that no signal waits for them.
  */
 bool supervisor_turn(struct supervisor *supervisor)
 {
@@ -577,6 +597,10 @@ bool supervisor_turn(struct supervisor *supervisor)
 	deadline_ms = earlier(deadline_ms, supervisor->scan_ms);
 	int signo = signals_wait(&supervisor->signal, endpoint_wait(&supervisor->endpoint, deadline_ms));
 	supervisor->turn_ms = TIME_NOT_READ;
+	log_hold(supervisor->log);
+	int error;
+	if (helper_has_exited(supervisor->log->helpers, HELPER_DRAIN_FILE, &error))
+		warn_of_drain_file(supervisor, error);
 	const struct harvest harvest = reap(supervisor, signo);
 	tell(supervisor, &harvest);
 	if (signo != 0)
@@ -587,5 +611,6 @@ bool supervisor_turn(struct supervisor *supervisor)
 		leave(supervisor);
 	else
 		endpoint_serve(&supervisor->endpoint, supervisor->lifecycle.phase != PHASE_RUNNING);
+	log_release(supervisor->log);
 	return supervisor->lifecycle.phase != PHASE_ENDED;
 }

@@ -290,7 +290,7 @@ has_asked_for_parent() {
 	local closed
 	for closed in none 0 1 2 01 02 12 012; do
 		for start in start_plain start_init; do
-			$start bash -c 'closing "$@"' - $closed "$LULL" -v -l 200ms \
+			$start bash -c 'closing "$@"' - $closed "$LULL" -l 200ms \
 				sh -c 'trap "exit 7" TERM; (true &); echo ready >&9; sleep 1000 & wait' 9>>"$BATS_TEST_TMPDIR/ready"
 			until_true has_count 1 ready .
 			[[ $closed = *0* ]] || [ -e "/proc/$APP/fd/0" ]

@@ -103,6 +103,31 @@ refused_file() {
 	has err 'warning: the drain file .*/dir/marker could not be made: No such file or directory$'
 }
 
+@test "a volume that does not answer delays neither SIGTERM nor SIGKILL, and lull's exit by a second" {
+	local volume=$BATS_TEST_TMPDIR/volume
+	for start in start_plain start_init; do
+		rm -rf "$volume"
+		mkdir "$volume"
+		$start "$LULL" -t 2s --drain-file "$volume/marker" --report "$volume/report" "$PROBE" times
+		wait_for out '^ready'
+		"$HOLD" -o "$volume" >"$BATS_TEST_TMPDIR/hold" 3>&- &
+		local holder=$!
+		until_true grep -q ready "$BATS_TEST_TMPDIR/hold"
+		begin_stop
+		until_true is_gone "$APP"
+		local killed_ms
+		killed_ms=$(since "$T0")
+		# As PID 1 lull takes its helpers with it, which end when they are let go.
+		[ $start = start_plain ] || kill "$holder"
+		expect_status 137
+		kill "$holder" 2>/dev/null || true
+		[ $(($(got_at 15) - T0)) -lt 1000 ] || fail "SIGTERM after $(($(got_at 15) - T0)) ms"
+		[ "$killed_ms" -ge 2000 ] && [ "$killed_ms" -lt 3000 ] || fail "SIGKILL after $killed_ms ms"
+		[ $start = start_init ] || has err 'warning: the drain file .*/marker could not be made: .* timed out$'
+		[ $start = start_init ] || has err 'warning: the report can not be written to ".*/report": .* timed out$'
+	done
+}
+
 # --- lull --ready
 
 # ask_inside STATUS [WORD]...: what lull --ready says in the namespaces of the container at hand.

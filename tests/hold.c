@@ -1,10 +1,13 @@
 /*
- * Blocks every exec of a file, as a scanner or a hung file system does, until this program is killed: hold FILE. Prints
- * "ready", and "held" for each exec. Needs CAP_SYS_ADMIN.
+ * Blocks every exec of a file, or every open(2) in a directory, as a scanner or a hung file system does, until this
+ * program is killed: hold FILE, hold -o DIRECTORY. Prints "ready", and "held" for each call. Needs CAP_SYS_ADMIN.
  */
 #include <err.h>
 #include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/fanotify.h>
 #include <unistd.h>
 
@@ -18,10 +21,12 @@ int main(int argc, char **argv)
 {
 	char events[4096];
 	int group = fanotify_init(FAN_CLASS_CONTENT, O_RDONLY);
-	if (argc != 2 || group < 0)
+	bool opens = argc == 3 && strcmp(argv[1], "-o") == 0;
+	uint64_t calls = opens ? FAN_OPEN_PERM | FAN_EVENT_ON_CHILD : FAN_OPEN_EXEC_PERM;
+	if (argc != 2 + opens || group < 0)
 		err(1, "fanotify_init");
-	if (fanotify_mark(group, FAN_MARK_ADD, FAN_OPEN_EXEC_PERM, AT_FDCWD, argv[1]) < 0)
-		err(1, "%s", argv[1]);
+	if (fanotify_mark(group, FAN_MARK_ADD, calls, AT_FDCWD, argv[argc - 1]) < 0)
+		err(1, "%s", argv[argc - 1]);
 	print_word("ready");
 	while (read(group, events, sizeof events) > 0)
 		print_word("held");

@@ -52,10 +52,15 @@ start() {
 	TARGET=$JOB
 }
 
-# child_of PID: sets CHILD, its first; fails as long as it has none.
+# child_of PID: sets CHILD, its first that is no helper of lull's; fails as long as it has none.
 child_of() {
-	local children
-	children=$(cat "/proc/$1/task/$1/children" 2>/dev/null) && read -r CHILD _ <<<"$children" && [ -n "$CHILD" ]
+	local children name
+	{ read -ra children <"/proc/$1/task/$1/children"; } 2>/dev/null || : # there is no newline
+	for CHILD in "${children[@]}"; do
+		{ read -r name <"/proc/$CHILD/comm"; } 2>/dev/null || return 1
+		[ "$name" = lull-helper ] || return 0
+	done
+	return 1
 }
 
 # start_init LULL ARG...: the same as PID 1 of a namespace of its own. Sets JOB, to wait for,

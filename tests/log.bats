@@ -168,6 +168,50 @@ while True: signal.pause()' "$1"
 	expect_status 127
 }
 
+@test "a log file on a frozen file system delays neither SIGTERM nor SIGKILL, and gets all lines" {
+	cd "$BATS_TEST_TMPDIR"
+	truncate -s 16M disk
+	mkfs.ext4 -q disk
+	mkdir volume
+	# shellcheck disable=SC2016
+	start_plain unshare --mount bash -c 'mount -o loop disk volume && exec 2>volume/log && exec "$@"' - \
+		"$LULL" -t 2s "$PROBE" times
+	wait_for out '^ready'
+	exec 8<"/proc/$TARGET/ns/mnt"
+	nsenter --mount=/proc/self/fd/8 fsfreeze -f "$PWD/volume"
+	begin_stop
+	until_true is_gone "$APP"
+	local killed_ms
+	killed_ms=$(since "$T0")
+	expect_status 137
+	nsenter --mount=/proc/self/fd/8 fsfreeze -u "$PWD/volume"
+	[ $(($(got_at 15) - T0)) -lt 1000 ] || fail "SIGTERM after $(($(got_at 15) - T0)) ms"
+	[ "$killed_ms" -ge 2000 ] && [ "$killed_ms" -lt 3000 ] || fail "SIGKILL after $killed_ms ms"
+	until_true nsenter --mount=/proc/self/fd/8 grep -q '^lull: stopped in ' "$PWD/volume/log"
+	exec 8<&-
+}
+
+@test "a log file that is full: lines are lost and counted" {
+	cd "$BATS_TEST_TMPDIR"
+	mkdir volume
+	# shellcheck disable=SC2016
+	start_plain unshare --mount bash -c 'mount -t tmpfs -o size=64k none volume && exec 2>>volume/log && exec "$@"' - \
+		"$LULL" -v "$PROBE" exit=15:7
+	wait_for out '^ready'
+	exec 8<"/proc/$TARGET/ns/mnt"
+	nsenter --mount=/proc/self/fd/8 dd if=/dev/zero of="$PWD/volume/filler" bs=1k count=128 status=none || :
+	kill -USR1 "$TARGET"
+	wait_for out '^got 10'
+	kill -USR2 "$TARGET"
+	wait_for out '^got 12'
+	nsenter --mount=/proc/self/fd/8 rm "$PWD/volume/filler"
+	kill -TERM "$TARGET"
+	expect_status 7
+	nsenter --mount=/proc/self/fd/8 grep -q '^lull: warning: lines lost, since writing them would have waited: ' "$PWD/volume/log"
+	nsenter --mount=/proc/self/fd/8 grep -q '^lull: stopped in ' "$PWD/volume/log"
+	exec 8<&-
+}
+
 @test "dates: the ends of days, months and years, leap years, and before 1970" {
 	python3 - "$FORM" <<'PYTHON'
 import datetime, random, subprocess, sys

@@ -121,7 +121,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	world_begin();
 	world.tick_ms = 200; /* what looks without /proc looks at the clock */
 	unsigned how = input_byte(&input);
-	log_init(&log, LOG_VERBOSE, input_byte(&input) & 1 ? LOG_JSON : LOG_TEXT);
+	struct helpers helpers = {.pids = {0}};
+	char held[LOG_LINE_SIZE];
+	log_init(&log, LOG_VERBOSE, input_byte(&input) & 1 ? LOG_JSON : LOG_TEXT, &helpers, held);
 	struct input facts = {input.at, input.at + 9 < input.end ? input.at + 9 : input.end};
 	input.at = facts.end;
 	world_add("/report", "", 0);

@@ -105,7 +105,7 @@ static void check_named(const struct tree *tree, enum leftovers_scope scope, pid
 	char bytes[NAMES_SIZE];
 	struct text text = TEXT_IN(bytes);
 	int denied = 0;
-	int named = leftovers_describe(scope, hidden, &text, &denied);
+	int named = leftovers_describe(scope, hidden, NULL, &text, &denied);
 	demand(named >= 0 && text.length < NAMES_SIZE, "names fit, or are cut");
 	demand((named > 0) == (text.length > 0), "who is counted is named");
 	demand(denied >= 0 && denied <= named, "only who is counted is counted as denied");
@@ -135,7 +135,7 @@ static void check_signalled(const struct tree *tree, const struct leftovers_orde
 static void check_children(void)
 {
 	world.sent_count = 0;
-	leftovers_signal_children(SIGKILL);
+	leftovers_signal_children(SIGKILL, NULL);
 	for (size_t i = 0; i < world.sent_count; i++)
 		demand(world.sent[i].pid > 0 && world.sent[i].signo == SIGKILL, "a child is no group");
 }
@@ -167,7 +167,7 @@ static void check_snapshot(const struct tree *tree, pid_t hidden, pid_t group, b
 	struct lifecycle lifecycle = {.kill_ms = world.now_ms + 10000};
 	struct snapshot_order order = {.lifecycle = &lifecycle, .log = &log, .hidden = hidden, .group = group};
 	world.sent_count = 0;
-	snapshot_take(&snapshot, SIGTERM, tree->count > 0 ? tree->list[0].pid : 0, hidden, listened);
+	snapshot_take(&snapshot, SIGTERM, tree->count > 0 ? tree->list[0].pid : 0, listened);
 	bool complete = snapshot.is_complete;
 	demand(snapshot.count >= 0 && snapshot.count <= SNAPSHOT_PROCESSES, "entries are counted");
 	for (int scan = 0; scan < 3; scan++) {

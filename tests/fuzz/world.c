@@ -387,7 +387,9 @@ int world_poll(struct pollfd *polled, nfds_t count, int wait_ms)
 		return fail(EPERM);
 	for (nfds_t i = 0; i < count; i++) {
 		polled[i].revents = 0;
-		if (polled[i].fd >= 0 && is_readable(descriptor_of(polled[i].fd)))
+		if (polled[i].fd == STDERR_FILENO)
+			polled[i].revents = POLLOUT;
+		else if (polled[i].fd >= 0 && is_readable(descriptor_of(polled[i].fd)))
 			polled[i].revents = POLLIN;
 		found += polled[i].revents != 0;
 	}
