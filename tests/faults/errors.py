@@ -68,6 +68,7 @@ ERRORS = {
     "prlimit64": "EFAULT EINVAL EPERM ESRCH",  # getrlimit(2)
     "pwritev2": _WRITE + " EOPNOTSUPP",  # readv(2), which adds to write(2)
     "read": "EAGAIN EBADF EFAULT EINTR EINVAL EIO EISDIR",  # read(2)
+    "ptrace": "EBUSY EFAULT EINVAL EIO EPERM ESRCH",  # ptrace(2)
     "recvfrom": _RECV,  # recv(2)
     "rt_sigaction": "EFAULT EINVAL",  # sigaction(2)
     "rt_sigprocmask": "EFAULT EINVAL",  # sigprocmask(2)
@@ -80,6 +81,7 @@ ERRORS = {
     "shutdown": "EBADF EINVAL ENOTCONN ENOTSOCK",  # shutdown(2)
     "signalfd4": "EBADF EINVAL EMFILE ENFILE ENODEV ENOMEM",  # signalfd(2)
     "socket": "EACCES EAFNOSUPPORT EINVAL EMFILE ENFILE ENOBUFS ENOMEM EPROTONOSUPPORT",  # socket(2)
+    "socketpair": "EAFNOSUPPORT EFAULT EMFILE ENFILE EOPNOTSUPP EPROTONOSUPPORT",  # socketpair(2)
     "splice": "EAGAIN EBADF EINVAL ENOMEM ESPIPE",  # splice(2)
     "stat": _STAT,  # stat(2)
     "statfs": "EACCES EFAULT EINTR EIO ELOOP ENAMETOOLONG ENOENT ENOMEM ENOSYS ENOTDIR EOVERFLOW",  # statfs(2)
@@ -93,6 +95,7 @@ ERRORS = {
     # By their manual these can not fail; a seccomp profile can have them do so.
     "getpgrp": "",  # getpgrp(2)
     "getpid": "",  # getpid(2)
+    "getppid": "",  # getppid(2)
     "set_tid_address": "",  # set_tid_address(2)
 }
 

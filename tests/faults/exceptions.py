@@ -45,7 +45,7 @@ allow("accept4|recvfrom|sendto|shutdown|fcntl|setsockopt", "answer none", "one r
 allow("poll|fstat|pwritev2|sendto|write|open|ioctl|fcntl", "line", "a line that can not be written is dropped")
 allow("poll|fstat|pwritev2|sendto|write|open|ioctl|fcntl", "no line says why", "the line itself could not be written; the status tells")
 allow("pipe2|close|read", "no line says why", "why exec failed comes through a pipe; the status tells")
-allow("write", "status [12] (while it drains|without a word)", "likewise", scenarios="--ready.*")
+allow("poll|fstat|pwritev2|write", "status [12] (while it drains|without a word)", "likewise", scenarios="--ready.*")
 allow(".*", "answer", "what can not look says no, with a line", scenarios="--ready.*")
 allow("write", "words", "they could not be written; the status tells", scenarios="--explain")
 
@@ -78,9 +78,6 @@ allow("rt_sigtimedwait", UNHEARD, "no signal can be taken without it", modes=DEN
 allow("kill", "(left behind|never came: lull ends).*", "nobody can be told to end without it", modes=DENIED)
 allow("close", "never came: (the app gets|any HUP|lull ends|the endpoint says 200).*",
       "an interrupted close(2) has closed the descriptor; the injected error has not, and lull waits for the pipe's end", errors="EINTR")
-allow("rt_sigprocmask", "(lull ended before|left behind|signal).*",
-      "the C library's _Fork(3) restores the mask that it could not save; the kernel has no reason to fail there",
-      scenarios="whole stop.*", modes="once")
 NETWORK = "accept4|recvfrom|sendto|bind|listen|socket|shutdown"
 allow(NETWORK, "never came: the endpoint says 200.*", "nobody can be answered without it", modes=DENIED)
 
@@ -89,4 +86,4 @@ def find_for(job: dict, what: str) -> Exception_ | None:
     if "call" not in job:
         return None
     mode = "child" if job.get("follow") else job["mode"]
-    return find(job["call"], job["error"], job["scenario"], mode, what)
+    return find(job["call"], job.get("error", ""), job["scenario"], mode, what)

@@ -223,6 +223,8 @@ class Run:
             command.append("-f")
         if self.job["mode"] == "once":
             command += ["-e", f"inject={call}:error={error}:when={nth}"]
+        elif self.job["mode"] == "delay":
+            command += ["-e", f"inject={call}:delay_enter={self.job['delay_us']}:when={nth}"]
         elif self.job["mode"] == "always":
             command += ["-e", f"inject={call}:error={error}:when={nth}+"]
         self.strace = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)

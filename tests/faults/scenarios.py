@@ -27,6 +27,9 @@ class Scenario:
 
 
 ALL: dict[str, Scenario] = {}
+DELAYED: dict[str, Scenario] = {}  # those in which a call takes DELAY_S
+DELAY_S = 3.0
+SLACK_S = 0.9  # how late a signal may be on a busy machine
 
 
 def scenario(name: str, **fields) -> Callable:
@@ -388,3 +391,64 @@ def _(run: Run) -> None:
         run.expect(run.status == 125, f"status {run.status}")
         if "lull: " not in run.err:
             run.lose("words")
+
+
+# --- A call that takes long ---
+
+
+def delayed(name: str) -> Callable:
+    def add(play: Callable[[Run], None]) -> Callable[[Run], None]:
+        DELAYED[name] = Scenario(play)
+        return play
+
+    return add
+
+
+def expect_on_time(run: Run, what: str, took_s: float, planned_s: float) -> None:
+    """Late at most by a blocked call that is in the table."""
+    late_s = DELAY_S if run.job.get("may_block") else 0
+    run.expect(took_s >= planned_s - 0.01, f"{what} at {took_s:.2f} s, planned: {planned_s} s")
+    run.expect(took_s <= planned_s + late_s + SLACK_S, f"{what} at {took_s:.2f} s, planned: {planned_s} s")
+
+
+def expect_killed(run: Run, begun: float, term_s: float, kill_s: float) -> None:
+    """SIGTERM and SIGKILL come at their times, and whoever gets them has a second in between."""
+    run.wait("SIGTERM", lambda: run.got(TERM))
+    term_at = run.got_at(TERM) - begun
+    run.wait("SIGKILL", lambda: "out" not in run.fds, dies=True)
+    kill_at = now() - begun
+    expect_on_time(run, "SIGTERM", term_at, term_s)
+    expect_on_time(run, "SIGKILL", kill_at, kill_s)
+    run.expect(kill_at - term_at >= 0.95, f"SIGKILL {kill_at - term_at:.2f} s after SIGTERM")
+    run.leave()
+
+
+def timed_stop(run: Run, words: list[str], term_s: float, **where) -> None:
+    for file in ("draining", "report"):
+        (run.directory / file).unlink(missing_ok=True)
+    words = [*words, "--timeout", "2s", "--drain-file", str(run.directory / "draining")]
+    words += ["--report", str(run.directory / "report"), "--ready-on", f"127.0.0.1:{READY_PORT}"]
+    run.start(words, [PROBE, "times"], **where)
+    run.app_ready()
+    begun = now()
+    run.kill(TERM)
+    expect_killed(run, begun, term_s, term_s + 2)
+
+
+@delayed("a stop")
+def _(run: Run) -> None:
+    timed_stop(run, ["--pre-stop", LAUNCH, "--delay", "300ms"], 0.3)
+
+
+@delayed("a stop, PID 1, a log file")
+def _(run: Run) -> None:
+    timed_stop(run, ["-v"], 0, pid1=True, stderr="file")
+
+
+@delayed("remaining processes")
+def _(run: Run) -> None:
+    run.start(["--linger", "2s"], [PROBE, "times", "orphan", "exit=1:3"])
+    run.app_ready(2)
+    begun = now()
+    run.kill(HUP)
+    expect_killed(run, begun, 0, 2)

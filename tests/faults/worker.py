@@ -16,19 +16,21 @@ from pathlib import Path
 
 import exceptions
 from run import HOPELESS_S, PROBE, TOOLS, Broken, Ended, Run
-from scenarios import ALL
+from scenarios import ALL, DELAYED
 
 # Calls that lull may make more than in a run without a fault: it tries something else, or goes without waiting calls by
 # waiting 10 ms at a time. A busy loop makes tens of thousands.
 CALLS_MORE = 8000
 CPU_S = 0.5  # likewise, of all that ran
+EXEC_CALLS = ("execve", "execveat", "rt_sigprocmask")  # the app's mask is restored where it is executed
+PLAYED = ALL | DELAYED
 SAYS_WHY = r'^lull: (?!warning)|"level":"error"'
 
 
 def refused(run: Run) -> bool:
     """A clear error before the app was started?"""
-    scenario = ALL[run.job["scenario"]]
-    wanted = {scenario.failed, *(scenario.not_run if run.job.get("call") in ("execve", "execveat") else ())}
+    scenario = PLAYED[run.job["scenario"]]
+    wanted = {scenario.failed, *(scenario.not_run if run.job.get("call") in EXEC_CALLS else ())}
     said = re.search(SAYS_WHY, run.err, re.M)
     started = run.runs or re.search("^(ready|SigBlk)", run.out, re.M)
     return not started and run.status in wanted and said is not None
@@ -56,7 +58,7 @@ def busy(run: Run) -> str:
 def play(run: Run) -> tuple[str, str]:
     """Returns the kind of verdict, and words."""
     try:
-        ALL[run.job["scenario"]].play(run)
+        PLAYED[run.job["scenario"]].play(run)
         check_all(run)
         return ("lost", ", ".join(run.losses)) if run.losses else ("held", "")
     except (Broken, Ended) as failure:
@@ -106,7 +108,7 @@ def judge(run: Run) -> dict:
         kind, words = "busy", f"{busy(run)}; {words}"
     lines = run.lines()
     answer = {"kind": kind, "words": words, "calls": len(lines), "why": ""}
-    if job["mode"] == "once" and not any("(INJECTED)" in line for line in lines):
+    if job["mode"] in ("once", "delay") and not any(re.search(r"\((INJECTED|DELAYED)\)", line) for line in lines):
         answer["missed"] = True
     if kind in ("lost", "broken"):
         found = [exceptions.find_for(job, what) for what in (run.losses if kind == "lost" else [words])]
