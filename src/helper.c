@@ -36,7 +36,9 @@ int helper_start(struct helpers *helpers, enum helper helper, int input, int (*w
 bool helper_has_exited(struct helpers *helpers, enum helper helper, int *error)
 {
 	int status = 0;
-	if (helpers->pids[helper] == 0 || waitpid(helpers->pids[helper], &status, WNOHANG | (int)__WCLONE) == 0)
+	pid_t pid = helpers->pids[helper];
+	pid_t reaped = pid != 0 ? waitpid(pid, &status, WNOHANG | (int)__WCLONE) : 0;
+	if (reaped == 0 || (reaped < 0 && errno != ECHILD))
 		return false;
 	helpers->pids[helper] = 0;
 	*error = WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
