@@ -41,6 +41,7 @@ allow("kill|rt_sigqueueinfo", "signal|leftover's signal", "a signal that may not
 allow("open|access|lstat|stat", "drain file", "the drain file is lost, with a warning")
 allow("open|write|stat", "report", "the report is lost, with a warning")
 allow("clone|fork|execve|dup2|rt_sigprocmask", "pre-stop", "the pre-stop program is lost, with a warning")
+allow("write", "pre-stop", "the line is the pre-stop program's own", scenarios="whole stop", modes="child")
 allow("accept4|recvfrom|sendto|shutdown|fcntl|setsockopt", "answer none", "one request is lost; balancers ask again")
 allow("poll|fstat|pwritev2|sendto|write|open|ioctl|fcntl", "line", "a line that can not be written is dropped")
 allow("poll|fstat|pwritev2|sendto|write|open|ioctl|fcntl", "no line says why", "the line itself could not be written; the status tells")
@@ -78,6 +79,7 @@ allow("rt_sigtimedwait", UNHEARD, "no signal can be taken without it", modes=DEN
 allow("kill", "(left behind|never came: lull ends).*", "nobody can be told to end without it", modes=DENIED)
 allow("close", "never came: (the app gets|any HUP|lull ends|the endpoint says 200).*",
       "an interrupted close(2) has closed the descriptor; the injected error has not, and lull waits for the pipe's end", errors="EINTR")
+allow("clone", "never came: the app is ready.*", "the app starts a process itself", scenarios="exits by itself", modes="seccomp")
 NETWORK = "accept4|recvfrom|sendto|bind|listen|socket|shutdown"
 allow(NETWORK, "never came: the endpoint says 200.*", "nobody can be answered without it", modes=DENIED)
 
