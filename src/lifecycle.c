@@ -520,13 +520,13 @@ void lifecycle_sent(struct lifecycle *lifecycle, int64_t decided_ms, int64_t sen
 {
 	if (lifecycle->passed_on_ms == decided_ms)
 		passed_on(lifecycle, sent_ms);
-	/* Each phase reads its own of these. */
-	lifecycle->step_ms = put_off(lifecycle->step_ms, decided_ms, sent_ms);
-	lifecycle->sweep_ms = after(sent_ms, LIFECYCLE_SWEEP_MS);
+	if (lifecycle->phase == PHASE_STOPPING)
+		lifecycle->step_ms = put_off(lifecycle->step_ms, decided_ms, sent_ms);
 	if (lifecycle->phase == PHASE_LINGER)
 		lifecycle->kill_ms = put_off(lifecycle->kill_ms, decided_ms, sent_ms);
 	else if (lifecycle->kill_ms == decided_ms)
 		lifecycle->kill_ms = sent_ms;
+	lifecycle->sweep_ms = after(sent_ms, LIFECYCLE_SWEEP_MS);
 }
 
 void lifecycle_pre_stop_ended(struct lifecycle *lifecycle)
