@@ -200,24 +200,6 @@ static void put_line(struct log *log, const struct text *line)
 
 /* --- A regular file ---------------------------------------------------------------------------------------------- */
 
-/* Both ends are above stderr: a helper has its own as 0. Lines are kept apart, and whole. */
-static bool open_queue(struct log *log)
-{
-	int ends[2];
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-		return false;
-	for (int i = 0; i < 2; i++) {
-		log->queue[i] = fcntl(ends[i], F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-		(void)close(ends[i]);
-	}
-	if (log->queue[0] >= 0 && log->queue[1] >= 0)
-		return true;
-	(void)close(log->queue[0]);
-	(void)close(log->queue[1]);
-	log->queue[0] = -1;
-	return false;
-}
-
 /*
  * In the helper: writes lines until lull has closed its end. A line is taken from the queue when it was written, so
  * that none is lost with a helper that is killed.
@@ -246,9 +228,11 @@ static bool has_helper(struct log *log)
 	       helper_start(log->helpers, HELPER_LOG, log->queue[1], write_queued, log) == 0;
 }
 
+/* The queue keeps lines apart, and whole. Both ends may be 0 or 1, which helper_start() allows. */
 static bool write_by_helper(struct log *log, const struct text *line)
 {
-	if ((log->queue[0] < 0 && !open_queue(log)) || !has_helper(log))
+	const int type = SOCK_SEQPACKET | SOCK_CLOEXEC;
+	if ((log->queue[0] < 0 && socketpair(AF_UNIX, type, 0, log->queue) < 0) || !has_helper(log))
 		return write(log->fd, line->bytes, line->length) >= 0;
 	return send(log->queue[0], line->bytes, line->length, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }

@@ -173,7 +173,6 @@ while True: signal.pause()' "$1"
 	truncate -s 16M disk
 	mkfs.ext4 -q disk
 	mkdir volume
-	# shellcheck disable=SC2016
 	start_plain unshare --mount bash -c 'mount -o loop disk volume && exec 2>volume/log && exec "$@"' - \
 		"$LULL" -t 2s "$PROBE" times
 	wait_for out '^ready'
@@ -194,7 +193,6 @@ while True: signal.pause()' "$1"
 @test "a log file that is full: lines are lost and counted" {
 	cd "$BATS_TEST_TMPDIR"
 	mkdir volume
-	# shellcheck disable=SC2016
 	start_plain unshare --mount bash -c 'mount -t tmpfs -o size=64k none volume && exec 2>>volume/log && exec "$@"' - \
 		"$LULL" -v "$PROBE" exit=15:7
 	wait_for out '^ready'

@@ -32,9 +32,9 @@ DELAY_S = 3.0
 SLACK_S = 0.9  # how late a signal may be on a busy machine
 
 
-def scenario(name: str, **fields) -> Callable:
+def scenario(name: str, table: dict[str, Scenario] = ALL, **fields) -> Callable:
     def add(play: Callable[[Run], None]) -> Callable[[Run], None]:
-        ALL[name] = Scenario(play, **fields)
+        table[name] = Scenario(play, **fields)
         return play
 
     return add
@@ -396,14 +396,6 @@ def _(run: Run) -> None:
 # --- A call that takes long ---
 
 
-def delayed(name: str) -> Callable:
-    def add(play: Callable[[Run], None]) -> Callable[[Run], None]:
-        DELAYED[name] = Scenario(play)
-        return play
-
-    return add
-
-
 def expect_on_time(run: Run, what: str, took_s: float, planned_s: float) -> None:
     """Late at most by a blocked call that is in the table."""
     late_s = DELAY_S if run.job.get("may_block") else 0
@@ -435,17 +427,17 @@ def timed_stop(run: Run, words: list[str], term_s: float, **where) -> None:
     expect_killed(run, begun, term_s, term_s + 2)
 
 
-@delayed("a stop")
+@scenario("a stop", DELAYED)
 def _(run: Run) -> None:
     timed_stop(run, ["--pre-stop", LAUNCH, "--delay", "300ms"], 0.3)
 
 
-@delayed("a stop, PID 1, a log file")
+@scenario("a stop, PID 1, a log file", DELAYED)
 def _(run: Run) -> None:
     timed_stop(run, ["-v"], 0, pid1=True, stderr="file")
 
 
-@delayed("remaining processes")
+@scenario("remaining processes", DELAYED)
 def _(run: Run) -> None:
     run.start(["--linger", "2s"], [PROBE, "times", "orphan", "exit=1:3"])
     run.app_ready(2)
