@@ -13,6 +13,7 @@ class Stack:
     status: int = 0  # the exit status under lull
     natural: str = "TERM"  # the stop signal if the command is PID 1 itself
     lost: str = ""  # why no init can save the work, or stop the app in time: then lull must not, or this is out of date
+    by_chance: bool = False  # the work is saved all the same if lull still sees the first signal pending
     peers_lose: bool = False  # tini loses the work, or does not stop the app in time: if it does not, the stack proves nothing
     direct: str = ""  # the stack with the same server and no shell: the time that the server itself takes, and tini does not wait for
     not_first: str = ""  # why it cannot be PID 1 itself
@@ -184,6 +185,7 @@ STACKS = [
         environment=ALONE | YARN_BASH,
         heavy=True,
         lost=COUNTS,
+        by_chance=True,
         peers_lose=True,
     ),
     Stack(
@@ -224,6 +226,7 @@ STACKS = [
         work.Http(saved=True),
         status=143,
         lost=COUNTS,
+        by_chance=True,
         peers_lose=True,
     ),
     Stack(

@@ -187,7 +187,15 @@ static void check_strays(struct words *envp)
 	}
 }
 
-/* Ours are taken out, the others stay in their order; a second time changes nothing. */
+/* The name is none of lull's options: Kubernetes sets it for a Service, or lull for the pre-stop program. */
+static bool is_allowed_to_stay(const char *entry)
+{
+	return strstr(entry, "_SERVICE_") != NULL || strstr(entry, "_PORT") != NULL ||
+	       strncmp(entry, "LULL_PID=", 9) == 0 || strncmp(entry, "LULL_SIGNAL=", 12) == 0 ||
+	       strcmp(entry, "LULL_PID") == 0 || strcmp(entry, "LULL_SIGNAL") == 0;
+}
+
+/* Options are taken out, the others stay in their order; a second time changes nothing. */
 static void check_scrub(struct words *envp)
 {
 	size_t at = 0;
@@ -204,9 +212,7 @@ static void check_scrub(struct words *envp)
 		bool ours = strncmp(envp->list[i], "LULL_", 5) == 0;
 		at = (size_t)i;
 		const char *stray = ours ? options_next_stray(envp->list, &at, &nearest) : NULL;
-		demand(!ours || stray == envp->list[i] || strstr(envp->list[i], "_SERVICE_") != NULL ||
-		               strstr(envp->list[i], "_PORT") != NULL,
-		       "what stays is not ours");
+		demand(!ours || stray == envp->list[i] || is_allowed_to_stay(envp->list[i]), "what stays is not ours");
 	}
 }
 
