@@ -22,21 +22,21 @@ static int print(int fd, const struct text *text)
 	return 0;
 }
 
-int help_print_version(const struct personality *personality)
+int help_print_version(const struct compat_mode *compat)
 {
 	char bytes[128];
 	struct text text = TEXT_IN(bytes);
-	text_add(&text, "%s\n", personality->version);
-	return print(personality->version_to, &text);
+	text_add(&text, "%s\n", compat->version);
+	return print(compat->version_to, &text);
 }
 
-int help_print_licence(const struct personality *personality)
+int help_print_licence(const struct compat_mode *compat)
 {
 	char bytes[256];
 	struct text text = TEXT_IN(bytes);
 	text_add(&text,
 	         "This is lull, called as %s; none of its code is that of %s. The licence comes with the source.\n",
-	         personality->names[0], personality->names[0]);
+	         compat->names[0], compat->names[0]);
 	return print(STDOUT_FILENO, &text);
 }
 
@@ -71,10 +71,10 @@ static void add_options(struct text *text, enum dialect dialect)
 }
 
 /* Under the name of another init: its options, and that there is more. */
-static void add_peer(struct text *text, const struct personality *personality)
+static void add_peer(struct text *text, const struct compat_mode *compat)
 {
 	struct option_line line;
-	const char *name = personality->names[0];
+	const char *name = compat->names[0];
 	text_add(text,
 	         "Usage: %s [OPTION]... [--] COMMAND [ARG]...\n"
 	         "       %s --ready [--] [COMMAND [ARG]...]\n"
@@ -82,9 +82,9 @@ static void add_peer(struct text *text, const struct personality *personality)
 	         "This is lull, called as %s: it behaves as %s does, and LULL_* variables add the rest.\n"
 	         "In brackets is what lull does under its own name.\n\n",
 	         name, name, name, name, name);
-	add_options(text, personality->dialect);
+	add_options(text, compat->dialect);
 	text_add(text, "\nVariables:\n\n");
-	for (size_t i = 0; options_line(personality->dialect, i, &line); i++)
+	for (size_t i = 0; options_line(compat->dialect, i, &line); i++)
 		if (line.variable != NULL)
 			add_row_of(text, line.variable, line.meaning);
 	for (size_t i = 0; options_line(DIALECT_LULL, i, &line); i++)
@@ -111,15 +111,15 @@ static void add_own(struct text *text)
 	         WORDS);
 }
 
-int help_print(const struct personality *personality)
+int help_print(const struct compat_mode *compat)
 {
 	char bytes[PAGE_SIZE];
 	struct text text = TEXT_IN(bytes);
-	if (personality->dialect == DIALECT_LULL)
+	if (compat->dialect == DIALECT_LULL)
 		add_own(&text);
 	else
-		add_peer(&text, personality);
-	return print(personality->help_to, &text);
+		add_peer(&text, compat);
+	return print(compat->help_to, &text);
 }
 
 /* --- The time line ------------------------------------------------------------------------------------------------ */
@@ -240,7 +240,7 @@ static void add_need(struct text *text, const struct options *options, int64_t k
 		         "Warning: that is more than the 30 s that Kubernetes and ECS give when nothing is said.\n");
 }
 
-static void add_leftovers(struct text *text, const struct policy *policy)
+static void add_remaining(struct text *text, const struct policy *policy)
 {
 	char time[TEXT_TIME_SIZE];
 	if (policy->abandon)
@@ -265,6 +265,6 @@ int help_explain(const struct options *options)
 	int64_t kill_ms = add_steps(&text, &options->policy);
 	text_add(&text, "\n");
 	add_need(&text, options, kill_ms);
-	add_leftovers(&text, &options->policy);
+	add_remaining(&text, &options->policy);
 	return print(STDOUT_FILENO, &text);
 }

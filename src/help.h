@@ -7,9 +7,9 @@
 #include "options.h"
 
 /* Each returns 0, or -1 with errno when it could not be written. */
-int help_print(const struct personality *personality);
-int help_print_version(const struct personality *personality);
-int help_print_licence(const struct personality *personality);
+int help_print(const struct compat_mode *compat);
+int help_print_version(const struct compat_mode *compat);
+int help_print_licence(const struct compat_mode *compat);
 int help_explain(const struct options *options);
 
 #endif

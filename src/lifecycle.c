@@ -372,7 +372,7 @@ static void on_signal_linger(struct lifecycle *lifecycle, const struct event *ev
 	bool had_it = stops && !hurries && (!begins || signo == remaining_signal(lifecycle));
 	if (signo == 0 || had_it)
 		return;
-	act(actions, ACTION_FORWARD_LEFTOVERS, signo);
+	act(actions, ACTION_FORWARD_REMAINING, signo);
 	actions->list[actions->count - 1].had_it = event->shared && signo == event->signo;
 }
 
@@ -417,7 +417,7 @@ static void linger_begin(struct lifecycle *lifecycle, int64_t now_ms, struct act
 		passed_on(lifecycle, now_ms);
 	lifecycle->phase = PHASE_LINGER;
 	lifecycle->lingers_ms = now_ms;
-	act(actions, ACTION_SIGNAL_LEFTOVERS, remaining_signal(lifecycle));
+	act(actions, ACTION_SIGNAL_REMAINING, remaining_signal(lifecycle));
 	actions->list[actions->count - 1].had_it = lifecycle->group_had_it;
 }
 

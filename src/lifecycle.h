@@ -86,10 +86,10 @@ struct event {
 
 enum action_kind {
 	ACTION_FORWARD,           /* pass the event's signal on to the app, as signo */
-	ACTION_FORWARD_LEFTOVERS, /* pass it on to what the app left behind, as signo; if had_it, the group had it */
+	ACTION_FORWARD_REMAINING, /* pass it on to what the app left behind, as signo; if had_it, the group had it */
 	ACTION_SIGNAL_APP,        /* send the app signo, by the plan */
 	ACTION_CONTINUE_APP,      /* SIGCONT to the app and its group */
-	ACTION_SIGNAL_LEFTOVERS,  /* send what the app left behind signo; if had_it, the group had it */
+	ACTION_SIGNAL_REMAINING,  /* send what the app left behind signo; if had_it, the group had it */
 	ACTION_KILL_ALL,          /* SIGKILL to everything that is left */
 	ACTION_KILL_CHILDREN,     /* SIGKILL to lull's own children, at once: orphans that have just arrived */
 	ACTION_DRAIN,             /* tell those who ask that the container drains */
@@ -155,7 +155,7 @@ void lifecycle_init(struct lifecycle *lifecycle, const struct policy *policy);
 void lifecycle_step(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms, struct actions *actions);
 
 /*
- * To be called after ACTION_SIGNAL_APP, ACTION_SIGNAL_LEFTOVERS and ACTION_KILL_ALL: the signal that lifecycle_step()
+ * To be called after ACTION_SIGNAL_APP, ACTION_SIGNAL_REMAINING and ACTION_KILL_ALL: the signal that lifecycle_step()
  * decided at decided_ms was sent at sent_ms, since an action can take time. Postpones the next deadline, so that there
  * is as much time before it as planned, or LIFECYCLE_LATE_MS if that is less.
  */

@@ -1,32 +1,32 @@
 /*
  * lull: an init for containers that makes stopping safe.
  *
- *   main        the story: parse, block, spawn, loop
- *   personality the name that lull was called by: one table of the inits it stands in for
- *   options     argv and environment, as data: one table, one setter for both
- *   values      words that stand for times, signals, lists
- *   plan        the words of a plan
- *   lifecycle   what to do to the app, and when; pure
- *   supervisor  what the kernel says becomes events, what lifecycle decides becomes calls
- *   child       the app as a process: fork, group, terminal, exec, kill, reap
- *   prestop     the pre-stop program
- *   helper      processes for calls that may block
- *   drain       how it is told that the container drains: a file, and the name of lull's process
- *   ready       whether the lull of this container serves, asked from outside
- *   endpoint    the readiness endpoint: sockets
- *   http        requests and answers, as bytes; pure
- *   listens     does anybody listen on a port?
- *   leftovers   who is still running, as /proc shows it
- *   snapshot    the processes at the stop signal, and the signals to those that remain after the app
- *   signals     the mask, the wait, the names
- *   narrate     the lines about a stop
- *   report      the one line at the end, for a file
- *   cgroup      what the kernel killed for want of memory
- *   execfail    why a command could not be executed
- *   path        where a command is looked for
- *   help        --help, --version, --explain
- *   log         one line a message, on stderr
- *   text, json  lines put together without heap or stdio
+ *   main          parses the options, blocks the signals, starts the app, runs the loop
+ *   options       the command line and the environment, by one table of options
+ *   compat        compatibility modes: a table of the inits that lull can be called as
+ *   values        values of options: times, signals, lists
+ *   plan          the shutdown plan
+ *   lifecycle     what to do to the app, and when; pure
+ *   supervisor    turns what the kernel reports into events, and actions into system calls
+ *   child         the app: process group, terminal, fork, exec, signals, wait
+ *   prestop       the pre-stop program
+ *   helper        processes for system calls that may block
+ *   signals       the signal mask, the wait for a signal, the clock, signal names
+ *   processes     the processes of this PID namespace, as /proc shows them
+ *   snapshot      the processes when the stop signal is sent, and the signals to those that remain
+ *   drain         the drain file, and the readiness in the name of lull's process
+ *   ready         lull --ready
+ *   endpoint      the readiness endpoint: sockets
+ *   http          the readiness endpoint: requests and responses; pure
+ *   listens       whether a process listens on a port
+ *   shutdown_log  the log lines about a shutdown
+ *   report        the line about the whole run, for a file
+ *   cgroup        processes that the kernel killed because of a memory limit
+ *   exec_error    why a command could not be executed
+ *   path          where a command is searched for
+ *   help          --help, --version, --explain
+ *   log           log lines on stderr
+ *   text, json    text in a buffer of fixed size
  */
 #include <errno.h>
 #include <string.h>
@@ -35,21 +35,21 @@
 #include "child.h"
 #include "drain.h"
 #include "endpoint.h"
-#include "execfail.h"
+#include "exec_error.h"
 #include "help.h"
 #include "listens.h"
 #include "log.h"
-#include "narrate.h"
 #include "options.h"
 #include "ready.h"
 #include "report.h"
+#include "shutdown_log.h"
 #include "signals.h"
 #include "supervisor.h"
 
 enum {
 	COMMAND_SHOWN = 1024, /* bytes of its name, at most */
 	/* One room for why nothing was started, or for who was killed: what is not touched costs no memory. */
-	WORDS_SIZE = NARRATE_NAMES_SIZE,
+	WORDS_SIZE = SHUTDOWN_LOG_NAMES_SIZE,
 };
 
 static void warn_of_strays(struct log *log, char **envp)
@@ -70,11 +70,11 @@ static int explain_start(const struct options *options, const struct start *star
 	struct text why = text_in(words, WORDS_SIZE);
 	if (failure == START_FORK) {
 		text_add(&why, "can not start a process: %s", strerror(error));
-		return options->personality->exit_failed;
+		return options->compat->exit_failed;
 	}
 	text_add(&why, "can not execute \"%.*s\": ", (int)strnlen(name, COMMAND_SHOWN), name);
-	execfail_explain(name, start->envp, error, &why);
-	return personality_exec_status(options->personality, error);
+	exec_error_explain(name, start->envp, error, &why);
+	return compat_exec_status(options->compat, error);
 }
 
 /* Says why lull can not do its work. Returns `status`. */
@@ -99,7 +99,7 @@ static int ask(const struct options *options, struct log *log, char **envp, sign
 	if (*options->command == NULL)
 		return READY_YES;
 	struct start start = {.command = options->command, .envp = envp, .mask = inherited};
-	start.shell = options->personality->shell;
+	start.shell = options->compat->shell;
 	child_become(&start);
 	return fail(options, log, words, explain_start(options, &start, START_EXEC, words));
 }
@@ -145,18 +145,18 @@ static int run(struct options *options, struct log *log, char **envp, signal_mas
 	start.group = options->policy.group;
 	start.session = options->session;
 	start.last_word = start.session && options->policy.abandon ? options->policy.rewrite[SIGTERM] : 0;
-	start.shell = options->personality->shell;
+	start.shell = options->compat->shell;
 	warn_of_strays(log, envp);
 	warn_of_files(options, log);
 	options_scrub(envp);
 	if (child_prepare(&supervisor.child, options->subreaper, options->parent_death) < 0)
 		log_line(log, LOG_WARNING, "the signal for the death of the parent could not be set: %s",
 		         strerror(errno));
-	if (options->personality->no_reaper != NULL && !options->subreaper && !supervisor.child.init &&
+	if (options->compat->no_reaper != NULL && !options->subreaper && !supervisor.child.init &&
 	    !child_is_subreaper())
-		log_line(log, LOG_WARNING, "%s", options->personality->no_reaper);
+		log_line(log, LOG_WARNING, "%s", options->compat->no_reaper);
 	if (prepare(&supervisor.endpoint, options, words) < 0)
-		return fail(options, log, words, options->personality->exit_failed);
+		return fail(options, log, words, options->compat->exit_failed);
 	drain_show(DRAIN_READY, options->listens); /* before the app runs: it may ask at once */
 	int failure = child_start(&supervisor.child, &start);
 	if (failure != 0)
@@ -185,7 +185,7 @@ static int reap_only(const struct options *options, struct log *log)
 	siginfo_t signal;
 	int kept[] = {-1, -1};
 	if (child_prepare(&child, options->subreaper, options->parent_death) < 0)
-		return fail(options, log, strerror(errno), options->personality->exit_failed);
+		return fail(options, log, strerror(errno), options->compat->exit_failed);
 	log_app_runs(log);
 	child_release_inherited(kept);
 	for (int signo = 0; signo != SIGTERM && signo != SIGINT;) {
@@ -201,7 +201,7 @@ static int reap_only(const struct options *options, struct log *log)
 static int handle_request(struct options *options, struct log *log, char **envp, signal_mask inherited,
                           char words[WORDS_SIZE], struct snapshot *snapshot)
 {
-	int failed = options->personality->exit_failed;
+	int failed = options->compat->exit_failed;
 	switch (options->request) {
 	case REQUEST_RUN:
 		return run(options, log, envp, inherited, words, snapshot);
@@ -213,11 +213,11 @@ static int handle_request(struct options *options, struct log *log, char **envp,
 	case REQUEST_PAUSE:
 		return reap_only(options, log);
 	case REQUEST_HELP:
-		return help_print(options->personality) < 0 ? failed : 0;
+		return help_print(options->compat) < 0 ? failed : 0;
 	case REQUEST_LICENCE:
-		return help_print_licence(options->personality) < 0 ? failed : 0;
+		return help_print_licence(options->compat) < 0 ? failed : 0;
 	case REQUEST_VERSION:
-		return help_print_version(options->personality) < 0 ? failed : 0;
+		return help_print_version(options->compat) < 0 ? failed : 0;
 	}
 	return failed;
 }
@@ -239,12 +239,12 @@ int main(int argc, char **argv, char **envp)
 	struct helpers helpers = {.pids = {0}};
 	struct room room;
 	struct text why = TEXT_IN(room.words);
-	int parsed = options_parse(&options, personality_of(argv[0]), argv, envp, &why);
+	int parsed = options_parse(&options, compat_mode_of(argv[0]), argv, envp, &why);
 	log_init(&log, options.log_level, options.log_format, &helpers, room.held);
 	if (parsed == 0 && not_blocked != 0)
 		text_add(&why, "signals can not be blocked: %s", strerror(not_blocked));
 	if (parsed < 0 || not_blocked != 0)
-		return fail(&options, &log, room.words, options.personality->exit_failed);
+		return fail(&options, &log, room.words, options.compat->exit_failed);
 	int status = handle_request(&options, &log, envp, inherited, room.words, &room.snapshot);
 	log_finish(&log);
 	return status;

@@ -6,7 +6,7 @@
 #include <signal.h>
 #include <string.h>
 
-#include "personality.h"
+#include "compat.h"
 #include "signals.h"
 #include "values.h"
 
@@ -656,7 +656,7 @@ static const struct option *find_name(const struct table *table, const char *nam
 
 static int refuse_see_help(struct parser *parser, const char *what)
 {
-	text_add(parser->why, "%s; see %s", what, parser->options->personality->help);
+	text_add(parser->why, "%s; see %s", what, parser->options->compat->help);
 	return -1;
 }
 
@@ -727,7 +727,7 @@ static int apply_letters(struct parser *parser, char **words)
 static int apply_flags(struct parser *parser, char **words)
 {
 	parser->source = SOURCE_FLAG;
-	parser->table = &TABLES[parser->options->personality->dialect];
+	parser->table = &TABLES[parser->options->compat->dialect];
 	parser->stop_on_begun = parser->rewrite_begun = parser->success_begun = false;
 	while (*words != NULL && (*words)[0] == '-' && (*words)[1] != '\0') {
 		if (strcmp(*words, "--") == 0) {
@@ -839,7 +839,7 @@ static int resolve_plan(struct parser *parser)
 		return plan_from_grace(parser, of_kill, of_delay);
 	const struct timing *delay = &parser->timing[of_delay];
 	plan_from_timeout(plan, delay->delay != NULL ? delay->delay_ms : 0,
-	                  kill->timeout != NULL ? kill->timeout_ms : parser->options->personality->timeout_ms);
+	                  kill->timeout != NULL ? kill->timeout_ms : parser->options->compat->timeout_ms);
 	return 0;
 }
 
@@ -853,15 +853,15 @@ static int refuse_own_port(struct parser *parser)
 	return refuse(parser, "that is the port of lull's own endpoint; write the app's");
 }
 
-static void set_defaults(struct options *options, const struct personality *personality)
+static void set_defaults(struct options *options, const struct compat_mode *compat)
 {
 	enum { DEFAULT_LINGER_MS = 5000 };
-	*options = (struct options){.personality = personality, .request = REQUEST_RUN, .grace_ms = -1};
-	options->log_level = personality->log_level;
-	options->subreaper = personality->subreaper;
-	options->policy.abandon = personality->abandon;
-	options->session = options->policy.group = personality->session;
-	options->policy.suspends = personality->session;
+	*options = (struct options){.compat = compat, .request = REQUEST_RUN, .grace_ms = -1};
+	options->log_level = compat->log_level;
+	options->subreaper = compat->subreaper;
+	options->policy.abandon = compat->abandon;
+	options->session = options->policy.group = compat->session;
+	options->policy.suspends = compat->session;
 	options->policy.stop_on = SIGNAL_BIT(SIGTERM);
 	options->policy.linger_ms = DEFAULT_LINGER_MS;
 	rewrite_nothing(&options->policy);
@@ -878,29 +878,28 @@ static void say_stop_asked_for(struct parser *parser)
 
 static int refuse_no_command(struct parser *parser)
 {
-	const struct personality *personality = parser->options->personality;
+	const struct compat_mode *compat = parser->options->compat;
 	text_add(parser->why, "no command to run; write %s [OPTION]... [--] COMMAND [ARG]..., or see %s",
-	         personality->names[0], personality->help);
+	         compat->names[0], compat->help);
 	return -1;
 }
 
 /* Flags are read even when a variable was bad: --help must work then, of all times. */
-int options_parse(struct options *options, const struct personality *personality, char **argv, char **envp,
-                  struct text *why)
+int options_parse(struct options *options, const struct compat_mode *compat, char **argv, char **envp, struct text *why)
 {
 	char bytes[256];
 	struct text unsaid = TEXT_IN(bytes);
 	struct parser parser = {.options = options, .why = why, .unsaid = &unsaid};
-	set_defaults(options, personality);
+	set_defaults(options, compat);
 	int variables = apply_variables(&parser, &TABLES[DIALECT_LULL], envp);
 	say_stop_asked_for(&parser);
-	if (personality->dialect != DIALECT_LULL)
-		variables |= apply_variables(&parser, &TABLES[personality->dialect], envp);
+	if (compat->dialect != DIALECT_LULL)
+		variables |= apply_variables(&parser, &TABLES[compat->dialect], envp);
 	int flags = apply_flags(&parser, argv[0] != NULL ? argv + 1 : argv);
 	rewrite_the_rest(options);
 	if (options->request >= REQUEST_HELP)
 		return 0;
-	if (flags == 0 && personality->inner_dashes)
+	if (flags == 0 && compat->inner_dashes)
 		drop_inner_dashes(options);
 	if (variables < 0 || flags < 0 || resolve_plan(&parser) < 0 || refuse_own_port(&parser) < 0)
 		return -1;

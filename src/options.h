@@ -7,9 +7,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "compat.h"
 #include "lifecycle.h"
 #include "log.h"
-#include "personality.h"
 #include "text.h"
 #include "values.h"
 
@@ -30,7 +30,7 @@ struct given {
 };
 
 struct options {
-	const struct personality *personality; /* whose name lull was called by */
+	const struct compat_mode *compat; /* whose name lull was called by */
 	enum request request;
 	struct policy policy;
 	enum log_level log_level;
@@ -55,7 +55,7 @@ struct options {
  * Reads environ-like `envp`, then argv, which beats it. Returns 0, or -1 with one line in `why` that names the flag or
  * variable, the value and what would be right.
  */
-int options_parse(struct options *options, const struct personality *personality, char **argv, char **envp,
+int options_parse(struct options *options, const struct compat_mode *compat, char **argv, char **envp,
                   struct text *why);
 
 /*

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "drain.h"
-#include "leftovers.h"
 #include "listens.h"
+#include "processes.h"
 
 /* The lulls that were found. */
 struct found {

@@ -12,8 +12,8 @@
 #include "cgroup.h"
 #include "helper.h"
 #include "json.h"
-#include "leftovers.h"
-#include "narrate.h"
+#include "processes.h"
+#include "shutdown_log.h"
 #include "signals.h"
 #include "supervisor.h"
 #include "text.h"
@@ -171,7 +171,7 @@ void report_failure(const char *path, struct log *log, const char *reason, int s
 
 /* --- What is kept for the end ----------------------------------------------------------------------------------- */
 
-void report_init(struct report *report, const char *path, char killed[NARRATE_NAMES_SIZE])
+void report_init(struct report *report, const char *path, char killed[SHUTDOWN_LOG_NAMES_SIZE])
 {
 	report->path = path;
 	if (path == NULL)

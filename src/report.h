@@ -9,7 +9,7 @@
 
 #include "lifecycle.h"
 #include "log.h"
-#include "narrate.h"
+#include "shutdown_log.h"
 
 enum { REPORT_LINE_SIZE = 4096 };
 
@@ -19,7 +19,7 @@ struct report {
 	int64_t started_ms;
 	int64_t entered_ms[PHASE_ENDED + 1]; /* when each phase began; TIME_NEVER: it did not */
 	char sender[64];                     /* the name of who began the stop, "" where it is not known */
-	char *killed;                        /* who was left at SIGKILL; the caller's, of NARRATE_NAMES_SIZE bytes */
+	char *killed; /* who was left at SIGKILL; the caller's, of SHUTDOWN_LOG_NAMES_SIZE bytes */
 };
 
 struct supervisor;
@@ -31,7 +31,7 @@ void report_try(const char *path, struct log *log);
 void report_failure(const char *path, struct log *log, const char *reason, int status);
 
 /* To be called once the app runs. The others below are not to be called when no report was asked for. */
-void report_init(struct report *report, const char *path, char killed[NARRATE_NAMES_SIZE]);
+void report_init(struct report *report, const char *path, char killed[SHUTDOWN_LOG_NAMES_SIZE]);
 
 /* This phase has begun. */
 void report_phase(struct report *report, enum phase phase, int64_t now_ms);

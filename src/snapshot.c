@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <string.h>
 
-#include "leftovers.h"
+#include "processes.h"
 #include "signals.h"
 
 enum { NOT_SHOWN = -1 };
@@ -61,7 +61,7 @@ void snapshot_take(struct snapshot *snapshot, int signo, pid_t app, bool is_list
 	snapshot->recheck_ms = TIME_NEVER;
 	snapshot->is_listening = is_listening;
 	int64_t until_ms = signals_now_ms() + SNAPSHOT_LOOK_MS;
-	snapshot->is_complete = processes_visit(LEFTOVERS_DESCENDANTS, 0, NULL, until_ms, add_descendant, snapshot);
+	snapshot->is_complete = processes_visit(SCOPE_DESCENDANTS, 0, NULL, until_ms, add_descendant, snapshot);
 	const struct snapshot_entry *entry = find_entry(snapshot, app);
 	snapshot->was_sent = app != 0;
 	snapshot->app_caught = entry == NULL || !entry->is_readable || entry->caught;
@@ -213,15 +213,15 @@ static bool visit_child(int directory, const struct process *child, void *contex
 
 static int signal_descendants(struct snapshot *snapshot, const struct snapshot_order *order)
 {
-	const struct leftovers_order all = {.scope = LEFTOVERS_DESCENDANTS,
-	                                    .signo = snapshot->signo,
-	                                    .except = order->group,
-	                                    .hidden = order->hidden,
-	                                    .helpers = order->log->helpers,
-	                                    .wake = true};
+	const struct signal_request all = {.scope = SCOPE_DESCENDANTS,
+	                                   .signo = snapshot->signo,
+	                                   .except = order->group,
+	                                   .hidden = order->hidden,
+	                                   .helpers = order->log->helpers,
+	                                   .wake = true};
 	snapshot->is_over = true;
 	log_line(order->log, LOG_VERBOSE, "the snapshot is not complete: signalling all remaining processes");
-	return leftovers_signal(&all);
+	return processes_signal(&all);
 }
 
 int snapshot_signal(struct snapshot *snapshot, const struct snapshot_order *order)
@@ -232,7 +232,7 @@ int snapshot_signal(struct snapshot *snapshot, const struct snapshot_order *orde
 		return 0;
 	if (!snapshot->is_complete)
 		return signal_descendants(snapshot, order);
-	(void)processes_visit(LEFTOVERS_CHILDREN, order->hidden, order->log->helpers, TIME_NEVER, visit_child, &visit);
+	(void)processes_visit(SCOPE_CHILDREN, order->hidden, order->log->helpers, TIME_NEVER, visit_child, &visit);
 	return visit.denied;
 }
 
@@ -247,5 +247,5 @@ static bool mark_signalled(int directory, const struct process *child, void *con
 
 void snapshot_children_signalled(struct snapshot *snapshot)
 {
-	(void)processes_visit(LEFTOVERS_CHILDREN, 0, NULL, TIME_NEVER, mark_signalled, snapshot);
+	(void)processes_visit(SCOPE_CHILDREN, 0, NULL, TIME_NEVER, mark_signalled, snapshot);
 }

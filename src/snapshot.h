@@ -54,7 +54,7 @@ struct snapshot_order {
 	const struct lifecycle *lifecycle;
 	struct log *log;
 	pid_t hidden;      /* a child that is not signalled; 0: none */
-	pid_t group;       /* this process group has the stop signal; LEFTOVERS_NO_GROUP: none */
+	pid_t group;       /* this process group has the stop signal; NO_PROCESS_GROUP: none */
 	bool is_listening; /* the port of --listens is open */
 	int64_t now_ms;
 };

@@ -9,8 +9,8 @@
 
 #include "drain.h"
 #include "helper.h"
-#include "leftovers.h"
-#include "narrate.h"
+#include "processes.h"
+#include "shutdown_log.h"
 #include "signals.h"
 
 enum {
@@ -36,7 +36,7 @@ void supervisor_init(struct supervisor *supervisor, const struct options *option
 	supervisor->snapshot_signo = 0;
 	supervisor->scan_ms = TIME_NEVER;
 	supervisor->scan_again_ms = 0;
-	supervisor->signalled_group = LEFTOVERS_NO_GROUP;
+	supervisor->signalled_group = NO_PROCESS_GROUP;
 	supervisor->kill_resume = 0;
 	supervisor->killed = 0;
 	supervisor->not_killed = 0;
@@ -84,7 +84,7 @@ static void forward(struct supervisor *supervisor, const siginfo_t *info, int si
 	supervisor->kill_passed_on |= signo == SIGKILL;
 	if (queued.si_code != SI_QUEUE)
 		sent = child_signal(child, signo, group);
-	else if (group && leftovers_queue_group(child->group, &queued) < 0)
+	else if (group && processes_queue_group(child->group, &queued) < 0)
 		sent = child_signal(child, signo, true);
 	else
 		sent = child_queue(child, &queued);
@@ -180,15 +180,15 @@ static void signal_remaining(struct supervisor *supervisor, const struct action 
 static void forward_to_remaining(struct supervisor *supervisor, const struct action *action)
 {
 	siginfo_t queued = supervisor->signal;
-	struct leftovers_order order = {.scope = LEFTOVERS_CHILDREN,
-	                                .signo = action->signo,
-	                                .except = action->had_it ? group_of_app(supervisor) : LEFTOVERS_NO_GROUP,
-	                                .hidden = supervisor->prestop.pid,
-	                                .helpers = supervisor->log->helpers};
+	struct signal_request order = {.scope = SCOPE_CHILDREN,
+	                               .signo = action->signo,
+	                               .except = action->had_it ? group_of_app(supervisor) : NO_PROCESS_GROUP,
+	                               .hidden = supervisor->prestop.pid,
+	                               .helpers = supervisor->log->helpers};
 	queued.si_signo = action->signo;
 	if (queued.si_code == SI_QUEUE)
 		order.info = &queued;
-	warn_of_denied(supervisor, action->signo, leftovers_signal(&order));
+	warn_of_denied(supervisor, action->signo, processes_signal(&order));
 	if (action->signo == supervisor->snapshot_signo)
 		snapshot_children_signalled(supervisor->snapshot);
 }
@@ -196,18 +196,18 @@ static void forward_to_remaining(struct supervisor *supervisor, const struct act
 /* As PID 1 everybody, in one call. Otherwise only our own, the app first: looking for the others takes time. */
 static void kill_all(struct supervisor *supervisor)
 {
-	const struct leftovers_order order = {.scope = LEFTOVERS_DESCENDANTS,
-	                                      .signo = SIGKILL,
-	                                      .except = LEFTOVERS_NO_GROUP,
-	                                      .helpers = supervisor->log->helpers,
-	                                      .resume = &supervisor->kill_resume};
+	const struct signal_request order = {.scope = SCOPE_DESCENDANTS,
+	                                     .signo = SIGKILL,
+	                                     .except = NO_PROCESS_GROUP,
+	                                     .helpers = supervisor->log->helpers,
+	                                     .resume = &supervisor->kill_resume};
 	if (supervisor->child.init) {
 		(void)kill(-1, SIGKILL);
 		return;
 	}
 	(void)child_signal(&supervisor->child, SIGKILL, false);
-	leftovers_signal_children(SIGKILL, supervisor->log->helpers); /* also those that /proc hides */
-	(void)leftovers_signal(&order);
+	processes_signal_children(SIGKILL, supervisor->log->helpers); /* also those that /proc hides */
+	(void)processes_signal(&order);
 }
 
 static int make_drain_file(const void *path)
@@ -255,8 +255,8 @@ static void kill_pre_stop(struct supervisor *supervisor, int64_t now_ms)
 static void say_killing(struct supervisor *supervisor, int64_t now_ms)
 {
 	char *names = supervisor->report.path != NULL ? supervisor->report.killed : NULL;
-	int count = narrate_killing(supervisor->log, &supervisor->lifecycle, supervisor->child.init, now_ms, names,
-	                            &supervisor->not_killed);
+	int count = shutdown_log_killing(supervisor->log, &supervisor->lifecycle, supervisor->child.init, now_ms, names,
+	                                 &supervisor->not_killed);
 	supervisor->killed = count - supervisor->not_killed;
 	warn_of_denied(supervisor, SIGKILL, supervisor->not_killed);
 }
@@ -269,7 +269,7 @@ static void act(struct supervisor *supervisor, const struct action *action, int6
 	case ACTION_FORWARD:
 		forward(supervisor, &supervisor->signal, action->signo);
 		break;
-	case ACTION_FORWARD_LEFTOVERS:
+	case ACTION_FORWARD_REMAINING:
 		forward_to_remaining(supervisor, action);
 		break;
 	case ACTION_SIGNAL_APP:
@@ -279,7 +279,7 @@ static void act(struct supervisor *supervisor, const struct action *action, int6
 	case ACTION_CONTINUE_APP:
 		child_continue(child);
 		break;
-	case ACTION_SIGNAL_LEFTOVERS:
+	case ACTION_SIGNAL_REMAINING:
 		signal_remaining(supervisor, action);
 		lifecycle_sent(&supervisor->lifecycle, now_ms, signals_now_ms());
 		break;
@@ -290,7 +290,7 @@ static void act(struct supervisor *supervisor, const struct action *action, int6
 	case ACTION_KILL_CHILDREN:
 		supervisor->kill_resume = 0; /* who comes after the one that has ended is near */
 		if (!child->init)
-			leftovers_signal_children(SIGKILL, supervisor->log->helpers);
+			processes_signal_children(SIGKILL, supervisor->log->helpers);
 		break;
 	case ACTION_DRAIN:
 		drain(supervisor);
@@ -313,19 +313,19 @@ static void act(struct supervisor *supervisor, const struct action *action, int6
 		supervisor->stop = supervisor->signal;
 		if (supervisor->report.path != NULL)
 			report_stop(&supervisor->report, &supervisor->stop);
-		narrate_stop(supervisor->log, lifecycle, &supervisor->stop, action->had_it, now_ms);
+		shutdown_log_stop(supervisor->log, lifecycle, &supervisor->stop, action->had_it, now_ms);
 		break;
 	case ACTION_SAY_SKIPPED:
-		narrate_skipped(supervisor->log, action->signo);
+		shutdown_log_skipped(supervisor->log, action->signo);
 		break;
 	case ACTION_SAY_REPLACED:
-		narrate_replaced(supervisor->log, action->signo, child->pid);
+		shutdown_log_replaced(supervisor->log, action->signo, child->pid);
 		break;
 	case ACTION_SAY_IGNORED:
-		narrate_ignored(supervisor->log, action->signo, child->pid, supervisor->stop.si_signo);
+		shutdown_log_ignored(supervisor->log, action->signo, child->pid, supervisor->stop.si_signo);
 		break;
 	case ACTION_SAY_RUNNING:
-		narrate_running(supervisor->log, lifecycle, supervisor->prestop.pid, now_ms);
+		shutdown_log_running(supervisor->log, lifecycle, supervisor->prestop.pid, now_ms);
 		break;
 	case ACTION_SAY_KILLING:
 		say_killing(supervisor, now_ms);
@@ -356,19 +356,19 @@ static void step(struct supervisor *supervisor, const struct event *happened)
 
 static void say_reaped(const struct supervisor *supervisor, const struct reaped *reaped)
 {
-	char end[NARRATE_END_SIZE];
+	char end[SHUTDOWN_LOG_END_SIZE];
 	bool orphan = reaped->kind == REAPED_ORPHAN;
 	enum log_level level = orphan && supervisor->options->warn_reap ? LOG_WARNING : LOG_VERBOSE;
-	const char *what = orphan ? supervisor->options->personality->reaped : "reaped app ";
+	const char *what = orphan ? supervisor->options->compat->reaped : "reaped app ";
 	if (supervisor->log->level < level)
 		return; /* a storm of orphans shall not cost words */
-	log_line(supervisor->log, level, "%s%d, %s", what, (int)reaped->pid, narrate_end(reaped, end));
+	log_line(supervisor->log, level, "%s%d, %s", what, (int)reaped->pid, shutdown_log_end(reaped, end));
 }
 
 /* One that lull has killed has had its line. */
 static void end_pre_stop(struct supervisor *supervisor, const struct reaped *reaped)
 {
-	char end[NARRATE_END_SIZE];
+	char end[SHUTDOWN_LOG_END_SIZE];
 	int error = prestop_end(&supervisor->prestop);
 	lifecycle_pre_stop_ended(&supervisor->lifecycle);
 	if (supervisor->prestop.killed || supervisor->lifecycle.phase == PHASE_KILLED)
@@ -378,7 +378,7 @@ static void end_pre_stop(struct supervisor *supervisor, const struct reaped *rea
 		return;
 	}
 	log_line(supervisor->log, reaped->status != 0 ? LOG_WARNING : LOG_VERBOSE, "the pre-stop program %s %s%s",
-	         supervisor->prestop.program, reaped->by_signal ? "was " : "", narrate_end(reaped, end));
+	         supervisor->prestop.program, reaped->by_signal ? "was " : "", shutdown_log_end(reaped, end));
 }
 
 /* What reaping has brought in one turn. */
@@ -431,7 +431,7 @@ static void look_at_the_end(struct supervisor *supervisor)
 	supervisor->app_ended_in = phase;
 	supervisor->killed_by_others = killed && phase != PHASE_KILLED && !supervisor->kill_passed_on;
 	if (supervisor->killed_by_others)
-		narrate_killed_by_others(supervisor->log);
+		shutdown_log_killed_by_others(supervisor->log);
 }
 
 static struct reaped reap_one(struct supervisor *supervisor, pid_t pid, struct harvest *harvest)
@@ -576,8 +576,8 @@ static void leave(struct supervisor *supervisor)
 {
 	const struct lifecycle *lifecycle = &supervisor->lifecycle;
 	if (lifecycle->stop_begun_ms != TIME_NEVER)
-		narrate_stopped(supervisor->log, lifecycle, &supervisor->app, supervisor->killed,
-		                supervisor->not_killed, turn_ms(supervisor));
+		shutdown_log_stopped(supervisor->log, lifecycle, &supervisor->app, supervisor->killed,
+		                     supervisor->not_killed, turn_ms(supervisor));
 	if (supervisor->report.path != NULL)
 		report_end(supervisor);
 	warn_of_drain_file(supervisor,

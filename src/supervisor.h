@@ -24,7 +24,7 @@ struct supervisor {
 	int snapshot_signo;        /* the stop signal that the snapshot was taken for; 0: none yet */
 	int64_t scan_ms;           /* when lull's children are scanned again for orphans to signal; TIME_NEVER: never */
 	int64_t scan_again_ms;     /* not before that: the last scan took so long */
-	pid_t signalled_group;     /* the process group that has the stop signal; LEFTOVERS_NO_GROUP: none */
+	pid_t signalled_group;     /* the process group that has the stop signal; NO_PROCESS_GROUP: none */
 	struct reaped app;         /* how the app ended; REAPED_NOTHING while it runs */
 	siginfo_t signal;          /* the one at hand, or the last */
 	siginfo_t stop;            /* the one that began the stop; si_signo is 0 before */
@@ -43,8 +43,8 @@ struct supervisor {
 
 /*
  * To be called once the app runs, with the environment and the mask that the pre-stop program gets. The two words of
- * memory before envp must be the caller's to give. `names` has NARRATE_NAMES_SIZE bytes, for the report: whom SIGKILL
- * met. `snapshot` is the memory for one.
+ * memory before envp must be the caller's to give. `names` has SHUTDOWN_LOG_NAMES_SIZE bytes, for the report: whom
+ * SIGKILL met. `snapshot` is the memory for one.
  */
 void supervisor_init(struct supervisor *supervisor, const struct options *options, const struct start *start,
                      struct log *log, char *names, struct snapshot *snapshot);

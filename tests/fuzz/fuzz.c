@@ -122,7 +122,7 @@ static bool same_policy(const struct policy *a, const struct policy *b)
 
 bool same_options(const struct options *a, const struct options *b)
 {
-	return a->personality == b->personality && a->request == b->request && same_policy(&a->policy, &b->policy) &&
+	return a->compat == b->compat && a->request == b->request && same_policy(&a->policy, &b->policy) &&
 	       a->log_level == b->log_level && same_word(a->report, b->report) && a->log_format == b->log_format &&
 	       a->warn_reap == b->warn_reap && a->session == b->session && a->subreaper == b->subreaper &&
 	       a->parent_death == b->parent_death && a->grace_ms == b->grace_ms &&

@@ -258,13 +258,13 @@ static void check_action(struct model *model, const struct event *event, const s
 	case ACTION_SIGNAL_APP:
 		check_step(model, action->signo);
 		break;
-	case ACTION_FORWARD_LEFTOVERS:
+	case ACTION_FORWARD_REMAINING:
 		demand(event->kind == EVENT_SIGNAL && action->signo == model->policy.rewrite[event->signo] &&
 		               action->signo != 0,
 		       "what is passed on has arrived");
 		demand(model->exited_ms != TIME_NEVER, "leftovers are those of an app that has ended");
 		break;
-	case ACTION_SIGNAL_LEFTOVERS:
+	case ACTION_SIGNAL_REMAINING:
 		demand(event->kind == EVENT_APP_EXITED && model->leftovers && action->signo > 0,
 		       "leftovers have one signal");
 		break;

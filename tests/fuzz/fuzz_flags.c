@@ -28,7 +28,7 @@ static void try(struct attempt *attempt, const char *name, char **argv, char *va
 {
 	char *envp[] = {variable, NULL};
 	struct text why = TEXT_IN(attempt->why);
-	attempt->parsed = options_parse(&attempt->options, personality_of(argv[0]), argv, envp, &why);
+	attempt->parsed = options_parse(&attempt->options, compat_mode_of(argv[0]), argv, envp, &why);
 	attempt->reason = attempt->why;
 	if (attempt->parsed == 0)
 		return;

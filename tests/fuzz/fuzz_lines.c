@@ -4,8 +4,8 @@
  */
 #include <string.h>
 
-#include "../../src/narrate.h"
 #include "../../src/report.h"
+#include "../../src/shutdown_log.h"
 #include "../../src/supervisor.h"
 #include "fuzz.h"
 #include "world.h"
@@ -63,7 +63,7 @@ static void end_app(struct supervisor *supervisor, struct input *input)
 static void check_report(struct log *log, struct input *input, const char *killed, struct reaped *app)
 {
 	struct supervisor supervisor = {.log = log};
-	char names[NARRATE_NAMES_SIZE];
+	char names[SHUTDOWN_LOG_NAMES_SIZE];
 	struct text text = TEXT_IN(names);
 	text_add(&text, "%s", killed);
 	report_init(&supervisor.report, "/report", names);
@@ -100,16 +100,16 @@ static void check_narrated(struct log *log, unsigned how, const struct reaped *a
 	struct lifecycle lifecycle;
 	const siginfo_t info = {.si_signo = 15, .si_code = SI_USER, .si_pid = how & 128 ? 0 : 7};
 	begin_stop(&lifecycle, &policy, how);
-	narrate_stop(log, &lifecycle, &info, how & 64, world.now_ms);
-	narrate_skipped(log, 3);
-	narrate_killed_by_others(log);
-	narrate_stopped(log, &lifecycle, app, (int)(how & 3), (int)(how >> 2 & 3), world.now_ms);
+	shutdown_log_stop(log, &lifecycle, &info, how & 64, world.now_ms);
+	shutdown_log_skipped(log, 3);
+	shutdown_log_killed_by_others(log);
+	shutdown_log_stopped(log, &lifecycle, app, (int)(how & 3), (int)(how >> 2 & 3), world.now_ms);
 	check_lines(log->format, 4);
 	int denied = 0;
-	int killed = narrate_killing(log, &lifecycle, true, world.now_ms, NULL, &denied);
+	int killed = shutdown_log_killing(log, &lifecycle, true, world.now_ms, NULL, &denied);
 	check_lines(log->format, killed > 0 ? 1 : 0);
 	lifecycle.passed_on_ms = world.now_ms;
-	narrate_running(log, &lifecycle, 0, world.now_ms);
+	shutdown_log_running(log, &lifecycle, 0, world.now_ms);
 	check_lines(log->format, world.written > 0 ? 1 : 0);
 }
 

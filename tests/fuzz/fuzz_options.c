@@ -226,22 +226,22 @@ static void check_explained(const struct options *options)
 /* What is asked for instead of a run. */
 static void check_printed(const struct options *options)
 {
-	const struct personality *personality = options->personality;
-	int printed = options->request == REQUEST_HELP      ? help_print(personality)
-	              : options->request == REQUEST_LICENCE ? help_print_licence(personality)
-	                                                    : help_print_version(personality);
+	const struct compat_mode *compat = options->compat;
+	int printed = options->request == REQUEST_HELP      ? help_print(compat)
+	              : options->request == REQUEST_LICENCE ? help_print_licence(compat)
+	                                                    : help_print_version(compat);
 	demand(printed == 0 && world.written > 0 && world.output[world.written - 1] == '\n',
 	       "what is printed is whole");
 }
 
 static int parse(struct options *options, struct words *argv, struct words *envp, struct text *why, bool restore)
 {
-	const struct personality *personality = personality_of(argv->list[0]);
+	const struct compat_mode *compat = compat_mode_of(argv->list[0]);
 	char *arguments[WORDS_MOST + 1];
 	char *environment[WORDS_MOST + 1];
 	memcpy(arguments, argv->list, sizeof arguments);
 	memcpy(environment, envp->list, sizeof environment);
-	int parsed = options_parse(options, personality, argv->list, envp->list, why);
+	int parsed = options_parse(options, compat, argv->list, envp->list, why);
 	demand_unchanged(argv, arguments, options->command);
 	demand_unchanged(envp, environment, NULL);
 	if (restore)

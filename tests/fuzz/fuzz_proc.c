@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "../../src/cgroup.h"
-#include "../../src/leftovers.h"
+#include "../../src/processes.h"
 #include "../../src/ready.h"
 #include "../../src/signals.h"
 #include "../../src/snapshot.h"
@@ -78,13 +78,13 @@ static bool is_over(const struct process *process)
 	return process->state == 'X' || (process->state == 'Z' && process->threads <= 1);
 }
 
-static int count(const struct tree *tree, enum leftovers_scope scope, pid_t hidden)
+static int count(const struct tree *tree, enum process_scope scope, pid_t hidden)
 {
 	int number = 0;
 	for (size_t i = 0; i < tree->count; i++) {
 		const struct process *process = &tree->list[i];
 		if (process->pid != world.self && !is_over(process))
-			number += scope == LEFTOVERS_EVERYBODY || descends(tree, process, hidden);
+			number += scope == SCOPE_NAMESPACE || descends(tree, process, hidden);
 	}
 	return number;
 }
@@ -100,12 +100,12 @@ static bool is_seen(void)
 	return false;
 }
 
-static void check_named(const struct tree *tree, enum leftovers_scope scope, pid_t hidden)
+static void check_named(const struct tree *tree, enum process_scope scope, pid_t hidden)
 {
 	char bytes[NAMES_SIZE];
 	struct text text = TEXT_IN(bytes);
 	int denied = 0;
-	int named = leftovers_describe(scope, hidden, NULL, &text, &denied);
+	int named = processes_describe(scope, hidden, NULL, &text, &denied);
 	demand(named >= 0 && text.length < NAMES_SIZE, "names fit, or are cut");
 	demand((named > 0) == (text.length > 0), "who is counted is named");
 	demand(denied >= 0 && denied <= named, "only who is counted is counted as denied");
@@ -113,10 +113,10 @@ static void check_named(const struct tree *tree, enum leftovers_scope scope, pid
 		demand(named == count(tree, scope, hidden), "everybody is counted, and nobody else");
 }
 
-static void check_signalled(const struct tree *tree, const struct leftovers_order *order)
+static void check_signalled(const struct tree *tree, const struct signal_request *order)
 {
 	world.sent_count = 0;
-	int refused = leftovers_signal(order);
+	int refused = processes_signal(order);
 	demand(refused >= 0 && (refused == 0 || world.refuses), "who refuses is counted");
 	demand(order->resume == NULL || *order->resume >= 0, "a look goes on where it was given up");
 	for (size_t i = 0; i < world.sent_count; i++) {
@@ -135,7 +135,7 @@ static void check_signalled(const struct tree *tree, const struct leftovers_orde
 static void check_children(void)
 {
 	world.sent_count = 0;
-	leftovers_signal_children(SIGKILL, NULL);
+	processes_signal_children(SIGKILL, NULL);
 	for (size_t i = 0; i < world.sent_count; i++)
 		demand(world.sent[i].pid > 0 && world.sent[i].signo == SIGKILL, "a child is no group");
 }
@@ -191,7 +191,7 @@ static void check_group(const struct tree *tree, pid_t group)
 {
 	siginfo_t info = {.si_signo = SIGUSR1};
 	world.sent_count = 0;
-	int seen = leftovers_queue_group(group, &info);
+	int seen = processes_queue_group(group, &info);
 	demand(seen == 0 || world.sent_count == 0, "without /proc nobody is found");
 	for (size_t i = 0; i < world.sent_count; i++) {
 		const struct process *process = find(tree, world.sent[i].pid);
@@ -280,7 +280,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	world_begin();
 	world.self = (pid_t)(1 + input_byte(&input) % 16);
 	pid_t hidden = (pid_t)(input_byte(&input) % 16);
-	struct leftovers_order order = {.scope = LEFTOVERS_DESCENDANTS, .signo = SIGTERM, .hidden = hidden};
+	struct signal_request order = {.scope = SCOPE_DESCENDANTS, .signo = SIGTERM, .hidden = hidden};
 	order.except = (pid_t)(input_byte(&input) % 16) - 1;
 	unsigned how = input_byte(&input);
 	world.pidfds = !(how & 1);
@@ -293,8 +293,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	read_tree(&tree);
 	if (!is_seen() || world.read_most > 0)
 		world.tick_ms = 200; /* what looks without /proc looks at the clock */
-	check_named(&tree, LEFTOVERS_DESCENDANTS, hidden);
-	check_named(&tree, LEFTOVERS_EVERYBODY, 0);
+	check_named(&tree, SCOPE_DESCENDANTS, hidden);
+	check_named(&tree, SCOPE_NAMESPACE, 0);
 	check_signalled(&tree, &order);
 	check_children();
 	check_snapshot(&tree, hidden, order.except, how & 64);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../src/leftovers.h"
+#include "../../src/processes.h"
 #include "fuzz.h"
 
 /* As the kernel writes it, fs/proc/array.c, with nothing in the fields that nobody reads. */

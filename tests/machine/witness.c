@@ -328,7 +328,7 @@ static void expect_of_signal(struct witness *witness, const struct event *event)
 	case PHASE_LINGER:
 		witness->hurried |= again;
 		if (policy->rewrite[event->signo] != 0 && (!asks || again || is_new_to_remaining(witness, event)))
-			witness->expected[ACTION_FORWARD_LEFTOVERS]++;
+			witness->expected[ACTION_FORWARD_REMAINING]++;
 		if (asks && !has_begun(witness))
 			expect_stop(witness, event);
 		break;
@@ -351,7 +351,7 @@ static void expect_of_exit(struct witness *witness, const struct event *event)
 		if (policy->linger_ms == 0)
 			witness->kill_due_ms = witness->now_ms;
 		else
-			witness->expected[ACTION_SIGNAL_LEFTOVERS]++;
+			witness->expected[ACTION_SIGNAL_REMAINING]++;
 	}
 	if (witness->phase_before == PHASE_DELAY && !is_left_alone && policy->linger_ms != 0) {
 		witness->passed_on_ms = witness->now_ms;
@@ -566,8 +566,8 @@ static void check_forward(const struct witness *witness, const struct event *eve
 
 static const enum invariant REASONS[ACTION_EXIT + 1] = {
 	[ACTION_FORWARD] = PASSED_ON,
-	[ACTION_FORWARD_LEFTOVERS] = PASSED_ON,
-	[ACTION_SIGNAL_LEFTOVERS] = LEFTOVERS,
+	[ACTION_FORWARD_REMAINING] = PASSED_ON,
+	[ACTION_SIGNAL_REMAINING] = LEFTOVERS,
 	[ACTION_KILL_CHILDREN] = KILL_AGAIN,
 	[ACTION_DRAIN] = DRAINING,
 	[ACTION_START_PRE_STOP] = PRE_STOP_ONCE,
@@ -589,7 +589,7 @@ static void check_reaped(const struct witness *witness, enum action_kind kind)
 {
 	bool to_app = kind == ACTION_FORWARD || kind == ACTION_SIGNAL_APP || kind == ACTION_CONTINUE_APP ||
 	              kind == ACTION_STOP_SELF;
-	bool to_leftovers = kind == ACTION_FORWARD_LEFTOVERS || kind == ACTION_SIGNAL_LEFTOVERS;
+	bool to_leftovers = kind == ACTION_FORWARD_REMAINING || kind == ACTION_SIGNAL_REMAINING;
 	demand(!to_app || !has_exited(witness), NOT_REAPED, "the app");
 	demand(!to_leftovers || (has_exited(witness) && witness->children), NOT_REAPED, "what was left behind");
 	demand(!to_app || kind == ACTION_STOP_SELF || !is_killed(witness) || kind == ACTION_CONTINUE_APP, NOT_REAPED,
@@ -599,8 +599,8 @@ static void check_reaped(const struct witness *witness, enum action_kind kind)
 /* What is not said otherwise is nothing: nobody has to ask which field of an action counts. */
 static void check_fields(const struct action *action)
 {
-	bool has_it = action->kind == ACTION_SAY_STOP || action->kind == ACTION_FORWARD_LEFTOVERS ||
-	              action->kind == ACTION_SIGNAL_LEFTOVERS;
+	bool has_it = action->kind == ACTION_SAY_STOP || action->kind == ACTION_FORWARD_REMAINING ||
+	              action->kind == ACTION_SIGNAL_REMAINING;
 	bool kills = action->kind == ACTION_SAY_KILLING || action->kind == ACTION_KILL_ALL ||
 	             action->kind == ACTION_KILL_CHILDREN || action->kind == ACTION_KILL_PRE_STOP;
 	bool names_none =
@@ -637,7 +637,7 @@ static void check_sent(struct witness *witness, const struct event *event, const
 		demand(!asks_to_stop(witness->policy, event->signo) || witness->phase_before == PHASE_STOPPING,
 		       STOP_SIGNAL_ONCE, "passed on beside the plan");
 		break;
-	case ACTION_FORWARD_LEFTOVERS:
+	case ACTION_FORWARD_REMAINING:
 		check_forward(witness, event, action);
 		demand(action->had_it == (event->shared && action->signo == event->signo), PASSED_ON, "given twice");
 		break;
@@ -648,7 +648,7 @@ static void check_sent(struct witness *witness, const struct event *event, const
 	case ACTION_CONTINUE_APP:
 		check_continued(witness);
 		break;
-	case ACTION_SIGNAL_LEFTOVERS:
+	case ACTION_SIGNAL_REMAINING:
 		demand(action->signo == last, LEFTOVERS, "not the last");
 		demand(action->had_it == witness->group_had_it, LEFTOVERS, "the group had it, or had not");
 		break;
@@ -712,10 +712,10 @@ static void check_said(struct witness *witness, const struct event *event, const
 		check_exit(witness, event, action->status);
 		break;
 	case ACTION_FORWARD:
-	case ACTION_FORWARD_LEFTOVERS:
+	case ACTION_FORWARD_REMAINING:
 	case ACTION_SIGNAL_APP:
 	case ACTION_CONTINUE_APP:
-	case ACTION_SIGNAL_LEFTOVERS:
+	case ACTION_SIGNAL_REMAINING:
 	case ACTION_KILL_ALL:
 	case ACTION_KILL_CHILDREN:
 	case ACTION_DRAIN:
@@ -729,7 +729,7 @@ static void check_action(struct witness *witness, const struct event *event, con
 	demand(!witness->ended, NOTHING_AFTER_EXIT, "an action");
 	check_reaped(witness, action->kind);
 	check_fields(action);
-	witness->has_sent |= action->kind == ACTION_SIGNAL_APP || action->kind == ACTION_SIGNAL_LEFTOVERS ||
+	witness->has_sent |= action->kind == ACTION_SIGNAL_APP || action->kind == ACTION_SIGNAL_REMAINING ||
 	                     action->kind == ACTION_KILL_ALL;
 	if (is_of_event(action->kind))
 		demand(witness->expected[action->kind]-- > 0, REASONS[action->kind], "no reason for it");
@@ -782,7 +782,7 @@ int64_t witness_wake_ms(const struct witness *witness)
 	return least(wake_ms, witness->notice_ms);
 }
 
-/* What narrate, report and the supervisor read of it. */
+/* What shutdown_log, report and the supervisor read of it. */
 static void check_told(const struct witness *witness, const struct lifecycle *lifecycle)
 {
 	enum phase phase = witness_phase(witness);

@@ -1,18 +1,18 @@
 /*
  * Owns the words of a stop. Never signals, never decides.
  */
-#include "narrate.h"
+#include "shutdown_log.h"
 
 #include <signal.h>
 
 #include "cgroup.h"
-#include "leftovers.h"
+#include "processes.h"
 #include "text.h"
 
-const char *narrate_end(const struct reaped *reaped, char buffer[NARRATE_END_SIZE])
+const char *shutdown_log_end(const struct reaped *reaped, char buffer[SHUTDOWN_LOG_END_SIZE])
 {
 	char name[SIGNAL_NAME_SIZE];
-	struct text text = text_in(buffer, NARRATE_END_SIZE);
+	struct text text = text_in(buffer, SHUTDOWN_LOG_END_SIZE);
 	if (reaped->by_signal)
 		text_add(&text, "ended by %s", signal_name(reaped->status - 128, name));
 	else
@@ -75,8 +75,8 @@ static void add_later_steps(struct text *text, const struct lifecycle *lifecycle
 		text_add(text, ", no SIGKILL");
 }
 
-void narrate_stop(struct log *log, const struct lifecycle *lifecycle, const siginfo_t *info, bool had_it,
-                  int64_t now_ms)
+void shutdown_log_stop(struct log *log, const struct lifecycle *lifecycle, const siginfo_t *info, bool had_it,
+                       int64_t now_ms)
 {
 	char bytes[1024];
 	char name[SIGNAL_NAME_SIZE];
@@ -100,7 +100,7 @@ void narrate_stop(struct log *log, const struct lifecycle *lifecycle, const sigi
 	log_line(log, LOG_NOTICE, "%s", bytes);
 }
 
-void narrate_skipped(struct log *log, int signo)
+void shutdown_log_skipped(struct log *log, int signo)
 {
 	char name[SIGNAL_NAME_SIZE];
 	const char *word = signal_name(signo, name);
@@ -110,7 +110,7 @@ void narrate_skipped(struct log *log, int signo)
 	         word, word + 3, word + 3);
 }
 
-void narrate_replaced(struct log *log, int signo, pid_t app)
+void shutdown_log_replaced(struct log *log, int signo, pid_t app)
 {
 	char name[SIGNAL_NAME_SIZE];
 	struct process process;
@@ -119,7 +119,7 @@ void narrate_replaced(struct log *log, int signo, pid_t app)
 	         (int)app, process.name);
 }
 
-void narrate_ignored(struct log *log, int signo, pid_t app, int stop)
+void shutdown_log_ignored(struct log *log, int signo, pid_t app, int stop)
 {
 	char name[SIGNAL_NAME_SIZE];
 	char stop_name[SIGNAL_NAME_SIZE];
@@ -142,26 +142,24 @@ static void say_since_signal(struct log *log, const struct lifecycle *lifecycle,
 	         lifecycle_step_signal(lifecycle, 0) != 0 ? "passed on" : "dropped", to, names);
 }
 
-void narrate_running(struct log *log, const struct lifecycle *lifecycle, pid_t hidden, int64_t now_ms)
+void shutdown_log_running(struct log *log, const struct lifecycle *lifecycle, pid_t hidden, int64_t now_ms)
 {
 	char bytes[2048];
 	struct text text = TEXT_IN(bytes);
-	if (log->level >= LOG_NOTICE &&
-	    leftovers_describe(LEFTOVERS_DESCENDANTS, hidden, log->helpers, &text, NULL) > 0)
+	if (log->level >= LOG_NOTICE && processes_describe(SCOPE_DESCENDANTS, hidden, log->helpers, &text, NULL) > 0)
 		say_since_signal(log, lifecycle, "still running", now_ms, ":", bytes);
 }
 
-int narrate_killing(struct log *log, const struct lifecycle *lifecycle, bool init, int64_t now_ms, char *kept,
-                    int *denied)
+int shutdown_log_killing(struct log *log, const struct lifecycle *lifecycle, bool init, int64_t now_ms, char *kept,
+                         int *denied)
 {
-	char own[NARRATE_NAMES_SIZE];
+	char own[SHUTDOWN_LOG_NAMES_SIZE];
 	char time[TEXT_TIME_SIZE];
 	char *bytes = kept != NULL ? kept : own;
-	struct text text = text_in(bytes, NARRATE_NAMES_SIZE);
+	struct text text = text_in(bytes, SHUTDOWN_LOG_NAMES_SIZE);
 	if (log->level < LOG_WARNING && kept == NULL)
 		return 0;
-	int count =
-		leftovers_describe(init ? LEFTOVERS_EVERYBODY : LEFTOVERS_DESCENDANTS, 0, log->helpers, &text, denied);
+	int count = processes_describe(init ? SCOPE_NAMESPACE : SCOPE_DESCENDANTS, 0, log->helpers, &text, denied);
 	if (count == 0)
 		return 0;
 	if (lifecycle->passed_on_ms != TIME_NEVER)
@@ -174,7 +172,7 @@ int narrate_killing(struct log *log, const struct lifecycle *lifecycle, bool ini
 	return count;
 }
 
-void narrate_killed_by_others(struct log *log)
+void shutdown_log_killed_by_others(struct log *log)
 {
 	char bytes[128];
 	struct text why = TEXT_IN(bytes);
@@ -185,11 +183,11 @@ void narrate_killed_by_others(struct log *log)
 	log_line(log, LOG_WARNING, "the app was killed by SIGKILL, and not by lull%s", bytes);
 }
 
-void narrate_stopped(struct log *log, const struct lifecycle *lifecycle, const struct reaped *app, int killed,
-                     int not_killed, int64_t now_ms)
+void shutdown_log_stopped(struct log *log, const struct lifecycle *lifecycle, const struct reaped *app, int killed,
+                          int not_killed, int64_t now_ms)
 {
 	char bytes[64];
-	char end[NARRATE_END_SIZE];
+	char end[SHUTDOWN_LOG_END_SIZE];
 	char time[TEXT_TIME_SIZE];
 	struct text count = TEXT_IN(bytes);
 	if (killed > 0)
@@ -199,5 +197,5 @@ void narrate_stopped(struct log *log, const struct lifecycle *lifecycle, const s
 	if (not_killed > 0)
 		text_add(&count, ", %d not killed", not_killed);
 	log_line(log, LOG_NOTICE, "stopped in %s: app %s, %s", text_time(now_ms - lifecycle->stop_begun_ms, time),
-	         app->kind == REAPED_APP ? narrate_end(app, end) : "has not ended", bytes);
+	         app->kind == REAPED_APP ? shutdown_log_end(app, end) : "has not ended", bytes);
 }

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "../../src/execfail.h"
+#include "../../src/exec_error.h"
 #include "../../src/path.h"
 #include "fuzz.h"
 #include "world.h"
@@ -66,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *content = input_bytes(&input, &length);
 	world_add(place_of(command, path), content, length);
 	check_path(path, command);
-	execfail_explain(command, envp, error, &why);
+	exec_error_explain(command, envp, error, &why);
 	demand(why.length > 0 && why.length < WHY_SIZE, "there is a reason");
 	world_end();
 	input_free();

@@ -1,7 +1,7 @@
 /*
  * Owns the explanation of a failed exec. Never starts anything, never changes the outcome.
  */
-#include "execfail.h"
+#include "exec_error.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -189,7 +189,7 @@ static void explain_access(const char *file, struct text *why)
 		text_add(why, "this user may not execute it, or its interpreter");
 }
 
-void execfail_explain(const char *command, char *const *envp, int error, struct text *why)
+void exec_error_explain(const char *command, char *const *envp, int error, struct text *why)
 {
 	char path[PATH_MAX];
 	struct text file = TEXT_IN(path);

@@ -3,8 +3,8 @@
  *
  * Without a /proc of this PID namespace only lull's own children are found, by asking wait(2) for every number.
  */
-#ifndef LULL_LEFTOVERS_H
-#define LULL_LEFTOVERS_H
+#ifndef LULL_PROCESSES_H
+#define LULL_PROCESSES_H
 
 #include <signal.h>
 #include <stdbool.h>
@@ -26,10 +26,10 @@ struct process {
 	char name[64];   /* 15 bytes for a program, more for a kernel thread */
 };
 
-enum leftovers_scope {
-	LEFTOVERS_DESCENDANTS, /* lull's own, however deep */
-	LEFTOVERS_EVERYBODY,   /* all but lull and its helpers */
-	LEFTOVERS_CHILDREN,    /* lull's own children; state '?' and no name: the kernel's list has only their PIDs */
+enum process_scope {
+	SCOPE_DESCENDANTS, /* lull's own, however deep */
+	SCOPE_NAMESPACE,   /* all but lull and its helpers */
+	SCOPE_CHILDREN,    /* lull's own children; state '?' and no name: the kernel's list has only their PIDs */
 };
 
 /* The signals of a process, and whether it has run, as proc_pid_status(5) has them. */
@@ -70,17 +70,17 @@ typedef bool process_visitor(int directory, const struct process *process, void 
  * descendants, for what it has started (0: none). Stops when visit() returns false, or at until_ms, a time of
  * signals_now_ms() (TIME_NEVER: not). Returns whether all processes were visited; without /proc they never are.
  */
-bool processes_visit(enum leftovers_scope scope, pid_t hidden, const struct helpers *helpers, int64_t until_ms,
+bool processes_visit(enum process_scope scope, pid_t hidden, const struct helpers *helpers, int64_t until_ms,
                      process_visitor *visit, void *context);
 
-enum { LEFTOVERS_NO_GROUP = -1 };
+enum { NO_PROCESS_GROUP = -1 };
 
 /* What is sent, and to whom. */
-struct leftovers_order {
-	enum leftovers_scope scope;
+struct signal_request {
+	enum process_scope scope;
 	int signo;
 	const siginfo_t *info;         /* the value and the sender that go with it; NULL: none */
-	pid_t except;                  /* this process group had it; LEFTOVERS_NO_GROUP: nobody */
+	pid_t except;                  /* this process group had it; NO_PROCESS_GROUP: nobody */
 	pid_t hidden;                  /* not to this process nor to what it has started; 0: nobody is left out */
 	const struct helpers *helpers; /* nor to these; NULL: there are none */
 	bool wake;                     /* SIGCONT to those that are stopped */
@@ -89,25 +89,25 @@ struct leftovers_order {
 
 /*
  * Sends a signal to every process in scope. A stranger that has got the number of one meanwhile gets nothing, where the
- * kernel has pidfd_open(2). Without /proc each call looks no longer than LEFTOVERS_LOOK_MS. Returns how many of them
+ * kernel has pidfd_open(2). Without /proc each call looks no longer than PROCESSES_SCAN_MS. Returns how many of them
  * may not be signalled.
  */
-int leftovers_signal(const struct leftovers_order *order);
+int processes_signal(const struct signal_request *order);
 
 /* Sends signo to lull's own children, if there is a /proc: quick, since the kernel has a list of them. */
-void leftovers_signal_children(int signo, const struct helpers *helpers);
+void processes_signal_children(int signo, const struct helpers *helpers);
 
 /* Sends every member of the group but its leader the signal in `info` with its value. -1: there is no /proc. */
-int leftovers_queue_group(pid_t group, const siginfo_t *info);
+int processes_queue_group(pid_t group, const siginfo_t *info);
 
 /*
  * Adds "7 node (sleeping), 12 sh (stopped)" to the text, 16 at most and then "and 3 more"; "and others" when looking at
- * all of them would take longer than LEFTOVERS_LOOK_MS. Returns how many were seen, at least 1 when the look was given
+ * all of them would take longer than PROCESSES_SCAN_MS. Returns how many were seen, at least 1 when the look was given
  * up; zombies do not count, nor, among the descendants, the process `hidden` and what it has started (0: nobody). Adds
  * to *denied, if not NULL, how many of them lull may not signal, kill(2).
  */
-enum { LEFTOVERS_LOOK_MS = 250 };
-int leftovers_describe(enum leftovers_scope scope, pid_t hidden, const struct helpers *helpers, struct text *text,
+enum { PROCESSES_SCAN_MS = 250 };
+int processes_describe(enum process_scope scope, pid_t hidden, const struct helpers *helpers, struct text *text,
                        int *denied);
 
 /*

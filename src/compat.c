@@ -2,7 +2,7 @@
  * Owns the names of the peers. Never reads options, never acts: what differs is a field, and nobody else asks for a
  * name.
  */
-#include "personality.h"
+#include "compat.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@
 #define LULL_COMMIT " - git.0000000"
 #endif
 
-static const struct personality PERSONALITIES[] = {
+static const struct compat_mode PERSONALITIES[] = {
 	{
 		.names = {"lull"},
 		.dialect = DIALECT_LULL,
@@ -97,15 +97,15 @@ static const struct personality PERSONALITIES[] = {
 	},
 };
 
-static bool goes_by(const struct personality *personality, const char *name)
+static bool goes_by(const struct compat_mode *compat, const char *name)
 {
-	for (const char *const *known = personality->names; *known != NULL; known++)
+	for (const char *const *known = compat->names; *known != NULL; known++)
 		if (strcmp(*known, name) == 0)
 			return true;
 	return false;
 }
 
-const struct personality *personality_of(const char *argv0)
+const struct compat_mode *compat_mode_of(const char *argv0)
 {
 	const char *slash = argv0 != NULL ? strrchr(argv0, '/') : NULL;
 	const char *name = slash != NULL ? slash + 1 : argv0;
@@ -115,9 +115,9 @@ const struct personality *personality_of(const char *argv0)
 	return &PERSONALITIES[0];
 }
 
-int personality_exec_status(const struct personality *personality, int error)
+int compat_exec_status(const struct compat_mode *compat, int error)
 {
 	if (error == ENOENT)
-		return personality->exit_not_found;
-	return error == EACCES ? personality->exit_denied : personality->exit_not_run;
+		return compat->exit_not_found;
+	return error == EACCES ? compat->exit_denied : compat->exit_not_run;
 }

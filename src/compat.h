@@ -1,8 +1,8 @@
 /*
  * The name that lull was called by, and all that it changes: the one table of the inits that lull stands in for.
  */
-#ifndef LULL_PERSONALITY_H
-#define LULL_PERSONALITY_H
+#ifndef LULL_COMPAT_H
+#define LULL_COMPAT_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,7 +12,7 @@
 /* Whose options and variables are read; LULL_* variables are under every name. */
 enum dialect { DIALECT_LULL, DIALECT_TINI, DIALECT_CATATONIT, DIALECT_DUMB_INIT };
 
-struct personality {
+struct compat_mode {
 	const char *names[4];     /* what it goes by, the first in its messages; NULL behind the last */
 	const char *help;         /* how to ask for help */
 	const char *version;      /* what --version prints */
@@ -35,9 +35,9 @@ struct personality {
 };
 
 /* The one that goes by the last part of argv[0], which may be NULL; lull's own for any other name. */
-const struct personality *personality_of(const char *argv0);
+const struct compat_mode *compat_mode_of(const char *argv0);
 
 /* The exit status when execve(2) of the command failed with `error`. */
-int personality_exec_status(const struct personality *personality, int error);
+int compat_exec_status(const struct compat_mode *compat, int error);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * Owns the look at /proc. Never decides who is to be signalled or when, never waits.
  */
-#include "leftovers.h"
+#include "processes.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -280,7 +280,7 @@ static bool walk_fill(struct walk *walk)
 }
 
 /* A /proc that may not be listed is as good as none. */
-static void walk_begin(struct walk *walk, enum leftovers_scope scope, pid_t hidden, const struct helpers *helpers,
+static void walk_begin(struct walk *walk, enum process_scope scope, pid_t hidden, const struct helpers *helpers,
                        int64_t until_ms)
 {
 	walk->helpers = helpers;
@@ -295,7 +295,7 @@ static void walk_begin(struct walk *walk, enum leftovers_scope scope, pid_t hidd
 	walk->cut = false;
 	for (int i = 0; i < VERDICTS; i++)
 		walk->verdicts[i].pid = ON_NOBODY;
-	if (walk->directory >= 0 && scope == LEFTOVERS_CHILDREN)
+	if (walk->directory >= 0 && scope == SCOPE_CHILDREN)
 		walk->children = openat(walk->directory, "thread-self/children", O_RDONLY | O_CLOEXEC);
 	if (walk->directory < 0 || walk->children >= 0 || walk_fill(walk))
 		return;
@@ -393,21 +393,21 @@ static bool listed_next(struct walk *walk, struct process *process)
 	return false;
 }
 
-static bool is_in_scope(struct walk *walk, enum leftovers_scope scope, const struct process *process)
+static bool is_in_scope(struct walk *walk, enum process_scope scope, const struct process *process)
 {
 	switch (scope) {
-	case LEFTOVERS_EVERYBODY:
+	case SCOPE_NAMESPACE:
 		return true;
-	case LEFTOVERS_CHILDREN:
+	case SCOPE_CHILDREN:
 		return process->parent == walk->self && process->pid != walk->hidden;
-	case LEFTOVERS_DESCENDANTS:
+	case SCOPE_DESCENDANTS:
 		break;
 	}
 	return judge(walk, process);
 }
 
 /* The next process in scope that has not ended. */
-static bool walk_next(struct walk *walk, enum leftovers_scope scope, struct process *process)
+static bool walk_next(struct walk *walk, enum process_scope scope, struct process *process)
 {
 	if (walk->directory < 0)
 		return probe_next(walk, process);
@@ -460,18 +460,18 @@ static int signal_process(struct walk *walk, const struct process *process, int 
 	return (int)sent;
 }
 
-int leftovers_signal(const struct leftovers_order *order)
+int processes_signal(const struct signal_request *order)
 {
 	struct walk walk;
 	struct process process;
 	int refused = 0;
 	walk_begin(&walk, order->scope, order->hidden, order->helpers, TIME_NEVER);
 	if (walk.directory < 0) {
-		walk.until_ms = signals_now_ms() + LEFTOVERS_LOOK_MS; /* some 600 000 numbers: more may be due */
+		walk.until_ms = signals_now_ms() + PROCESSES_SCAN_MS; /* some 600 000 numbers: more may be due */
 		walk.probed = order->resume != NULL ? *order->resume : 0;
 	}
 	while (walk_next(&walk, order->scope, &process)) {
-		bool had_it = order->except != LEFTOVERS_NO_GROUP && process.group == order->except;
+		bool had_it = order->except != NO_PROCESS_GROUP && process.group == order->except;
 		if (!had_it && signal_process(&walk, &process, order->signo, order->info) < 0 && errno == EPERM)
 			refused++;
 		/* 'Z': its first thread has ended, the others may be stopped. '?': nobody can say. */
@@ -484,17 +484,17 @@ int leftovers_signal(const struct leftovers_order *order)
 	return refused;
 }
 
-void leftovers_signal_children(int signo, const struct helpers *helpers)
+void processes_signal_children(int signo, const struct helpers *helpers)
 {
 	struct walk walk;
 	struct process process;
-	walk_begin(&walk, LEFTOVERS_CHILDREN, 0, helpers, TIME_NEVER);
-	while (walk.directory >= 0 && walk_next(&walk, LEFTOVERS_CHILDREN, &process))
+	walk_begin(&walk, SCOPE_CHILDREN, 0, helpers, TIME_NEVER);
+	while (walk.directory >= 0 && walk_next(&walk, SCOPE_CHILDREN, &process))
 		(void)kill(process.pid, signo);
 	walk_end(&walk);
 }
 
-bool processes_visit(enum leftovers_scope scope, pid_t hidden, const struct helpers *helpers, int64_t until_ms,
+bool processes_visit(enum process_scope scope, pid_t hidden, const struct helpers *helpers, int64_t until_ms,
                      process_visitor *visit, void *context)
 {
 	struct walk walk;
@@ -533,14 +533,14 @@ struct dispositions process_dispositions(pid_t pid)
 	return is_read ? signals.dispositions : DISPOSITIONS_UNKNOWN;
 }
 
-int leftovers_queue_group(pid_t group, const siginfo_t *info)
+int processes_queue_group(pid_t group, const siginfo_t *info)
 {
 	struct walk walk;
 	struct process process;
-	walk_begin(&walk, LEFTOVERS_DESCENDANTS, 0, NULL, TIME_NEVER);
+	walk_begin(&walk, SCOPE_DESCENDANTS, 0, NULL, TIME_NEVER);
 	if (walk.directory < 0)
 		return -1;
-	while (walk_next(&walk, LEFTOVERS_DESCENDANTS, &process)) {
+	while (walk_next(&walk, SCOPE_DESCENDANTS, &process)) {
 		if (process.group != group || process.pid == group)
 			continue;
 		(void)signal_process(&walk, &process, info->si_signo, info);
@@ -574,13 +574,13 @@ static const char *state_name(char state)
 	}
 }
 
-int leftovers_describe(enum leftovers_scope scope, pid_t hidden, const struct helpers *helpers, struct text *text,
+int processes_describe(enum process_scope scope, pid_t hidden, const struct helpers *helpers, struct text *text,
                        int *denied)
 {
 	struct walk walk;
 	struct process process;
 	int count = 0;
-	walk_begin(&walk, scope, hidden, helpers, signals_now_ms() + LEFTOVERS_LOOK_MS);
+	walk_begin(&walk, scope, hidden, helpers, signals_now_ms() + PROCESSES_SCAN_MS);
 	while (walk_next(&walk, scope, &process)) {
 		if (denied != NULL && kill(process.pid, 0) < 0 && errno == EPERM)
 			++*denied;
@@ -603,7 +603,7 @@ int leftovers_describe(enum leftovers_scope scope, pid_t hidden, const struct he
 void process_name(pid_t pid, struct process *process)
 {
 	struct walk walk;
-	walk_begin(&walk, LEFTOVERS_EVERYBODY, 0, NULL, TIME_NEVER);
+	walk_begin(&walk, SCOPE_NAMESPACE, 0, NULL, TIME_NEVER);
 	if (walk.directory < 0 || read_process_number(walk.directory, pid, process) < 0)
 		process->name[0] = '\0';
 	walk_end(&walk);
@@ -613,8 +613,8 @@ void processes_named(const char *prefix, void (*see)(const struct process *proce
 {
 	struct walk walk;
 	struct process process;
-	walk_begin(&walk, LEFTOVERS_EVERYBODY, 0, NULL, TIME_NEVER);
-	while (walk.directory >= 0 && walk_next(&walk, LEFTOVERS_EVERYBODY, &process))
+	walk_begin(&walk, SCOPE_NAMESPACE, 0, NULL, TIME_NEVER);
+	while (walk.directory >= 0 && walk_next(&walk, SCOPE_NAMESPACE, &process))
 		if (strncmp(process.name, prefix, strlen(prefix)) == 0)
 			see(&process, whom);
 	walk_end(&walk);
