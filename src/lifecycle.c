@@ -1,47 +1,31 @@
 /*
- * Owns every decision about a stop. Never makes a call, never reads the clock: time comes in, actions go out.
+ * Owns every decision about a shutdown. Never makes a system call, never reads the clock.
  */
 #include "lifecycle.h"
 
 #include <signal.h>
 #include <stddef.h>
 
-static void act(struct actions *actions, enum action_kind kind, int signo)
+static void append_action(struct actions *actions, struct action action)
 {
-	if (actions->count == ACTIONS_MAX)
-		return;
-	struct action *action = &actions->list[actions->count++];
-	action->kind = kind;
-	action->signo = signo;
-	action->status = 0;
-	action->had_it = false;
+	if (actions->count < ACTIONS_MAX)
+		actions->list[actions->count++] = action;
 }
 
-/* Saturates: never is later than any time. */
-static int64_t after(int64_t time_ms, int64_t wait_ms)
+static void add_action(struct actions *actions, enum action_kind kind, int signo)
 {
-	return time_ms > TIME_NEVER - wait_ms ? TIME_NEVER : time_ms + wait_ms;
-}
-
-static int64_t earlier(int64_t a_ms, int64_t b_ms)
-{
-	return a_ms < b_ms ? a_ms : b_ms;
-}
-
-static int64_t later(int64_t a_ms, int64_t b_ms)
-{
-	return a_ms > b_ms ? a_ms : b_ms;
+	append_action(actions, (struct action){.kind = kind, .signo = signo});
 }
 
 /* Returns whether the set, bit n - 1 for signal n, has the signal. */
-static bool is_set(uint64_t set, int signo)
+static bool has_signal(uint64_t set, int signo)
 {
 	return set >> (signo - 1) & 1;
 }
 
-static bool begins_stop(const struct policy *policy, int signo)
+static bool is_stop_signal(const struct policy *policy, int signo)
 {
-	return is_set(policy->stop_on, signo);
+	return has_signal(policy->stop_on, signo);
 }
 
 static bool is_job_control(int signo)
@@ -49,57 +33,48 @@ static bool is_job_control(int signo)
 	return signo == SIGSTOP || signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU || signo == SIGCONT;
 }
 
-static bool stop_has_begun(const struct lifecycle *lifecycle)
+static bool is_stopping(const struct lifecycle *lifecycle)
 {
-	return lifecycle->stop_begun_ms != TIME_NEVER;
-}
-
-int lifecycle_step_signal(const struct lifecycle *lifecycle, int step)
-{
-	int signo = lifecycle->policy->plan.steps[step].signo;
-	return signo == PLAN_STOP_SIGNAL ? lifecycle->stop_signal : signo;
+	return lifecycle->stop_started_ms != TIME_NEVER;
 }
 
 void lifecycle_init(struct lifecycle *lifecycle, const struct policy *policy)
 {
 	lifecycle->policy = policy;
 	lifecycle->phase = PHASE_RUNNING;
-	lifecycle->next_step = 0;
-	lifecycle->step_ms = TIME_NEVER;
-	lifecycle->planned_ms = TIME_NEVER;
+	schedule_start(&lifecycle->schedule, &policy->plan, 0, TIME_NEVER);
 	lifecycle->kill_ms = TIME_NEVER;
-	lifecycle->sweep_ms = TIME_NEVER;
+	lifecycle->kill_again_ms = TIME_NEVER;
 	lifecycle->notice_ms = TIME_NEVER;
 	lifecycle->pre_stop_ms = TIME_NEVER;
-	lifecycle->stop_begun_ms = TIME_NEVER;
-	lifecycle->passed_on_ms = TIME_NEVER;
-	lifecycle->lingers_ms = TIME_NEVER;
-	lifecycle->stop_signal = 0;
+	lifecycle->stop_started_ms = TIME_NEVER;
+	lifecycle->first_sent_ms = TIME_NEVER;
+	lifecycle->app_exited_ms = TIME_NEVER;
 	lifecycle->last_sent = 0;
 	lifecycle->status = -1;
 	lifecycle->replaced = false;
 	lifecycle->term_sent = false;
 	lifecycle->group_had_it = false;
-	lifecycle->ended_in_stop = false;
+	lifecycle->exited_in_shutdown = false;
 	lifecycle->app_stopped = false;
-	lifecycle->hurried = false;
-	lifecycle->skip_said = false;
+	lifecycle->second_stop = false;
+	lifecycle->no_delay_logged = false;
 }
 
-/* --- The end ------------------------------------------------------------------------------------------------ */
+/* --- Exit --------------------------------------------------------------------------------------------------- */
 
 static bool ended_by_plan(const struct lifecycle *lifecycle)
 {
 	for (int i = 0; i < lifecycle->policy->plan.count; i++) {
-		int signo = lifecycle_step_signal(lifecycle, i);
+		int signo = schedule_signal(&lifecycle->schedule, i);
 		if (signo != 0 && signo != SIGKILL && lifecycle->status == 128 + signo)
 			return true;
 	}
 	return lifecycle->replaced && lifecycle->status == 128 + SIGTERM;
 }
 
-/* What lull exits with: the app's status, unless the user called it a success. */
-static int final_status(const struct lifecycle *lifecycle)
+/* Returns lull's exit status: the app's, or 0 if the user configured it as a success. */
+static int exit_status_of(const struct lifecycle *lifecycle)
 {
 	const struct policy *policy = lifecycle->policy;
 	int status = lifecycle->status;
@@ -107,150 +82,94 @@ static int final_status(const struct lifecycle *lifecycle)
 		return 128 + SIGKILL;
 	if (policy->success_exit[status / 64] >> (status % 64) & 1)
 		return 0;
-	if (policy->stopped_ok && lifecycle->ended_in_stop && ended_by_plan(lifecycle))
+	if (policy->stopped_ok && lifecycle->exited_in_shutdown && ended_by_plan(lifecycle))
 		return 0;
 	return status;
 }
 
-static void leave(struct lifecycle *lifecycle, struct actions *actions)
+static void add_exit(struct lifecycle *lifecycle, struct actions *actions)
 {
 	lifecycle->phase = PHASE_ENDED;
-	act(actions, ACTION_EXIT, 0);
-	actions->list[actions->count - 1].status = final_status(lifecycle);
+	append_action(actions, (struct action){.kind = ACTION_EXIT, .status = exit_status_of(lifecycle)});
 }
 
-static void kill_all(struct lifecycle *lifecycle, int64_t now_ms, struct actions *actions)
+static void start_killing(struct lifecycle *lifecycle, int64_t now_ms, struct actions *actions)
 {
 	lifecycle->phase = PHASE_KILLED;
 	lifecycle->kill_ms = now_ms;
-	lifecycle->sweep_ms = after(now_ms, LIFECYCLE_SWEEP_MS);
-	act(actions, ACTION_SAY_KILLING, SIGKILL);
-	act(actions, ACTION_KILL_ALL, SIGKILL);
+	lifecycle->kill_again_ms = after(now_ms, LIFECYCLE_KILL_AGAIN_MS);
+	add_action(actions, ACTION_LOG_KILLING, SIGKILL);
+	add_action(actions, ACTION_KILL_ALL, SIGKILL);
 }
 
 /* --- The plan ----------------------------------------------------------------------------------------------- */
 
-/*
- * The step after one that is done now. One done early (in a hurry) brings the rest forward, unless the plan is fixed to
- * a grace period; one done late leaves the next some time of its own, and what comes after that where it was planned.
- */
-static void step_next(struct lifecycle *lifecycle, int64_t now_ms)
+static void set_first_sent(struct lifecycle *lifecycle, int64_t now_ms)
 {
-	const struct plan *plan = &lifecycle->policy->plan;
-	bool hurried = now_ms < lifecycle->step_ms;
-	if (++lifecycle->next_step == plan->count) {
-		lifecycle->step_ms = TIME_NEVER;
-		return;
-	}
-	int64_t wait_ms = plan->steps[lifecycle->next_step].wait_ms;
-	lifecycle->planned_ms = after(hurried && !plan->fixed ? now_ms : lifecycle->planned_ms, wait_ms);
-	lifecycle->step_ms = later(lifecycle->planned_ms, after(now_ms, earlier(wait_ms, LIFECYCLE_LATE_MS)));
-}
-
-/* The first signal of the stop is out. */
-static void passed_on(struct lifecycle *lifecycle, int64_t now_ms)
-{
-	lifecycle->passed_on_ms = now_ms;
+	lifecycle->first_sent_ms = now_ms;
 	lifecycle->notice_ms = after(now_ms, LIFECYCLE_NOTICE_MS);
 }
 
 static void step_done(struct lifecycle *lifecycle, int signo, bool to_group, int64_t now_ms)
 {
 	if (lifecycle->phase == PHASE_DELAY)
-		passed_on(lifecycle, now_ms);
+		set_first_sent(lifecycle, now_ms);
 	lifecycle->phase = PHASE_STOPPING;
 	if (signo != 0 && !is_job_control(signo)) {
 		lifecycle->last_sent = signo;
 		lifecycle->group_had_it = to_group;
 	}
-	step_next(lifecycle, now_ms);
+	schedule_step_done(&lifecycle->schedule, now_ms);
 }
 
-/* A stopped app could not act on the signal; one that was just told to stop shall not run on. */
+/* A stopped app cannot handle a signal. It stays stopped after a signal that stops or continues it. */
 static void continue_if_stopped(struct lifecycle *lifecycle, int signo, struct actions *actions)
 {
 	if (!lifecycle->app_stopped || signo == 0 || is_job_control(signo))
 		return;
 	lifecycle->app_stopped = false;
-	act(actions, ACTION_CONTINUE_APP, SIGCONT);
+	add_action(actions, ACTION_CONTINUE_APP, SIGCONT);
 }
 
 /*
- * Sends the app a signal of the plan, or SIGTERM, once, if that has no effect on it. A group is sent the signal as it
- * is, since its members differ in what they catch; so is the app in a compatibility mode. Returns what was sent.
+ * Sends a signal of the plan to the app, or SIGTERM, once, if that signal has no effect on it. A group gets the signal
+ * itself, since its members catch different signals; so does the app in a compatibility mode. Returns what was sent.
  */
-static int signal_app(struct lifecycle *lifecycle, int signo, const struct dispositions *app, struct actions *actions)
+static int send_planned(struct lifecycle *lifecycle, int signo, const struct dispositions *app, struct actions *actions)
 {
-	bool as_it_is = lifecycle->policy->group || lifecycle->policy->abandon;
-	int effective = as_it_is ? signo : lifecycle_effective_signal(app, signo);
+	bool no_replacement = lifecycle->policy->group || lifecycle->policy->abandon;
+	int effective = no_replacement ? signo : lifecycle_effective_signal(app, signo);
 	bool repeats = effective != signo && lifecycle->term_sent;
 	int sent = repeats ? signo : effective;
-	bool ignored = !as_it_is && is_set(app->ignored, effective);
+	bool ignored = !no_replacement && has_signal(app->ignored, effective);
 	lifecycle->term_sent |= sent == SIGTERM;
-	act(actions, ACTION_SIGNAL_APP, sent);
+	add_action(actions, ACTION_SIGNAL_APP, sent);
 	continue_if_stopped(lifecycle, sent, actions);
 	lifecycle->replaced |= sent != signo;
 	if (ignored)
-		act(actions, ACTION_SAY_IGNORED, signo);
+		add_action(actions, ACTION_LOG_IGNORED, signo);
 	else if (sent != signo)
-		act(actions, ACTION_SAY_REPLACED, signo);
+		add_action(actions, ACTION_LOG_REPLACED, signo);
 	return sent;
 }
 
-static void step_take(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms, struct actions *actions)
+static void do_step(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms, struct actions *actions)
 {
-	int signo = lifecycle_step_signal(lifecycle, lifecycle->next_step);
+	int signo = schedule_signal(&lifecycle->schedule, lifecycle->schedule.next);
 	if (signo == SIGKILL) {
-		kill_all(lifecycle, now_ms, actions);
+		start_killing(lifecycle, now_ms, actions);
 		return;
 	}
-	int sent = signo != 0 ? signal_app(lifecycle, signo, &event->app, actions) : 0;
+	int sent = signo != 0 ? send_planned(lifecycle, signo, &event->app, actions) : 0;
 	step_done(lifecycle, is_job_control(signo) ? sent : signo, lifecycle->policy->group, now_ms);
-}
-
-/*
- * When the plan's SIGKILL is due for what is asked to end now, seen from the step that comes next. One that should have
- * come already is late, and leaves some time as any other does.
- */
-static int64_t planned_kill_ms(const struct lifecycle *lifecycle, int64_t now_ms)
-{
-	const struct plan *plan = &lifecycle->policy->plan;
-	int64_t planned_ms = lifecycle->planned_ms;
-	int64_t due_ms = later(lifecycle->step_ms, now_ms);
-	if (due_ms > lifecycle->step_ms && lifecycle_step_signal(lifecycle, lifecycle->next_step) == SIGKILL)
-		return after(now_ms, earlier(plan->steps[lifecycle->next_step].wait_ms, LIFECYCLE_LATE_MS));
-	for (int i = lifecycle->next_step; i < plan->count; i++) {
-		int64_t wait_ms = plan->steps[i].wait_ms;
-		if (i > lifecycle->next_step) {
-			planned_ms = after(planned_ms, wait_ms);
-			due_ms = later(planned_ms, after(due_ms, earlier(wait_ms, LIFECYCLE_LATE_MS)));
-		}
-		if (lifecycle_step_signal(lifecycle, i) == SIGKILL)
-			return due_ms;
-	}
-	return TIME_NEVER;
 }
 
 /* --- The pre-stop program ------------------------------------------------------------------------------------ */
 
-/*
- * Until when it has time: the delay, or longer, but never so long that a later step would come late: SIGKILL does not
- * wait, and the app shall be asked before that.
- */
-static int64_t pre_stop_limit_ms(const struct lifecycle *lifecycle, int64_t now_ms)
+int64_t lifecycle_pre_stop_limit_ms(const struct schedule *schedule, int64_t now_ms)
 {
-	const struct plan *plan = &lifecycle->policy->plan;
-	int64_t latest_ms = lifecycle->step_ms;
-	bool kills = lifecycle_step_signal(lifecycle, 0) == SIGKILL;
-	for (int i = 1; i < plan->count && !kills; i++) {
-		int64_t wait_ms = plan->steps[i].wait_ms;
-		latest_ms = after(latest_ms, wait_ms - earlier(wait_ms, LIFECYCLE_LATE_MS));
-		kills = lifecycle_step_signal(lifecycle, i) == SIGKILL;
-	}
-	if (!kills)
-		latest_ms = TIME_NEVER;
 	int64_t least_ms = after(now_ms, LIFECYCLE_PRE_STOP_MS);
-	return earlier(later(lifecycle->step_ms, least_ms), latest_ms);
+	return earlier(later(schedule->due_ms, least_ms), schedule_latest_ms(schedule));
 }
 
 static bool pre_stop_runs(const struct lifecycle *lifecycle)
@@ -260,95 +179,94 @@ static bool pre_stop_runs(const struct lifecycle *lifecycle)
 
 /* --- Events ------------------------------------------------------------------------------------------------- */
 
-static void stop_begin(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms, struct actions *actions)
+static void start_shutdown(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms,
+                           struct actions *actions)
 {
 	const struct policy *policy = lifecycle->policy;
-	lifecycle->stop_begun_ms = now_ms;
-	lifecycle->stop_signal = policy->rewrite[event->signo];
-	lifecycle->planned_ms = after(now_ms, policy->plan.steps[0].wait_ms);
-	lifecycle->step_ms = lifecycle->planned_ms;
-	act(actions, ACTION_DRAIN, 0);
+	lifecycle->stop_started_ms = now_ms;
+	schedule_start(&lifecycle->schedule, &policy->plan, policy->rewrite[event->signo], now_ms);
+	add_action(actions, ACTION_DRAIN, 0);
 	if (!policy->pre_stop)
 		return;
-	lifecycle->pre_stop_ms = pre_stop_limit_ms(lifecycle, now_ms);
-	act(actions, ACTION_START_PRE_STOP, event->signo);
+	lifecycle->pre_stop_ms = lifecycle_pre_stop_limit_ms(&lifecycle->schedule, now_ms);
+	add_action(actions, ACTION_START_PRE_STOP, event->signo);
 }
 
-static void delay_begin(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms, struct actions *actions)
+static void start_delay(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms, struct actions *actions)
 {
-	stop_begin(lifecycle, event, now_ms, actions);
+	start_shutdown(lifecycle, event, now_ms, actions);
 	lifecycle->phase = PHASE_DELAY;
-	act(actions, ACTION_SAY_STOP, event->signo);
-	bool had_it = event->shared && lifecycle->stop_signal == event->signo &&
-	              lifecycle->policy->plan.steps[0].signo == PLAN_STOP_SIGNAL;
-	actions->list[actions->count - 1].had_it = had_it;
-	if (!had_it)
+	bool app_has_it = event->shared && lifecycle->schedule.stop_signal == event->signo &&
+	                  lifecycle->policy->plan.steps[0].signo == PLAN_STOP_SIGNAL;
+	append_action(actions,
+	              (struct action){.kind = ACTION_LOG_STOPPING, .signo = event->signo, .app_has_it = app_has_it});
+	if (!app_has_it)
 		return;
 	step_done(lifecycle, event->signo, true, now_ms);
 	continue_if_stopped(lifecycle, event->signo, actions);
 }
 
-static void forward(const struct lifecycle *lifecycle, const struct event *event, struct actions *actions)
+static void forward_event(const struct lifecycle *lifecycle, const struct event *event, struct actions *actions)
 {
 	int signo = lifecycle->policy->rewrite[event->signo];
 	bool had_it = event->shared && signo == event->signo;
 	if (signo != 0 && !had_it)
-		act(actions, ACTION_FORWARD, signo);
+		add_action(actions, ACTION_FORWARD, signo);
 	bool stops_job = is_job_control(event->signo) && event->signo != SIGCONT;
 	if (lifecycle->policy->suspends && lifecycle->policy->job != JOB_PROMPT && stops_job)
-		act(actions, ACTION_SUSPEND, event->signo);
+		add_action(actions, ACTION_SUSPEND, SIGSTOP);
 }
 
-/* The stop signal of some image, most likely, that --stop-on does not know of. */
-static void warn_if_skipped(struct lifecycle *lifecycle, const struct event *event, struct actions *actions)
+/* A signal from outside that ends many apps is likely to be the image's STOPSIGNAL, which is not in --stop-on. */
+static void warn_of_no_delay(struct lifecycle *lifecycle, const struct event *event, struct actions *actions)
 {
 	int signo = event->signo;
 	bool ends_apps = signo == SIGQUIT || signo == SIGINT || signo == SIGWINCH || signo == SIGUSR1;
 	bool delayed = lifecycle->policy->plan.steps[0].wait_ms > 0;
 	bool dropped = lifecycle->policy->rewrite[signo] == 0;
-	if (!ends_apps || dropped || !delayed || !event->outside || lifecycle->skip_said)
+	if (!ends_apps || dropped || !delayed || !event->outside || lifecycle->no_delay_logged)
 		return;
-	lifecycle->skip_said = true;
-	act(actions, ACTION_SAY_SKIPPED, signo);
+	lifecycle->no_delay_logged = true;
+	add_action(actions, ACTION_LOG_NO_DELAY, signo);
 }
 
 static void on_signal_running(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms,
                               struct actions *actions)
 {
-	if (begins_stop(lifecycle->policy, event->signo)) {
-		delay_begin(lifecycle, event, now_ms, actions);
+	if (is_stop_signal(lifecycle->policy, event->signo)) {
+		start_delay(lifecycle, event, now_ms, actions);
 		return;
 	}
-	forward(lifecycle, event, actions);
-	warn_if_skipped(lifecycle, event, actions);
+	forward_event(lifecycle, event, actions);
+	warn_of_no_delay(lifecycle, event, actions);
 }
 
-/* The stop signal again: a duplicate at first, then somebody in a hurry. */
-static bool is_in_a_hurry(const struct lifecycle *lifecycle, const struct event *event, int64_t now_ms)
+/* Returns whether the event is a second stop signal. Within LIFECYCLE_DUPLICATE_MS it is a duplicate of the first. */
+static bool is_second_stop(const struct lifecycle *lifecycle, const struct event *event, int64_t now_ms)
 {
-	return stop_has_begun(lifecycle) && begins_stop(lifecycle->policy, event->signo) &&
-	       now_ms - lifecycle->stop_begun_ms >= LIFECYCLE_DUPLICATE_MS;
+	return is_stopping(lifecycle) && is_stop_signal(lifecycle->policy, event->signo) &&
+	       now_ms - lifecycle->stop_started_ms >= LIFECYCLE_DUPLICATE_MS;
 }
 
 static void on_signal_delay(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms,
                             struct actions *actions)
 {
-	if (!begins_stop(lifecycle->policy, event->signo)) {
-		forward(lifecycle, event, actions);
-	} else if (is_in_a_hurry(lifecycle, event, now_ms)) {
-		lifecycle->hurried = true;
-		step_take(lifecycle, event, now_ms, actions);
+	if (!is_stop_signal(lifecycle->policy, event->signo)) {
+		forward_event(lifecycle, event, actions);
+	} else if (is_second_stop(lifecycle, event, now_ms)) {
+		lifecycle->second_stop = true;
+		do_step(lifecycle, event, now_ms, actions);
 	}
 }
 
 static void on_signal_stopping(struct lifecycle *lifecycle, const struct event *event, struct actions *actions)
 {
-	forward(lifecycle, event, actions);
-	if (begins_stop(lifecycle->policy, event->signo))
+	forward_event(lifecycle, event, actions);
+	if (is_stop_signal(lifecycle->policy, event->signo))
 		continue_if_stopped(lifecycle, lifecycle->policy->rewrite[event->signo], actions);
 }
 
-/* The signal that remaining processes get: the last one of the plan. */
+/* Returns the signal for remaining processes: the last one that the plan has sent. */
 static int remaining_signal(const struct lifecycle *lifecycle)
 {
 	return lifecycle->last_sent != 0 ? lifecycle->last_sent : SIGTERM;
@@ -358,22 +276,23 @@ static void on_signal_linger(struct lifecycle *lifecycle, const struct event *ev
                              struct actions *actions)
 {
 	int signo = lifecycle->policy->rewrite[event->signo];
-	bool stops = begins_stop(lifecycle->policy, event->signo);
-	bool begins = stops && !stop_has_begun(lifecycle);
-	bool hurries = is_in_a_hurry(lifecycle, event, now_ms);
-	if (begins) {
-		stop_begin(lifecycle, event, now_ms, actions);
-		lifecycle->kill_ms = earlier(lifecycle->kill_ms, planned_kill_ms(lifecycle, now_ms));
-		act(actions, ACTION_SAY_STOP, event->signo);
-	} else if (hurries) {
-		lifecycle->hurried = true;
+	bool stops = is_stop_signal(lifecycle->policy, event->signo);
+	bool starts = stops && !is_stopping(lifecycle);
+	bool is_second = is_second_stop(lifecycle, event, now_ms);
+	if (starts) {
+		start_shutdown(lifecycle, event, now_ms, actions);
+		lifecycle->kill_ms = earlier(lifecycle->kill_ms, schedule_kill_ms(&lifecycle->schedule, now_ms));
+		add_action(actions, ACTION_LOG_STOPPING, event->signo);
+	} else if (is_second) {
+		lifecycle->second_stop = true;
 	}
-	/* They have a stop signal already: only a second one is forwarded, or one that they have not had. */
-	bool had_it = stops && !hurries && (!begins || signo == remaining_signal(lifecycle));
+	/* They have a stop signal already: only a second one is forwarded, or one that is another signal. */
+	bool had_it = stops && !is_second && (!starts || signo == remaining_signal(lifecycle));
 	if (signo == 0 || had_it)
 		return;
-	act(actions, ACTION_FORWARD_REMAINING, signo);
-	actions->list[actions->count - 1].had_it = event->shared && signo == event->signo;
+	bool group_has_it = event->shared && signo == event->signo;
+	append_action(actions,
+	              (struct action){.kind = ACTION_FORWARD_REMAINING, .signo = signo, .group_has_it = group_has_it});
 }
 
 static void on_signal(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms, struct actions *actions)
@@ -397,52 +316,43 @@ static void on_signal(struct lifecycle *lifecycle, const struct event *event, in
 	}
 }
 
-/* The app has ended and left something behind: it gets the signal that the app had, and time of its own. */
-static void linger_begin(struct lifecycle *lifecycle, int64_t now_ms, struct actions *actions)
+/* The app has exited and processes remain: they get the app's signal, and time to exit. */
+static void start_linger(struct lifecycle *lifecycle, int64_t now_ms, struct actions *actions)
 {
 	const struct policy *policy = lifecycle->policy;
 	if (policy->abandon) {
 		if (pre_stop_runs(lifecycle))
-			act(actions, ACTION_KILL_PRE_STOP, SIGKILL);
-		leave(lifecycle, actions);
+			add_action(actions, ACTION_KILL_PRE_STOP, SIGKILL);
+		add_exit(lifecycle, actions);
 		return;
 	}
 	if (policy->linger_ms == 0) {
-		kill_all(lifecycle, now_ms, actions);
+		start_killing(lifecycle, now_ms, actions);
 		return;
 	}
-	bool stopping = stop_has_begun(lifecycle);
-	lifecycle->kill_ms = stopping ? planned_kill_ms(lifecycle, now_ms) : after(now_ms, policy->linger_ms);
+	bool stopping = is_stopping(lifecycle);
+	lifecycle->kill_ms =
+		stopping ? schedule_kill_ms(&lifecycle->schedule, now_ms) : after(now_ms, policy->linger_ms);
 	if (lifecycle->phase == PHASE_DELAY)
-		passed_on(lifecycle, now_ms);
+		set_first_sent(lifecycle, now_ms);
 	lifecycle->phase = PHASE_LINGER;
-	lifecycle->lingers_ms = now_ms;
-	act(actions, ACTION_SIGNAL_REMAINING, remaining_signal(lifecycle));
-	actions->list[actions->count - 1].had_it = lifecycle->group_had_it;
+	lifecycle->app_exited_ms = now_ms;
+	append_action(actions, (struct action){.kind = ACTION_SIGNAL_REMAINING,
+	                                       .signo = remaining_signal(lifecycle),
+	                                       .group_has_it = lifecycle->group_had_it});
 }
 
 static void on_app_exited(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms,
                           struct actions *actions)
 {
 	lifecycle->status = event->status;
-	lifecycle->ended_in_stop = stop_has_begun(lifecycle);
-	switch (lifecycle->phase) {
-	case PHASE_RUNNING:
-	case PHASE_DELAY:
-	case PHASE_STOPPING:
-	case PHASE_LINGER:
-		if (event->childless)
-			leave(lifecycle, actions);
-		else
-			linger_begin(lifecycle, now_ms, actions);
-		break;
-	case PHASE_KILLED:
-		if (event->childless)
-			leave(lifecycle, actions);
-		break;
-	case PHASE_ENDED:
-		break;
-	}
+	lifecycle->exited_in_shutdown = is_stopping(lifecycle);
+	if (lifecycle->phase == PHASE_ENDED)
+		return;
+	if (event->childless)
+		add_exit(lifecycle, actions);
+	else if (lifecycle->phase != PHASE_KILLED)
+		start_linger(lifecycle, now_ms, actions);
 }
 
 static void on_app_stopped(struct lifecycle *lifecycle, const struct event *event, struct actions *actions)
@@ -450,83 +360,80 @@ static void on_app_stopped(struct lifecycle *lifecycle, const struct event *even
 	switch (lifecycle->policy->job) {
 	case JOB_INIT:
 		if (event->signo != SIGSTOP) {
-			act(actions, ACTION_CONTINUE_APP, SIGCONT);
+			add_action(actions, ACTION_CONTINUE_APP, SIGCONT);
 			return;
 		}
 		break;
 	case JOB_PROMPT:
 		if (lifecycle->phase == PHASE_RUNNING)
-			act(actions, ACTION_STOP_SELF, event->signo);
+			add_action(actions, ACTION_SUSPEND, event->signo);
 		break;
 	case JOB_NONE:
 		break;
 	}
 	lifecycle->app_stopped = true;
-	/* It may have been stopped before the signal was passed on, and lull told after that. */
+	/* It may have been stopped before the signal was sent, and reported after that. */
 	if (lifecycle->phase == PHASE_STOPPING)
 		continue_if_stopped(lifecycle, lifecycle->last_sent, actions);
 }
 
-static void pre_stop_on_time(struct lifecycle *lifecycle, int64_t now_ms, struct actions *actions)
+static void kill_late_pre_stop(struct lifecycle *lifecycle, int64_t now_ms, struct actions *actions)
 {
 	bool is_over = lifecycle->phase == PHASE_KILLED || lifecycle->phase == PHASE_ENDED;
-	bool is_late = now_ms >= lifecycle->pre_stop_ms || (lifecycle->phase == PHASE_LINGER && lifecycle->hurried);
+	bool is_late = now_ms >= lifecycle->pre_stop_ms || (lifecycle->phase == PHASE_LINGER && lifecycle->second_stop);
 	if (is_over || !pre_stop_runs(lifecycle) || !is_late)
 		return;
 	lifecycle->pre_stop_ms = TIME_NEVER;
-	act(actions, ACTION_KILL_PRE_STOP, SIGKILL);
+	add_action(actions, ACTION_KILL_PRE_STOP, SIGKILL);
 }
 
-/* The pre-stop program holds back the first step alone. */
+/* The pre-stop program holds back only the first step. */
 static bool step_is_due(const struct lifecycle *lifecycle, int64_t now_ms)
 {
 	if (lifecycle->phase == PHASE_DELAY && pre_stop_runs(lifecycle))
 		return false;
-	return (lifecycle->phase == PHASE_DELAY || lifecycle->phase == PHASE_STOPPING) && now_ms >= lifecycle->step_ms;
+	return (lifecycle->phase == PHASE_DELAY || lifecycle->phase == PHASE_STOPPING) &&
+	       now_ms >= lifecycle->schedule.due_ms;
 }
 
-/* What has become due. A step that leaves the next one no wait is followed by it at once. */
-static void on_time(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms, struct actions *actions)
+/* Several steps may be due: the wait before a step can be 0. */
+static void do_what_is_due(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms,
+                           struct actions *actions)
 {
-	pre_stop_on_time(lifecycle, now_ms, actions);
+	kill_late_pre_stop(lifecycle, now_ms, actions);
 	while (step_is_due(lifecycle, now_ms))
-		step_take(lifecycle, event, now_ms, actions);
+		do_step(lifecycle, event, now_ms, actions);
 
 	if (lifecycle->phase == PHASE_LINGER && now_ms >= lifecycle->kill_ms)
-		kill_all(lifecycle, now_ms, actions);
+		start_killing(lifecycle, now_ms, actions);
 
 	if ((lifecycle->phase == PHASE_STOPPING || lifecycle->phase == PHASE_LINGER) &&
 	    now_ms >= lifecycle->notice_ms) {
 		lifecycle->notice_ms = TIME_NEVER;
-		act(actions, ACTION_SAY_RUNNING, 0);
+		add_action(actions, ACTION_LOG_RUNNING, 0);
 	}
 
 	if (lifecycle->phase != PHASE_KILLED)
 		return;
 	if (now_ms >= after(lifecycle->kill_ms, LIFECYCLE_GIVE_UP_MS)) {
-		leave(lifecycle, actions);
-	} else if (now_ms >= lifecycle->sweep_ms) {
-		lifecycle->sweep_ms = after(now_ms, LIFECYCLE_SWEEP_MS);
-		act(actions, ACTION_KILL_ALL, SIGKILL);
+		add_exit(lifecycle, actions);
+	} else if (now_ms >= lifecycle->kill_again_ms) {
+		lifecycle->kill_again_ms = after(now_ms, LIFECYCLE_KILL_AGAIN_MS);
+		add_action(actions, ACTION_KILL_ALL, SIGKILL);
 	}
-}
-
-static int64_t put_off(int64_t deadline_ms, int64_t decided_ms, int64_t sent_ms)
-{
-	return later(deadline_ms, after(sent_ms, earlier(deadline_ms - decided_ms, LIFECYCLE_LATE_MS)));
 }
 
 void lifecycle_sent(struct lifecycle *lifecycle, int64_t decided_ms, int64_t sent_ms)
 {
-	if (lifecycle->passed_on_ms == decided_ms)
-		passed_on(lifecycle, sent_ms);
+	if (lifecycle->first_sent_ms == decided_ms)
+		set_first_sent(lifecycle, sent_ms);
 	if (lifecycle->phase == PHASE_STOPPING)
-		lifecycle->step_ms = put_off(lifecycle->step_ms, decided_ms, sent_ms);
+		lifecycle->schedule.due_ms = schedule_postponed_ms(lifecycle->schedule.due_ms, decided_ms, sent_ms);
 	if (lifecycle->phase == PHASE_LINGER)
-		lifecycle->kill_ms = put_off(lifecycle->kill_ms, decided_ms, sent_ms);
+		lifecycle->kill_ms = schedule_postponed_ms(lifecycle->kill_ms, decided_ms, sent_ms);
 	else if (lifecycle->kill_ms == decided_ms)
 		lifecycle->kill_ms = sent_ms;
-	lifecycle->sweep_ms = after(sent_ms, LIFECYCLE_SWEEP_MS);
+	lifecycle->kill_again_ms = after(sent_ms, LIFECYCLE_KILL_AGAIN_MS);
 }
 
 void lifecycle_pre_stop_ended(struct lifecycle *lifecycle)
@@ -552,30 +459,23 @@ void lifecycle_step(struct lifecycle *lifecycle, const struct event *event, int6
 		break;
 	case EVENT_ORPHAN_EXITED:
 		if (lifecycle->phase == PHASE_KILLED)
-			act(actions, ACTION_KILL_CHILDREN, SIGKILL);
+			add_action(actions, ACTION_KILL_CHILDREN, SIGKILL);
 		break;
 	case EVENT_CHILDLESS:
 		if (lifecycle->phase != PHASE_ENDED)
-			leave(lifecycle, actions);
+			add_exit(lifecycle, actions);
 		break;
 	case EVENT_TIME:
 		break;
 	}
-	on_time(lifecycle, event, now_ms, actions);
+	do_what_is_due(lifecycle, event, now_ms, actions);
 }
 
 bool lifecycle_may_signal_app(const struct lifecycle *lifecycle, const struct event *event, int64_t now_ms)
 {
-	bool stops = event->kind == EVENT_SIGNAL && begins_stop(lifecycle->policy, event->signo);
+	bool stops = event->kind == EVENT_SIGNAL && is_stop_signal(lifecycle->policy, event->signo);
 	bool runs = lifecycle->phase <= PHASE_STOPPING;
-	return runs && (stops || now_ms >= lifecycle->step_ms);
-}
-
-bool lifecycle_is_timeless(const struct lifecycle *lifecycle, const struct event *event)
-{
-	bool begins = event->kind == EVENT_SIGNAL && begins_stop(lifecycle->policy, event->signo);
-	bool leaves_behind = event->kind == EVENT_APP_EXITED && !event->childless;
-	return lifecycle->phase == PHASE_ENDED || (lifecycle->phase == PHASE_RUNNING && !begins && !leaves_behind);
+	return runs && (stops || now_ms >= lifecycle->schedule.due_ms);
 }
 
 int64_t lifecycle_deadline_ms(const struct lifecycle *lifecycle)
@@ -583,13 +483,13 @@ int64_t lifecycle_deadline_ms(const struct lifecycle *lifecycle)
 	int64_t pre_stop_ms = lifecycle->pre_stop_ms;
 	switch (lifecycle->phase) {
 	case PHASE_DELAY:
-		return pre_stop_runs(lifecycle) ? pre_stop_ms : lifecycle->step_ms;
+		return pre_stop_runs(lifecycle) ? pre_stop_ms : lifecycle->schedule.due_ms;
 	case PHASE_STOPPING:
-		return earlier(pre_stop_ms, earlier(lifecycle->step_ms, lifecycle->notice_ms));
+		return earlier(pre_stop_ms, earlier(lifecycle->schedule.due_ms, lifecycle->notice_ms));
 	case PHASE_LINGER:
 		return earlier(pre_stop_ms, earlier(lifecycle->kill_ms, lifecycle->notice_ms));
 	case PHASE_KILLED:
-		return earlier(lifecycle->sweep_ms, after(lifecycle->kill_ms, LIFECYCLE_GIVE_UP_MS));
+		return earlier(lifecycle->kill_again_ms, after(lifecycle->kill_ms, LIFECYCLE_GIVE_UP_MS));
 	case PHASE_RUNNING:
 	case PHASE_ENDED:
 		break;
@@ -600,7 +500,7 @@ int64_t lifecycle_deadline_ms(const struct lifecycle *lifecycle)
 /* --- Remaining processes ------------------------------------------------------------------------------------------ */
 
 /* Returns whether the default action of the signal is to stop a process or to ignore the signal, signal(7). */
-static bool is_survived(int signo)
+static bool has_no_default_effect(int signo)
 {
 	bool stops = is_job_control(signo) && signo != SIGCONT;
 	return stops || signo == SIGCHLD || signo == SIGURG || signo == SIGWINCH;
@@ -608,8 +508,8 @@ static bool is_survived(int signo)
 
 int lifecycle_effective_signal(const struct dispositions *dispositions, int signo)
 {
-	bool no_effect = is_survived(signo) && !is_set(dispositions->caught, signo);
-	return no_effect || is_set(dispositions->ignored, signo) ? SIGTERM : signo;
+	bool no_effect = has_no_default_effect(signo) && !has_signal(dispositions->caught, signo);
+	return no_effect || has_signal(dispositions->ignored, signo) ? SIGTERM : signo;
 }
 
 enum verdict lifecycle_judge(const struct remaining *remaining)

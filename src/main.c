@@ -6,6 +6,7 @@
  *   compat        compatibility modes: a table of the inits that lull can be called as
  *   values        values of options: times, signals, lists
  *   plan          the shutdown plan
+ *   schedule      when each step of the plan is due; pure
  *   lifecycle     what to do to the app, and when; pure
  *   supervisor    turns what the kernel reports into events, and actions into system calls
  *   child         the app: process group, terminal, fork, exec, signals, wait
@@ -168,7 +169,7 @@ static int run(struct options *options, struct log *log, char **envp, signal_mas
 	supervisor_init(&supervisor, options, &start, log, words, snapshot);
 	while (supervisor_turn(&supervisor))
 		continue;
-	return supervisor.exit_status;
+	return supervisor.outcome.exit_status;
 }
 
 static void reap_all(struct child *child)

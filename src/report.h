@@ -1,5 +1,5 @@
 /*
- * The report: one line about the end, appended to a file of the user's.
+ * The outcome of a run, and the report: one line about it, appended to a file.
  */
 #ifndef LULL_REPORT_H
 #define LULL_REPORT_H
@@ -7,39 +7,41 @@
 #include <signal.h>
 #include <stdint.h>
 
+#include "child.h"
 #include "lifecycle.h"
 #include "log.h"
 #include "shutdown_log.h"
 
 enum { REPORT_LINE_SIZE = 4096 };
 
-/* What is kept for it. Nothing but the path is touched when none was asked for. */
-struct report {
-	const char *path; /* NULL: none was asked for */
-	int64_t started_ms;
-	int64_t entered_ms[PHASE_ENDED + 1]; /* when each phase began; TIME_NEVER: it did not */
-	char sender[64];                     /* the name of who began the stop, "" where it is not known */
-	char *killed; /* who was left at SIGKILL; the caller's, of SHUTDOWN_LOG_NAMES_SIZE bytes */
+/* What has happened since the app was started. */
+struct outcome {
+	int64_t started_ms;                  /* when the app was started */
+	int64_t entered_ms[PHASE_ENDED + 1]; /* when each phase started; TIME_NEVER: it did not */
+	struct reaped app;                   /* how the app ended; kind REAPED_NOTHING while it runs */
+	enum phase app_ended_in;             /* the phase in which it ended */
+	bool killed_externally;              /* the app was killed by a SIGKILL that lull did not send */
+	siginfo_t stop;                      /* the stop signal; si_signo 0: no shutdown */
+	int64_t stop_started_ms;             /* when the shutdown started */
+	char sender[64];                     /* the name of the process that sent the stop signal, "": unknown */
+	int killed;                          /* how many processes SIGKILL was sent to */
+	int not_killed;                      /* how many lull was not permitted to send SIGKILL to */
+	char *killed_names;                  /* the caller's, of SHUTDOWN_LOG_NAMES_SIZE bytes */
+	int exit_status;                     /* lull's */
 };
 
-struct supervisor;
+/* Sets the outcome of an app that was started now. */
+void outcome_init(struct outcome *outcome, char killed_names[SHUTDOWN_LOG_NAMES_SIZE]);
 
-/* Warns now when a report could not be written to `path`. */
+/* Warns now if a report could not be written to `path`. */
 void report_try(const char *path, struct log *log);
 
-/* The report of an app that did not start: why, and what lull exits with. NULL as the path: none was asked for. */
+/*
+ * Appends the report of an app that was not started: why, and lull's exit status. path NULL: no report is configured.
+ */
 void report_failure(const char *path, struct log *log, const char *reason, int status);
 
-/* To be called once the app runs. The others below are not to be called when no report was asked for. */
-void report_init(struct report *report, const char *path, char killed[SHUTDOWN_LOG_NAMES_SIZE]);
-
-/* This phase has begun. */
-void report_phase(struct report *report, enum phase phase, int64_t now_ms);
-
-/* The signal in `info` has begun a stop. */
-void report_stop(struct report *report, const siginfo_t *info);
-
-/* Appends the report of an app that ran, once all is over; warns when that can not be done. */
-void report_end(const struct supervisor *supervisor);
+/* Appends the report of an app that was started, when lull is about to exit. Warns if that fails. */
+void report_outcome(const char *path, struct log *log, const struct outcome *outcome);
 
 #endif

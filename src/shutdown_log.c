@@ -1,5 +1,5 @@
 /*
- * Owns the words of a stop. Never signals, never decides.
+ * Owns the log lines about a shutdown. Never sends a signal, never decides.
  */
 #include "shutdown_log.h"
 
@@ -20,8 +20,8 @@ const char *shutdown_log_end(const struct reaped *reaped, char buffer[SHUTDOWN_L
 	return buffer;
 }
 
-/* Who sent it: sigaction(2), si_code. */
-static void add_sender(struct text *text, const siginfo_t *info)
+/* A code above 0 is the kernel's: sigaction(2), si_code. */
+static void add_sender_name(struct text *text, const siginfo_t *info)
 {
 	struct process sender;
 	if (info->si_code > 0) {
@@ -36,12 +36,13 @@ static void add_sender(struct text *text, const siginfo_t *info)
 	text_add(text, sender.name[0] != '\0' ? "from %d (%s)" : "from %d", (int)info->si_pid, sender.name);
 }
 
-static void add_first_step(struct text *text, const struct lifecycle *lifecycle, int signo)
+static void add_first_step(struct text *text, const struct lifecycle *lifecycle, const struct schedule *schedule,
+                           int signo)
 {
 	char name[SIGNAL_NAME_SIZE];
 	char time[TEXT_TIME_SIZE];
-	int64_t wait_ms = lifecycle->policy->plan.steps[0].wait_ms;
-	int sent = lifecycle_step_signal(lifecycle, 0);
+	int64_t wait_ms = schedule->plan->steps[0].wait_ms;
+	int sent = schedule_signal(schedule, 0);
 	if (sent == 0)
 		text_add(text, "passing nothing on");
 	else if (sent == signo)
@@ -50,33 +51,48 @@ static void add_first_step(struct text *text, const struct lifecycle *lifecycle,
 		text_add(text, "sending %s", signal_name(sent, name));
 	if (wait_ms > 0)
 		text_add(text, " in %s", text_time(wait_ms, time));
-	if (lifecycle->pre_stop_ms > lifecycle->step_ms && lifecycle->pre_stop_ms != TIME_NEVER)
+	if (lifecycle->pre_stop_ms > schedule->due_ms && lifecycle->pre_stop_ms != TIME_NEVER)
 		text_add(text, "%s after the pre-stop program, at %s at the latest", wait_ms > 0 ? " and" : "",
-		         text_time(lifecycle->pre_stop_ms - lifecycle->stop_begun_ms, time));
+		         text_time(lifecycle->pre_stop_ms - lifecycle->stop_started_ms, time));
 	else if (wait_ms == 0)
 		text_add(text, " now");
 }
 
-/* Times are counted from the begin of the stop; a delay that is cut short by `at_once` brings all of them forward. */
-static void add_later_steps(struct text *text, const struct lifecycle *lifecycle, bool at_once)
+/* Times are counted from the start of the shutdown. */
+static void add_later_steps(struct text *text, const struct schedule *schedule, int64_t started_ms)
 {
 	char name[SIGNAL_NAME_SIZE];
 	char time[TEXT_TIME_SIZE];
-	const struct plan *plan = &lifecycle->policy->plan;
-	int64_t at_ms = at_once && !plan->fixed ? 0 : plan->steps[0].wait_ms;
-	int sent = lifecycle_step_signal(lifecycle, 0);
-	for (int i = 1; i < plan->count && sent != SIGKILL; i++) {
-		sent = lifecycle_step_signal(lifecycle, i);
-		at_ms += plan->steps[i].wait_ms;
+	int64_t times_ms[PLAN_STEPS];
+	int sent = schedule_signal(schedule, 0);
+	schedule_times(schedule, started_ms, times_ms);
+	for (int i = 1; i < schedule->plan->count && sent != SIGKILL; i++) {
+		sent = schedule_signal(schedule, i);
 		if (sent != 0)
-			text_add(text, ", %s at %s", signal_name(sent, name), text_time(at_ms, time));
+			text_add(text, ", %s at %s", signal_name(sent, name),
+			         text_time(times_ms[i] - started_ms, time));
 	}
 	if (sent != SIGKILL)
 		text_add(text, ", no SIGKILL");
 }
 
-void shutdown_log_stop(struct log *log, const struct lifecycle *lifecycle, const siginfo_t *info, bool had_it,
-                       int64_t now_ms)
+/* The plan as it was when the shutdown started: its first steps may be done already. */
+static void add_plan(struct text *text, const struct lifecycle *lifecycle, int signo, bool app_has_it)
+{
+	struct schedule schedule;
+	int64_t started_ms = lifecycle->stop_started_ms;
+	schedule_start(&schedule, lifecycle->schedule.plan, lifecycle->schedule.stop_signal, started_ms);
+	if (app_has_it) {
+		schedule_step_done(&schedule, started_ms);
+		text_add(text, "the app has it from the terminal");
+	} else {
+		add_first_step(text, lifecycle, &schedule, signo);
+	}
+	add_later_steps(text, &schedule, started_ms);
+}
+
+void shutdown_log_stopping(struct log *log, const struct lifecycle *lifecycle, const siginfo_t *info, bool app_has_it,
+                           int64_t now_ms)
 {
 	char bytes[1024];
 	char name[SIGNAL_NAME_SIZE];
@@ -85,29 +101,25 @@ void shutdown_log_stop(struct log *log, const struct lifecycle *lifecycle, const
 	if (log->level < LOG_NOTICE)
 		return;
 	text_add(&text, "stop: %s ", signal_name(info->si_signo, name));
-	add_sender(&text, info);
+	add_sender_name(&text, info);
 	if (lifecycle->phase == PHASE_LINGER) {
 		text_add(&text, "; the app has ended, SIGKILL to what it left behind in %s",
 		         text_time(lifecycle->kill_ms - now_ms, time));
 	} else {
 		text_add(&text, "; ");
-		if (had_it)
-			text_add(&text, "the app has it from the terminal");
-		else
-			add_first_step(&text, lifecycle, info->si_signo);
-		add_later_steps(&text, lifecycle, had_it);
+		add_plan(&text, lifecycle, info->si_signo, app_has_it);
 	}
 	log_line(log, LOG_NOTICE, "%s", bytes);
 }
 
-void shutdown_log_skipped(struct log *log, int signo)
+void shutdown_log_no_delay(struct log *log, int signo)
 {
 	char name[SIGNAL_NAME_SIZE];
-	const char *word = signal_name(signo, name);
+	const char *full = signal_name(signo, name);
 	log_line(log, LOG_WARNING,
 	         "%s from outside was passed on at once, without the delay; if it is the stop signal of this image, "
 	         "write --stop-on TERM,%s or LULL_STOP_ON=TERM,%s",
-	         word, word + 3, word + 3);
+	         full, full + 3, full + 3);
 }
 
 void shutdown_log_replaced(struct log *log, int signo, pid_t app)
@@ -132,47 +144,47 @@ void shutdown_log_ignored(struct log *log, int signo, pid_t app, int stop)
 	         signal_short_name(stop, stop_name));
 }
 
-/* A rewrite to 0 drops the signal. */
-static void say_since_signal(struct log *log, const struct lifecycle *lifecycle, const char *what, int64_t now_ms,
+/* The signal is dropped if a rewrite to 0 drops it. */
+static void log_since_signal(struct log *log, const struct lifecycle *lifecycle, const char *what, int64_t now_ms,
                              const char *to, const char *names)
 {
 	char time[TEXT_TIME_SIZE];
 	log_line(log, LOG_WARNING, "%s %s after the signal was %s%s %s", what,
-	         text_time(now_ms - lifecycle->passed_on_ms, time),
-	         lifecycle_step_signal(lifecycle, 0) != 0 ? "passed on" : "dropped", to, names);
+	         text_time(now_ms - lifecycle->first_sent_ms, time),
+	         schedule_signal(&lifecycle->schedule, 0) != 0 ? "passed on" : "dropped", to, names);
 }
 
-void shutdown_log_running(struct log *log, const struct lifecycle *lifecycle, pid_t hidden, int64_t now_ms)
+void shutdown_log_running(struct log *log, const struct lifecycle *lifecycle, pid_t pre_stop, int64_t now_ms)
 {
 	char bytes[2048];
 	struct text text = TEXT_IN(bytes);
-	if (log->level >= LOG_NOTICE && processes_describe(SCOPE_DESCENDANTS, hidden, log->helpers, &text, NULL) > 0)
-		say_since_signal(log, lifecycle, "still running", now_ms, ":", bytes);
+	if (log->level >= LOG_NOTICE && processes_describe(SCOPE_DESCENDANTS, pre_stop, log->helpers, &text, NULL) > 0)
+		log_since_signal(log, lifecycle, "still running", now_ms, ":", bytes);
 }
 
-int shutdown_log_killing(struct log *log, const struct lifecycle *lifecycle, bool init, int64_t now_ms, char *kept,
+int shutdown_log_killing(struct log *log, const struct lifecycle *lifecycle, bool init, int64_t now_ms, char *names,
                          int *denied)
 {
 	char own[SHUTDOWN_LOG_NAMES_SIZE];
 	char time[TEXT_TIME_SIZE];
-	char *bytes = kept != NULL ? kept : own;
+	char *bytes = names != NULL ? names : own;
 	struct text text = text_in(bytes, SHUTDOWN_LOG_NAMES_SIZE);
-	if (log->level < LOG_WARNING && kept == NULL)
+	if (log->level < LOG_WARNING && names == NULL)
 		return 0;
 	int count = processes_describe(init ? SCOPE_NAMESPACE : SCOPE_DESCENDANTS, 0, log->helpers, &text, denied);
 	if (count == 0)
 		return 0;
-	if (lifecycle->passed_on_ms != TIME_NEVER)
-		say_since_signal(log, lifecycle, "SIGKILL", now_ms, ", to:", bytes);
-	else if (lifecycle->lingers_ms != TIME_NEVER)
+	if (lifecycle->first_sent_ms != TIME_NEVER)
+		log_since_signal(log, lifecycle, "SIGKILL", now_ms, ", to:", bytes);
+	else if (lifecycle->app_exited_ms != TIME_NEVER)
 		log_line(log, LOG_WARNING, "SIGKILL %s after the app had ended, to: %s",
-		         text_time(now_ms - lifecycle->lingers_ms, time), bytes);
+		         text_time(now_ms - lifecycle->app_exited_ms, time), bytes);
 	else
 		log_line(log, LOG_WARNING, "SIGKILL, with no signal before it, to: %s", bytes);
 	return count;
 }
 
-void shutdown_log_killed_by_others(struct log *log)
+void shutdown_log_killed_externally(struct log *log)
 {
 	char bytes[128];
 	struct text why = TEXT_IN(bytes);
@@ -196,6 +208,6 @@ void shutdown_log_stopped(struct log *log, const struct lifecycle *lifecycle, co
 		text_add(&count, "nothing killed");
 	if (not_killed > 0)
 		text_add(&count, ", %d not killed", not_killed);
-	log_line(log, LOG_NOTICE, "stopped in %s: app %s, %s", text_time(now_ms - lifecycle->stop_begun_ms, time),
+	log_line(log, LOG_NOTICE, "stopped in %s: app %s, %s", text_time(now_ms - lifecycle->stop_started_ms, time),
 	         app->kind == REAPED_APP ? shutdown_log_end(app, end) : "has not ended", bytes);
 }

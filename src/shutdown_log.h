@@ -1,5 +1,5 @@
 /*
- * The lines that tell a person about a stop.
+ * The log lines about a shutdown.
  */
 #ifndef LULL_SHUTDOWN_LOG_H
 #define LULL_SHUTDOWN_LOG_H
@@ -10,37 +10,39 @@
 
 enum { SHUTDOWN_LOG_NAMES_SIZE = 2048, SHUTDOWN_LOG_END_SIZE = 32 };
 
-/* How one has ended, as "exited 3" or "ended by SIGKILL", written to and returned in `buffer`. */
+/* Writes how a process ended, as "exited 3" or "ended by SIGKILL", to `buffer`. Returns `buffer`. */
 const char *shutdown_log_end(const struct reaped *reaped, char buffer[SHUTDOWN_LOG_END_SIZE]);
 
-/* A stop has begun with the signal in `info`, which the app has already if had_it. */
-void shutdown_log_stop(struct log *log, const struct lifecycle *lifecycle, const siginfo_t *info, bool had_it,
-                       int64_t now_ms);
+/* The shutdown starts, because of the signal in `info`; app_has_it: the terminal sent it to the app as well. */
+void shutdown_log_stopping(struct log *log, const struct lifecycle *lifecycle, const siginfo_t *info, bool app_has_it,
+                           int64_t now_ms);
 
-/* `signo` did not begin a stop, and perhaps should have. */
-void shutdown_log_skipped(struct log *log, int signo);
+/* `signo` was forwarded without the delay, since it is not a stop signal. */
+void shutdown_log_no_delay(struct log *log, int signo);
 
-/* `signo` has no effect on the app, the process `app`: it was sent SIGTERM. */
+/* `signo` has no effect on the app: it was sent SIGTERM instead. */
 void shutdown_log_replaced(struct log *log, int signo, pid_t app);
 
-/* The app, the process `app`, ignores the signal that it was sent, and SIGTERM. `stop` is the stop signal. */
+/* The app ignores `signo`, which it was sent, and SIGTERM. `stop` is the stop signal. */
 void shutdown_log_ignored(struct log *log, int signo, pid_t app, int stop);
 
-/* What still runs a while after the stop signal was passed on, but for the pre-stop program `hidden`. */
-void shutdown_log_running(struct log *log, const struct lifecycle *lifecycle, pid_t hidden, int64_t now_ms);
+/* The processes that still run some time after the first signal, without the pre-stop program `pre_stop`. */
+void shutdown_log_running(struct log *log, const struct lifecycle *lifecycle, pid_t pre_stop, int64_t now_ms);
 
 /*
- * Logs what is about to be killed. Returns how many processes that is, and adds to *denied how many of them lull may
- * not signal. They are named in `kept` as well, of SHUTDOWN_LOG_NAMES_SIZE bytes; NULL: only in the log.
+ * The processes that are about to be killed. Returns how many these are, and adds to *denied how many of them lull may
+ * not signal. Their names are written to `names` as well, of SHUTDOWN_LOG_NAMES_SIZE bytes; NULL: only to the log.
  */
-int shutdown_log_killing(struct log *log, const struct lifecycle *lifecycle, bool init, int64_t now_ms, char *kept,
+int shutdown_log_killing(struct log *log, const struct lifecycle *lifecycle, bool init, int64_t now_ms, char *names,
                          int *denied);
 
-/* The app was ended by a SIGKILL that lull did not send. */
-void shutdown_log_killed_by_others(struct log *log);
+/* The app was killed by a SIGKILL that lull did not send. */
+void shutdown_log_killed_externally(struct log *log);
 
-/* The stop is over; `app` is how the app ended, kind REAPED_NOTHING when it has not. SIGKILL was sent
- * to `killed` processes, and could not be sent to `not_killed` ones. */
+/*
+ * The shutdown is complete. `app` is how the app ended, kind REAPED_NOTHING if it still runs. SIGKILL was sent to
+ * `killed` processes, and could not be sent to `not_killed`.
+ */
 void shutdown_log_stopped(struct log *log, const struct lifecycle *lifecycle, const struct reaped *app, int killed,
                           int not_killed, int64_t now_ms);
 

@@ -1,5 +1,5 @@
 /*
- * Owns the translation between kernel and lifecycle. Never decides: what is done when is the lifecycle's.
+ * Owns the translation between the kernel and the lifecycle. Never decides what is done, or when.
  */
 #include "supervisor.h"
 
@@ -14,13 +14,13 @@
 #include "signals.h"
 
 enum {
-	TIME_NOT_READ = -1,
-	REAP_BATCH = 64,     /* children reaped before the clock is looked at again: a storm puts no deadline off */
-	FAILED_REAP_MS = 10, /* where reaping fails: when it is tried again */
-	LOOK_LONG_US = 20,   /* where a look at all children takes so long, some hundreds of them live: then... */
-	LOOK_QUIET_MS = 20,  /* ...the next one is when no child has ended for so long... */
-	LOOK_APART_MS = 250, /* ...or the last one is so long ago */
-	SCAN_MS = 50,   /* how often children are scanned for orphans that have to be signalled, at first; then... */
+	REAP_BATCH = 64,         /* children reaped in one turn, so that many of them do not delay a deadline */
+	REAP_EVERY_SIGNALS = 16, /* signals after which children are reaped in any case: see must_reap() */
+	FAILED_REAP_MS = 10,     /* when reaping is tried again after it failed */
+	SLOW_REAP_US = 20, /* a wait(2) of all children that takes longer is slow, with some hundreds of them: ... */
+	SLOW_REAP_QUIET_MS = 20,  /* ...the next one is made when no child has exited for this time... */
+	SLOW_REAP_APART_MS = 250, /* ...or this time after the last one */
+	SCAN_MS = 50,   /* how often children are scanned for orphans that must be signalled, at first; then... */
 	SCAN_PART = 20, /* ...after this part of the time since the app exited; a scan takes at most this part of it */
 };
 
@@ -30,58 +30,39 @@ void supervisor_init(struct supervisor *supervisor, const struct options *option
 	supervisor->options = options;
 	supervisor->log = log;
 	supervisor->prestop = (struct prestop){.program = options->pre_stop, .envp = start->envp, .mask = start->mask};
-	supervisor->stop.si_signo = 0;
-	supervisor->app = (struct reaped){.kind = REAPED_NOTHING};
+	supervisor->kill_forwarded = false;
+	supervisor->kill_resume = 0;
+	supervisor->not_reaped_after = 0;
+	supervisor->reap_ms = TIME_NEVER;
+	supervisor->reap_all_ms = 0;
 	supervisor->snapshot = snapshot;
 	supervisor->snapshot_signo = 0;
+	supervisor->signalled_group = NO_PROCESS_GROUP;
 	supervisor->scan_ms = TIME_NEVER;
 	supervisor->scan_again_ms = 0;
-	supervisor->signalled_group = NO_PROCESS_GROUP;
-	supervisor->kill_resume = 0;
-	supervisor->killed = 0;
-	supervisor->not_killed = 0;
-	supervisor->reap_ms = TIME_NEVER;
-	supervisor->look_ms = 0;
-	supervisor->turn_ms = TIME_NOT_READ;
-	supervisor->exit_status = 0;
-	supervisor->app_ended_in = PHASE_RUNNING;
-	supervisor->kill_passed_on = false;
-	supervisor->killed_by_others = false;
-	report_init(&supervisor->report, options->report, names);
+	outcome_init(&supervisor->outcome, names);
+	supervisor->now_ms = supervisor->outcome.started_ms;
 	lifecycle_init(&supervisor->lifecycle, &options->policy);
 }
 
-static int64_t earlier(int64_t a_ms, int64_t b_ms)
-{
-	return a_ms < b_ms ? a_ms : b_ms;
-}
+/* --- Actions: signals --------------------------------------------------------------------------------------------- */
 
-/* The time of this turn: the clock is read at most once, and not before somebody looks at it. */
-static int64_t turn_ms(struct supervisor *supervisor)
-{
-	if (supervisor->turn_ms == TIME_NOT_READ)
-		supervisor->turn_ms = signals_now_ms();
-	return supervisor->turn_ms;
-}
-
-/* --- What is to be done ------------------------------------------------------------------------------------------ */
-
-static void say_not_sent(struct supervisor *supervisor, int signo)
+static void log_not_sent(struct supervisor *supervisor, int signo)
 {
 	char name[SIGNAL_NAME_SIZE];
 	log_line(supervisor->log, LOG_WARNING, "%s could not be sent to %d: %s", signal_name(signo, name),
 	         (int)supervisor->child.pid, strerror(errno));
 }
 
-/* A value that came with the signal goes on with it: sigqueue(3). */
-static void forward(struct supervisor *supervisor, const siginfo_t *info, int signo)
+/* The value of a signal is forwarded as well: sigqueue(3). */
+static void forward_signal(struct supervisor *supervisor, const siginfo_t *info, int signo)
 {
 	const struct child *child = &supervisor->child;
 	bool group = supervisor->options->policy.group && child->group != 0;
 	siginfo_t queued = *info;
 	queued.si_signo = signo;
 	int sent;
-	supervisor->kill_passed_on |= signo == SIGKILL;
+	supervisor->kill_forwarded |= signo == SIGKILL;
 	if (queued.si_code != SI_QUEUE)
 		sent = child_signal(child, signo, group);
 	else if (group && processes_queue_group(child->group, &queued) < 0)
@@ -89,7 +70,7 @@ static void forward(struct supervisor *supervisor, const siginfo_t *info, int si
 	else
 		sent = child_queue(child, &queued);
 	if (sent < 0)
-		say_not_sent(supervisor, signo);
+		log_not_sent(supervisor, signo);
 }
 
 static bool app_listens(struct supervisor *supervisor)
@@ -97,8 +78,8 @@ static bool app_listens(struct supervisor *supervisor)
 	return supervisor->options->listens != 0 && endpoint_app_listens(&supervisor->endpoint);
 }
 
-/* The stop signal keeps its value over the delay. Takes a snapshot before the first signal that ends the app. */
-static void signal_app(struct supervisor *supervisor, int signo)
+/* The value of the stop signal is kept during the delay. Before a signal that ends the app, takes a snapshot. */
+static void send_to_app(struct supervisor *supervisor, int signo)
 {
 	char name[SIGNAL_NAME_SIZE];
 	const struct options *options = supervisor->options;
@@ -109,10 +90,10 @@ static void signal_app(struct supervisor *supervisor, int signo)
 	}
 	log_line(supervisor->log, LOG_VERBOSE, "sending %s to %d", signal_name(signo, name),
 	         (int)supervisor->child.pid);
-	if (signo == supervisor->lifecycle.stop_signal && supervisor->stop.si_code == SI_QUEUE)
-		forward(supervisor, &supervisor->stop, signo);
+	if (signo == supervisor->lifecycle.schedule.stop_signal && supervisor->outcome.stop.si_code == SI_QUEUE)
+		forward_signal(supervisor, &supervisor->outcome.stop, signo);
 	else if (child_signal(&supervisor->child, signo, options->policy.group) < 0)
-		say_not_sent(supervisor, signo);
+		log_not_sent(supervisor, signo);
 }
 
 static void warn_of_denied(struct supervisor *supervisor, int signo, int denied)
@@ -123,10 +104,10 @@ static void warn_of_denied(struct supervisor *supervisor, int signo, int denied)
 		         signal_name(signo, name), denied, denied > 1 ? "es" : "");
 }
 
-/* How long until the next scan: longer and longer, but often enough that an orphan has its signal before SIGKILL. */
+/* Returns the time until the next scan. It grows, but an orphan must get its signal before SIGKILL. */
 static int64_t scan_pause_ms(const struct lifecycle *lifecycle, int64_t now_ms)
 {
-	int64_t pause_ms = earlier((now_ms - lifecycle->lingers_ms) / SCAN_PART, (lifecycle->kill_ms - now_ms) / 4);
+	int64_t pause_ms = earlier((now_ms - lifecycle->app_exited_ms) / SCAN_PART, (lifecycle->kill_ms - now_ms) / 4);
 	return pause_ms > SCAN_MS ? pause_ms : SCAN_MS;
 }
 
@@ -149,27 +130,27 @@ static void scan_remaining(struct supervisor *supervisor)
 	warn_of_denied(supervisor, supervisor->snapshot_signo, denied);
 }
 
-/* A child that exits leaves orphans. A scan that took long is not made again so soon that lull does nothing else. */
+/* A child that exits leaves orphans. A slow scan is not repeated so soon that lull does nothing else. */
 static void scan_if_due(struct supervisor *supervisor, bool any_exited)
 {
 	if (any_exited && supervisor->scan_ms != TIME_NEVER)
 		supervisor->scan_ms = earlier(supervisor->scan_ms, supervisor->scan_again_ms);
 	if (supervisor->lifecycle.phase != PHASE_LINGER)
 		supervisor->scan_ms = TIME_NEVER;
-	else if (supervisor->scan_ms != TIME_NEVER && turn_ms(supervisor) >= supervisor->scan_ms)
+	else if (supervisor->scan_ms != TIME_NEVER && supervisor->now_ms >= supervisor->scan_ms)
 		scan_remaining(supervisor);
 }
 
-static pid_t group_of_app(const struct supervisor *supervisor)
+static pid_t app_group(const struct supervisor *supervisor)
 {
 	return supervisor->child.group != 0 ? supervisor->child.group : getpgrp();
 }
 
-/* The app has exited. If it was sent no signal to end, or had it from the terminal, what remains now is signalled. */
+/* The app has exited. If lull has sent it no signal, there is no snapshot yet: what remains now is signalled. */
 static void signal_remaining(struct supervisor *supervisor, const struct action *action)
 {
-	if (action->had_it)
-		supervisor->signalled_group = group_of_app(supervisor);
+	if (action->group_has_it)
+		supervisor->signalled_group = app_group(supervisor);
 	if (supervisor->snapshot_signo != action->signo)
 		snapshot_take(supervisor->snapshot, action->signo, 0, false);
 	supervisor->snapshot_signo = action->signo;
@@ -182,7 +163,7 @@ static void forward_to_remaining(struct supervisor *supervisor, const struct act
 	siginfo_t queued = supervisor->signal;
 	struct signal_request order = {.scope = SCOPE_CHILDREN,
 	                               .signo = action->signo,
-	                               .except = action->had_it ? group_of_app(supervisor) : NO_PROCESS_GROUP,
+	                               .except = action->group_has_it ? app_group(supervisor) : NO_PROCESS_GROUP,
 	                               .hidden = supervisor->prestop.pid,
 	                               .helpers = supervisor->log->helpers};
 	queued.si_signo = action->signo;
@@ -193,8 +174,8 @@ static void forward_to_remaining(struct supervisor *supervisor, const struct act
 		snapshot_children_signalled(supervisor->snapshot);
 }
 
-/* As PID 1 everybody, in one call. Otherwise only our own, the app first: looking for the others takes time. */
-static void kill_all(struct supervisor *supervisor)
+/* As PID 1 all processes, by one call. Otherwise lull's descendants, the app first: to find the others takes time. */
+static void kill_remaining(struct supervisor *supervisor)
 {
 	const struct signal_request order = {.scope = SCOPE_DESCENDANTS,
 	                                     .signo = SIGKILL,
@@ -210,6 +191,26 @@ static void kill_all(struct supervisor *supervisor)
 	(void)processes_signal(&order);
 }
 
+/* The child that exited has left orphans near its own PID: the next search without /proc starts anew. */
+static void kill_orphans(struct supervisor *supervisor)
+{
+	supervisor->kill_resume = 0;
+	if (!supervisor->child.init)
+		processes_signal_children(SIGKILL, supervisor->log->helpers);
+}
+
+/* At a prompt the shell must notice that the app was stopped. */
+static void suspend_lull(struct supervisor *supervisor, int signo)
+{
+	if (supervisor->child.job == JOB_PROMPT)
+		child_suspend(&supervisor->child, signo);
+	else
+		(void)kill(supervisor->child.self, signo);
+	supervisor->now_ms = signals_now_ms();
+}
+
+/* --- Actions: other programs and files ---------------------------------------------------------------------------- */
+
 static int make_drain_file(const void *path)
 {
 	return drain_file_make(path) < 0 ? errno : 0;
@@ -222,7 +223,7 @@ static void warn_of_drain_file(struct supervisor *supervisor, int error)
 		         supervisor->options->drain_file, strerror(error));
 }
 
-static void drain(struct supervisor *supervisor)
+static void start_draining(struct supervisor *supervisor)
 {
 	const char *path = supervisor->options->drain_file;
 	drain_show(DRAIN_DRAINING, 0);
@@ -244,129 +245,143 @@ static void start_pre_stop(struct supervisor *supervisor, int signo)
 	lifecycle_pre_stop_ended(&supervisor->lifecycle);
 }
 
-static void kill_pre_stop(struct supervisor *supervisor, int64_t now_ms)
+static void kill_pre_stop(struct supervisor *supervisor)
 {
 	char time[TEXT_TIME_SIZE];
 	log_line(supervisor->log, LOG_WARNING, "the pre-stop program has not ended in %s: killing %d",
-	         text_time(now_ms - supervisor->lifecycle.stop_begun_ms, time), (int)supervisor->prestop.pid);
+	         text_time(supervisor->now_ms - supervisor->lifecycle.stop_started_ms, time),
+	         (int)supervisor->prestop.pid);
 	prestop_kill(&supervisor->prestop);
 }
 
-static void say_killing(struct supervisor *supervisor, int64_t now_ms)
+/* --- Actions: log lines ------------------------------------------------------------------------------------------- */
+
+static void log_stopping(struct supervisor *supervisor, bool app_has_it)
 {
-	char *names = supervisor->report.path != NULL ? supervisor->report.killed : NULL;
-	int count = shutdown_log_killing(supervisor->log, &supervisor->lifecycle, supervisor->child.init, now_ms, names,
-	                                 &supervisor->not_killed);
-	supervisor->killed = count - supervisor->not_killed;
-	warn_of_denied(supervisor, SIGKILL, supervisor->not_killed);
+	struct outcome *outcome = &supervisor->outcome;
+	struct process sender;
+	outcome->stop = supervisor->signal;
+	outcome->stop_started_ms = supervisor->lifecycle.stop_started_ms;
+	if (supervisor->options->report != NULL) {
+		process_name(outcome->stop.si_pid, &sender);
+		memcpy(outcome->sender, sender.name, sizeof outcome->sender);
+	}
+	shutdown_log_stopping(supervisor->log, &supervisor->lifecycle, &outcome->stop, app_has_it, supervisor->now_ms);
 }
 
-static void act(struct supervisor *supervisor, const struct action *action, int64_t now_ms)
+static void log_killing(struct supervisor *supervisor)
+{
+	struct outcome *outcome = &supervisor->outcome;
+	char *names = supervisor->options->report != NULL ? outcome->killed_names : NULL;
+	int count = shutdown_log_killing(supervisor->log, &supervisor->lifecycle, supervisor->child.init,
+	                                 supervisor->now_ms, names, &outcome->not_killed);
+	outcome->killed = count - outcome->not_killed;
+	warn_of_denied(supervisor, SIGKILL, outcome->not_killed);
+}
+
+static void run_action(struct supervisor *supervisor, const struct action *action)
 {
 	const struct lifecycle *lifecycle = &supervisor->lifecycle;
-	struct child *child = &supervisor->child;
+	struct log *log = supervisor->log;
+	pid_t app = supervisor->child.pid;
 	switch (action->kind) {
 	case ACTION_FORWARD:
-		forward(supervisor, &supervisor->signal, action->signo);
+		forward_signal(supervisor, &supervisor->signal, action->signo);
 		break;
 	case ACTION_FORWARD_REMAINING:
 		forward_to_remaining(supervisor, action);
 		break;
 	case ACTION_SIGNAL_APP:
-		signal_app(supervisor, action->signo);
-		lifecycle_sent(&supervisor->lifecycle, now_ms, signals_now_ms());
+		send_to_app(supervisor, action->signo);
 		break;
 	case ACTION_CONTINUE_APP:
-		child_continue(child);
+		child_continue(&supervisor->child);
 		break;
 	case ACTION_SIGNAL_REMAINING:
 		signal_remaining(supervisor, action);
-		lifecycle_sent(&supervisor->lifecycle, now_ms, signals_now_ms());
 		break;
 	case ACTION_KILL_ALL:
-		kill_all(supervisor);
-		lifecycle_sent(&supervisor->lifecycle, now_ms, signals_now_ms());
+		kill_remaining(supervisor);
 		break;
 	case ACTION_KILL_CHILDREN:
-		supervisor->kill_resume = 0; /* who comes after the one that has ended is near */
-		if (!child->init)
-			processes_signal_children(SIGKILL, supervisor->log->helpers);
+		kill_orphans(supervisor);
 		break;
 	case ACTION_DRAIN:
-		drain(supervisor);
+		start_draining(supervisor);
 		break;
 	case ACTION_START_PRE_STOP:
 		start_pre_stop(supervisor, action->signo);
 		break;
 	case ACTION_KILL_PRE_STOP:
-		kill_pre_stop(supervisor, now_ms);
+		kill_pre_stop(supervisor);
 		break;
 	case ACTION_SUSPEND:
-		(void)kill(supervisor->child.self, SIGSTOP);
-		supervisor->turn_ms = TIME_NOT_READ; /* nobody knows how long that was */
+		suspend_lull(supervisor, action->signo);
 		break;
-	case ACTION_STOP_SELF:
-		child_suspend(child, action->signo);
-		supervisor->turn_ms = TIME_NOT_READ;
+	case ACTION_LOG_STOPPING:
+		log_stopping(supervisor, action->app_has_it);
 		break;
-	case ACTION_SAY_STOP:
-		supervisor->stop = supervisor->signal;
-		if (supervisor->report.path != NULL)
-			report_stop(&supervisor->report, &supervisor->stop);
-		shutdown_log_stop(supervisor->log, lifecycle, &supervisor->stop, action->had_it, now_ms);
+	case ACTION_LOG_NO_DELAY:
+		shutdown_log_no_delay(log, action->signo);
 		break;
-	case ACTION_SAY_SKIPPED:
-		shutdown_log_skipped(supervisor->log, action->signo);
+	case ACTION_LOG_REPLACED:
+		shutdown_log_replaced(log, action->signo, app);
 		break;
-	case ACTION_SAY_REPLACED:
-		shutdown_log_replaced(supervisor->log, action->signo, child->pid);
+	case ACTION_LOG_IGNORED:
+		shutdown_log_ignored(log, action->signo, app, supervisor->outcome.stop.si_signo);
 		break;
-	case ACTION_SAY_IGNORED:
-		shutdown_log_ignored(supervisor->log, action->signo, child->pid, supervisor->stop.si_signo);
+	case ACTION_LOG_RUNNING:
+		shutdown_log_running(log, lifecycle, supervisor->prestop.pid, supervisor->now_ms);
 		break;
-	case ACTION_SAY_RUNNING:
-		shutdown_log_running(supervisor->log, lifecycle, supervisor->prestop.pid, now_ms);
-		break;
-	case ACTION_SAY_KILLING:
-		say_killing(supervisor, now_ms);
+	case ACTION_LOG_KILLING:
+		log_killing(supervisor);
 		break;
 	case ACTION_EXIT:
-		supervisor->exit_status = action->status;
+		supervisor->outcome.exit_status = action->status;
 		break;
 	}
 }
 
-static void step(struct supervisor *supervisor, const struct event *happened)
+/* A signal may be sent late: the next deadline counts from when it was sent. */
+static bool is_planned_signal(enum action_kind kind)
+{
+	return kind == ACTION_SIGNAL_APP || kind == ACTION_SIGNAL_REMAINING || kind == ACTION_KILL_ALL;
+}
+
+static void handle_event(struct supervisor *supervisor, const struct event *happened)
 {
 	struct actions actions;
 	struct event event = *happened;
 	struct lifecycle *lifecycle = &supervisor->lifecycle;
 	enum phase before = lifecycle->phase;
-	int64_t now_ms = lifecycle_is_timeless(lifecycle, &event) ? 0 : turn_ms(supervisor);
+	int64_t now_ms = supervisor->now_ms;
 	if (lifecycle_may_signal_app(lifecycle, &event, now_ms))
 		event.app = process_dispositions(supervisor->child.pid);
 	lifecycle_step(lifecycle, &event, now_ms, &actions);
-	if (lifecycle->phase != before && supervisor->report.path != NULL)
-		report_phase(&supervisor->report, lifecycle->phase, turn_ms(supervisor));
-	for (int i = 0; i < actions.count; i++)
-		act(supervisor, &actions.list[i], now_ms);
+	if (lifecycle->phase != before)
+		supervisor->outcome.entered_ms[lifecycle->phase] = now_ms;
+	for (int i = 0; i < actions.count; i++) {
+		run_action(supervisor, &actions.list[i]);
+		if (is_planned_signal(actions.list[i].kind))
+			lifecycle_sent(lifecycle, now_ms, signals_now_ms());
+	}
 }
 
-/* --- What has happened ------------------------------------------------------------------------------------------- */
+/* --- Events: children --------------------------------------------------------------------------------------------- */
 
-static void say_reaped(const struct supervisor *supervisor, const struct reaped *reaped)
+static void log_reaped(const struct supervisor *supervisor, const struct reaped *reaped)
 {
 	char end[SHUTDOWN_LOG_END_SIZE];
 	bool orphan = reaped->kind == REAPED_ORPHAN;
 	enum log_level level = orphan && supervisor->options->warn_reap ? LOG_WARNING : LOG_VERBOSE;
 	const char *what = orphan ? supervisor->options->compat->reaped : "reaped app ";
 	if (supervisor->log->level < level)
-		return; /* a storm of orphans shall not cost words */
+		return; /* before the text is made: orphans may be many */
 	log_line(supervisor->log, level, "%s%d, %s", what, (int)reaped->pid, shutdown_log_end(reaped, end));
 }
 
-/* One that lull has killed has had its line. */
-static void end_pre_stop(struct supervisor *supervisor, const struct reaped *reaped)
+/* If lull has killed it, that was logged. */
+static void handle_pre_stop_exit(struct supervisor *supervisor, const struct reaped *reaped)
 {
 	char end[SHUTDOWN_LOG_END_SIZE];
 	int error = prestop_end(&supervisor->prestop);
@@ -381,39 +396,39 @@ static void end_pre_stop(struct supervisor *supervisor, const struct reaped *rea
 	         supervisor->prestop.program, reaped->by_signal ? "was " : "", shutdown_log_end(reaped, end));
 }
 
-/* What reaping has brought in one turn. */
-struct harvest {
+/* The children that were reaped in one turn. */
+struct reaping {
 	bool app_exited;
 	bool any_exited;
 	bool childless;
-	struct event change; /* the last stop or continuation of the app; EVENT_TIME: none */
+	struct event change; /* the app was stopped or continued; EVENT_TIME: neither */
 };
 
-static void gather(struct supervisor *supervisor, struct harvest *harvest, const struct reaped *reaped)
+static void note_reaped(struct supervisor *supervisor, struct reaping *reaping, const struct reaped *reaped)
 {
 	switch (reaped->kind) {
 	case REAPED_APP:
-		supervisor->app = *reaped;
-		harvest->app_exited = true;
-		harvest->any_exited = true;
-		say_reaped(supervisor, reaped);
+		supervisor->outcome.app = *reaped;
+		reaping->app_exited = true;
+		reaping->any_exited = true;
+		log_reaped(supervisor, reaped);
 		break;
 	case REAPED_ORPHAN:
-		harvest->any_exited = true;
+		reaping->any_exited = true;
 		if (reaped->pid == supervisor->prestop.pid) {
-			end_pre_stop(supervisor, reaped);
+			handle_pre_stop_exit(supervisor, reaped);
 		} else {
-			say_reaped(supervisor, reaped);
+			log_reaped(supervisor, reaped);
 		}
 		break;
 	case REAPED_APP_STOPPED:
-		harvest->change = (struct event){.kind = EVENT_APP_STOPPED, .signo = reaped->stop_signal};
+		reaping->change = (struct event){.kind = EVENT_APP_STOPPED, .signo = reaped->stop_signal};
 		break;
 	case REAPED_APP_CONTINUED:
-		harvest->change = (struct event){.kind = EVENT_APP_CONTINUED};
+		reaping->change = (struct event){.kind = EVENT_APP_CONTINUED};
 		break;
 	case REAPED_NONE_LEFT:
-		harvest->childless = true;
+		reaping->childless = true;
 		break;
 	case REAPED_NOTHING:
 	case REAPED_FAILED:
@@ -422,112 +437,125 @@ static void gather(struct supervisor *supervisor, struct harvest *harvest, const
 	}
 }
 
-/* The phase is still the one that the app ended in. */
-static void look_at_the_end(struct supervisor *supervisor)
+/* To be called before the lifecycle changes its phase. */
+static void note_app_exit(struct supervisor *supervisor)
 {
-	const struct reaped *app = &supervisor->app;
+	struct outcome *outcome = &supervisor->outcome;
 	enum phase phase = supervisor->lifecycle.phase;
-	bool killed = app->by_signal && app->status == 128 + SIGKILL;
-	supervisor->app_ended_in = phase;
-	supervisor->killed_by_others = killed && phase != PHASE_KILLED && !supervisor->kill_passed_on;
-	if (supervisor->killed_by_others)
-		shutdown_log_killed_by_others(supervisor->log);
+	bool killed = outcome->app.by_signal && outcome->app.status == 128 + SIGKILL;
+	outcome->app_ended_in = phase;
+	outcome->killed_externally = killed && phase != PHASE_KILLED && !supervisor->kill_forwarded;
+	if (outcome->killed_externally)
+		shutdown_log_killed_externally(supervisor->log);
 }
 
-static struct reaped reap_one(struct supervisor *supervisor, pid_t pid, struct harvest *harvest)
+static struct reaped reap_one(struct supervisor *supervisor, pid_t pid, struct reaping *reaping)
 {
 	struct reaped reaped = child_reap(&supervisor->child, pid);
-	gather(supervisor, harvest, &reaped);
+	note_reaped(supervisor, reaping, &reaped);
 	return reaped;
 }
 
-/* Returns how often the kernel was asked. */
-static int reap_all(struct supervisor *supervisor, struct harvest *harvest)
+/* Returns how many calls of wait(2) were made. */
+static int reap_all(struct supervisor *supervisor, struct reaping *reaping)
 {
 	struct reaped reaped = {.kind = REAPED_OTHER};
-	int asked = 0;
-	for (; asked < REAP_BATCH && child_reap_goes_on(&reaped); asked++)
-		reaped = reap_one(supervisor, CHILD_ANY, harvest);
+	int calls = 0;
+	for (; calls < REAP_BATCH && child_reap_goes_on(&reaped); calls++)
+		reaped = reap_one(supervisor, CHILD_ANY, reaping);
 	supervisor->reap_ms = child_reap_goes_on(&reaped) ? 0 : TIME_NEVER;
 	if (reaped.kind == REAPED_FAILED)
-		supervisor->reap_ms = turn_ms(supervisor) + FAILED_REAP_MS;
-	return asked;
+		supervisor->reap_ms = supervisor->now_ms + FAILED_REAP_MS;
+	return calls;
 }
 
 /*
- * The kernel finds one that has ended by a look at all that live: beside 10 000 orphans that takes 0.7 ms. Where it
- * takes long it is not done again at once, so that it can not become all that lull does.
+ * The kernel checks all living children to find one that has exited, which takes 0.7 ms with 10 000 of them. If that
+ * is slow, it is not repeated immediately: it would become all that lull does.
  */
-static void reap_all_in_time(struct supervisor *supervisor, struct harvest *harvest)
+static void reap_all_timed(struct supervisor *supervisor, struct reaping *reaping)
 {
-	int64_t begun_us = signals_now_us();
-	int asked = reap_all(supervisor, harvest);
+	int64_t start_us = signals_now_us();
+	int calls = reap_all(supervisor, reaping);
 	int64_t now_us = signals_now_us();
-	supervisor->turn_ms = now_us / 1000;
-	bool is_long = now_us - begun_us >= (int64_t)asked * LOOK_LONG_US;
-	supervisor->look_ms = is_long ? supervisor->turn_ms + LOOK_APART_MS : 0;
+	supervisor->now_ms = now_us / 1000;
+	bool is_slow = now_us - start_us >= (int64_t)calls * SLOW_REAP_US;
+	supervisor->reap_all_ms = is_slow ? supervisor->now_ms + SLOW_REAP_APART_MS : 0;
 }
 
 /*
- * Those whose end somebody waits for, and who the kernel says has ended: it looks at nobody else for that. It does not
- * say so of each: of two that end at the same time it tells one.
+ * Reaps the app, the pre-stop program and the child of this SIGCHLD, if they have exited: for a known PID the kernel
+ * checks no other child. Of two children that exit at the same time, only one has a SIGCHLD.
  */
-static void reap_known(struct supervisor *supervisor, int signo, struct harvest *harvest)
+static void reap_known(struct supervisor *supervisor, int signo, struct reaping *reaping)
 {
 	const pid_t known[] = {supervisor->child.pid, supervisor->prestop.pid,
 	                       signo == SIGCHLD ? supervisor->signal.si_pid : 0};
 	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
 		if (known[i] > 0)
-			(void)reap_one(supervisor, known[i], harvest);
+			(void)reap_one(supervisor, known[i], reaping);
 	if (signo == SIGCHLD)
-		supervisor->reap_ms = earlier(turn_ms(supervisor) + LOOK_QUIET_MS, supervisor->look_ms);
+		supervisor->reap_ms = earlier(supervisor->now_ms + SLOW_REAP_QUIET_MS, supervisor->reap_all_ms);
 }
 
 /*
- * Reaps what can be reaped; after every signal, since a flood of lower numbers starves SIGCHLD. All are looked at when
- * the app has ended, since whether it left something behind has to be known then, and before anything that is due is
- * done.
+ * Without a shutdown, a signal for the app needs no check of the children: SIGCHLD reports those that exit. But the
+ * kernel delivers pending signals in the order of their numbers, signal(7), so a flood of lower ones would delay it
+ * forever. In a shutdown, children are reaped first after every signal, so that none that has exited is signalled.
  */
-static struct harvest reap(struct supervisor *supervisor, int signo)
+static bool must_reap(struct supervisor *supervisor, int signo)
 {
-	struct harvest harvest = {.change = {.kind = EVENT_TIME}};
-	bool looks_long = supervisor->look_ms != 0 && supervisor->lifecycle.phase != PHASE_KILLED;
-	int64_t due_ms = earlier(lifecycle_deadline_ms(&supervisor->lifecycle), supervisor->reap_ms);
-	bool put_off = looks_long && turn_ms(supervisor) < earlier(supervisor->look_ms, due_ms);
-	if (put_off)
-		reap_known(supervisor, signo, &harvest);
-	if (put_off && !harvest.app_exited)
-		return harvest;
-	if (signo == SIGCHLD || looks_long)
-		reap_all_in_time(supervisor, &harvest);
-	else
-		(void)reap_all(supervisor, &harvest);
-	return harvest;
+	bool is_forwarded_only = signo != 0 && signo != SIGCHLD && supervisor->lifecycle.phase == PHASE_RUNNING &&
+	                         (supervisor->options->policy.stop_on & SIGNAL_BIT(signo)) == 0;
+	if (is_forwarded_only && supervisor->now_ms < supervisor->reap_ms &&
+	    ++supervisor->not_reaped_after < REAP_EVERY_SIGNALS)
+		return false;
+	supervisor->not_reaped_after = 0;
+	return true;
 }
 
-/* The end of the app is told first: each event also does what is due, and nobody is signalled who has ended. */
-static void tell(struct supervisor *supervisor, const struct harvest *harvest)
+/*
+ * When the app has exited, all children are checked: whether processes remain must be known before the app's exit is
+ * handled, and before anything that is due is done.
+ */
+static void reap(struct supervisor *supervisor, int signo, struct reaping *reaping)
+{
+	bool is_slow = supervisor->reap_all_ms != 0 && supervisor->lifecycle.phase != PHASE_KILLED;
+	int64_t due_ms = earlier(lifecycle_deadline_ms(&supervisor->lifecycle), supervisor->reap_ms);
+	if (is_slow && supervisor->now_ms < earlier(supervisor->reap_all_ms, due_ms)) {
+		reap_known(supervisor, signo, reaping);
+		if (!reaping->app_exited)
+			return;
+	}
+	reap_all_timed(supervisor, reaping);
+}
+
+/* The exit of the app is handled first, since each event also does what is due: a reaped PID must not be signalled. */
+static void handle_reaped(struct supervisor *supervisor, const struct reaping *reaping)
 {
 	const struct event exited = {
-		.kind = EVENT_APP_EXITED, .status = supervisor->app.status, .childless = harvest->childless};
+		.kind = EVENT_APP_EXITED, .status = supervisor->outcome.app.status, .childless = reaping->childless};
 	const struct event childless = {.kind = EVENT_CHILDLESS};
 	const struct event orphans = {.kind = EVENT_ORPHAN_EXITED};
-	if (harvest->app_exited) {
-		look_at_the_end(supervisor);
-		if (!harvest->childless && supervisor->lifecycle.stop_begun_ms == TIME_NEVER)
+	if (reaping->app_exited) {
+		note_app_exit(supervisor);
+		if (!reaping->childless && supervisor->lifecycle.stop_started_ms == TIME_NEVER)
 			drain_show(DRAIN_ENDED, 0);
-		step(supervisor, &exited);
-	} else if (harvest->change.kind != EVENT_TIME) {
-		step(supervisor, &harvest->change);
+		handle_event(supervisor, &exited);
+	} else if (reaping->change.kind != EVENT_TIME) {
+		handle_event(supervisor, &reaping->change);
 	}
-	if (harvest->childless)
-		step(supervisor, &childless);
-	if (harvest->any_exited)
-		step(supervisor, &orphans);
+	if (reaping->childless)
+		handle_event(supervisor, &childless);
+	if (reaping->any_exited)
+		handle_event(supervisor, &orphans);
 }
 
-/* Sent by the kernel for something that lull itself did, or for a child: not the app's. */
-static bool is_ours(const struct supervisor *supervisor, const siginfo_t *info)
+/* --- Events: signals ---------------------------------------------------------------------------------------------- */
+
+/* Returns whether the kernel sent the signal because of lull itself or a child, or lull sent it: it is not forwarded.
+ */
+static bool is_internal(const struct supervisor *supervisor, const siginfo_t *info)
 {
 	int signo = info->si_signo;
 	bool fault = signo == SIGSEGV || signo == SIGBUS || signo == SIGILL || signo == SIGFPE || signo == SIGTRAP ||
@@ -538,30 +566,30 @@ static bool is_ours(const struct supervisor *supervisor, const siginfo_t *info)
 }
 
 /*
- * At a prompt the app is in lull's group: what the terminal sends goes to both. But for a hang-up, when lull leads the
- * session: then the kernel tells lull alone.
+ * At a prompt the app is in lull's process group, so the terminal sends its signals to both. A hangup goes only to the
+ * leader of the session, if that is lull.
  */
 static bool is_shared(const struct supervisor *supervisor, const siginfo_t *info)
 {
 	int signo = info->si_signo;
-	bool of_keys = signo == SIGINT || signo == SIGQUIT || signo == SIGTSTP || signo == SIGTTIN ||
-	               signo == SIGTTOU || signo == SIGWINCH;
-	bool of_hangup = signo == SIGHUP || signo == SIGCONT;
+	bool is_of_keys = signo == SIGINT || signo == SIGQUIT || signo == SIGTSTP || signo == SIGTTIN ||
+	                  signo == SIGTTOU || signo == SIGWINCH;
+	bool is_of_hangup = signo == SIGHUP || signo == SIGCONT;
 	if (info->si_code != SI_KERNEL || supervisor->child.group != 0)
 		return false;
 	pid_t group = getpgid(supervisor->child.pid);
 	pid_t own = getpgrp();
 	if (group > 0 && own > 0 && group != own)
-		return false; /* it has left lull's */
-	return of_keys || (of_hangup && getsid(0) != supervisor->child.self);
+		return false; /* the app has left lull's group */
+	return is_of_keys || (is_of_hangup && getsid(0) != supervisor->child.self);
 }
 
-static void take(struct supervisor *supervisor)
+static void handle_signal(struct supervisor *supervisor)
 {
 	const siginfo_t *info = &supervisor->signal;
 	char name[SIGNAL_NAME_SIZE];
 	if (!child_parent_death(&supervisor->child, supervisor->options->parent_death, &supervisor->signal) ||
-	    is_ours(supervisor, info))
+	    is_internal(supervisor, info))
 		return;
 	struct event event = {.kind = EVENT_SIGNAL, .signo = info->si_signo};
 	event.outside = info->si_code <= 0 && info->si_pid == 0;
@@ -569,46 +597,51 @@ static void take(struct supervisor *supervisor)
 	if (supervisor->log->level >= LOG_VERBOSE)
 		log_line(supervisor->log, LOG_VERBOSE, "%s from %d", signal_name(info->si_signo, name),
 		         (int)info->si_pid);
-	step(supervisor, &event);
+	handle_event(supervisor, &event);
 }
 
-static void leave(struct supervisor *supervisor)
+/* --- The loop ----------------------------------------------------------------------------------------------------- */
+
+static void finish_run(struct supervisor *supervisor)
 {
-	const struct lifecycle *lifecycle = &supervisor->lifecycle;
-	if (lifecycle->stop_begun_ms != TIME_NEVER)
-		shutdown_log_stopped(supervisor->log, lifecycle, &supervisor->app, supervisor->killed,
-		                     supervisor->not_killed, turn_ms(supervisor));
-	if (supervisor->report.path != NULL)
-		report_end(supervisor);
-	warn_of_drain_file(supervisor,
-	                   helper_wait(supervisor->log->helpers, HELPER_DRAIN_FILE, lifecycle->stop_begun_ms));
+	const struct outcome *outcome = &supervisor->outcome;
+	struct log *log = supervisor->log;
+	if (outcome->stop.si_signo != 0)
+		shutdown_log_stopped(log, &supervisor->lifecycle, &outcome->app, outcome->killed, outcome->not_killed,
+		                     supervisor->now_ms);
+	if (supervisor->options->report != NULL)
+		report_outcome(supervisor->options->report, log, outcome);
+	warn_of_drain_file(supervisor, helper_wait(log->helpers, HELPER_DRAIN_FILE, outcome->stop_started_ms));
 	child_hand_back(&supervisor->child);
 }
 
 /*
- * Children first, so that nobody is signalled who has ended and the app is known to be stopped before it is signalled;
- * then the signal, then the clock, whatever woke us; then whoever asks whether the app is ready. The lines are written
- * last, so that no signal waits for them.
+ * Children are reaped first, so that no process that has exited is signalled, and lull knows that the app is stopped
+ * before it signals it. Then the signal is handled, then what is due, then requests for readiness. Log lines are
+ * written last, so that they delay no signal.
  */
 bool supervisor_turn(struct supervisor *supervisor)
 {
 	const struct event time = {.kind = EVENT_TIME};
+	struct reaping reaping = {.change = {.kind = EVENT_TIME}};
 	int64_t deadline_ms = earlier(lifecycle_deadline_ms(&supervisor->lifecycle), supervisor->reap_ms);
 	deadline_ms = earlier(deadline_ms, supervisor->scan_ms);
 	int signo = signals_wait(&supervisor->signal, endpoint_wait(&supervisor->endpoint, deadline_ms));
-	supervisor->turn_ms = TIME_NOT_READ;
+	supervisor->now_ms = signals_now_ms();
 	log_hold(supervisor->log);
 	int error;
 	if (helper_has_exited(supervisor->log->helpers, HELPER_DRAIN_FILE, &error))
 		warn_of_drain_file(supervisor, error);
-	const struct harvest harvest = reap(supervisor, signo);
-	tell(supervisor, &harvest);
+	if (must_reap(supervisor, signo)) {
+		reap(supervisor, signo, &reaping);
+		handle_reaped(supervisor, &reaping);
+	}
 	if (signo != 0)
-		take(supervisor);
-	step(supervisor, &time);
-	scan_if_due(supervisor, harvest.any_exited && !harvest.app_exited);
+		handle_signal(supervisor);
+	handle_event(supervisor, &time);
+	scan_if_due(supervisor, reaping.any_exited && !reaping.app_exited);
 	if (supervisor->lifecycle.phase == PHASE_ENDED)
-		leave(supervisor);
+		finish_run(supervisor);
 	else
 		endpoint_serve(&supervisor->endpoint, supervisor->lifecycle.phase != PHASE_RUNNING);
 	log_release(supervisor->log);

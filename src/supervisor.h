@@ -1,5 +1,5 @@
 /*
- * Between the kernel and the lifecycle: what the kernel says becomes events, what the lifecycle decides becomes calls.
+ * Between the kernel and the lifecycle: turns what the kernel reports into events, and actions into system calls.
  */
 #ifndef LULL_SUPERVISOR_H
 #define LULL_SUPERVISOR_H
@@ -20,36 +20,33 @@ struct supervisor {
 	struct endpoint endpoint; /* opened by the caller */
 	struct prestop prestop;
 	struct lifecycle lifecycle;
+	struct outcome outcome;
+	int64_t now_ms;      /* the time of this turn */
+	siginfo_t signal;    /* of this turn, or the last one that lull received */
+	bool kill_forwarded; /* a rewrite has made another signal SIGKILL, and it was sent to the app */
+	pid_t kill_resume;   /* as in struct signal_request, for SIGKILL */
+
+	/* Reaping */
+	int not_reaped_after; /* signals since the children were last checked */
+	int64_t reap_ms;      /* when children are reaped again without a signal; TIME_NEVER: not */
+	int64_t reap_all_ms;  /* when all children are checked at the latest; 0: always, since that is quick */
+
+	/* The scan of lull's children for remaining processes to signal */
 	struct snapshot *snapshot; /* the caller's; set once snapshot_signo is not 0 */
 	int snapshot_signo;        /* the stop signal that the snapshot was taken for; 0: none yet */
-	int64_t scan_ms;           /* when lull's children are scanned again for orphans to signal; TIME_NEVER: never */
-	int64_t scan_again_ms;     /* not before that: the last scan took so long */
 	pid_t signalled_group;     /* the process group that has the stop signal; NO_PROCESS_GROUP: none */
-	struct reaped app;         /* how the app ended; REAPED_NOTHING while it runs */
-	siginfo_t signal;          /* the one at hand, or the last */
-	siginfo_t stop;            /* the one that began the stop; si_signo is 0 before */
-	pid_t kill_resume;         /* without /proc, where the last sweep of SIGKILL gave up */
-	int killed;                /* processes that SIGKILL was sent to */
-	int not_killed;            /* processes that lull was not permitted to send SIGKILL to */
-	int64_t reap_ms;           /* when to reap again, signal or not: the last turn left children unreaped */
-	int64_t look_ms; /* when all children are looked at at the latest; 0: at once, that does not take long */
-	int64_t turn_ms; /* the time of this turn; below 0: nobody has looked at the clock yet */
-	int exit_status; /* valid when the lifecycle has ended */
-	enum phase app_ended_in;
-	bool kill_passed_on;   /* a rewrite made SIGKILL of some signal */
-	bool killed_by_others; /* the app was ended by a SIGKILL that was not lull's */
-	struct report report;
+	int64_t scan_ms;           /* when the next scan is due; TIME_NEVER: none */
+	int64_t scan_again_ms;     /* the earliest time of the next scan: the last one took long */
 };
 
 /*
- * To be called once the app runs, with the environment and the mask that the pre-stop program gets. The two words of
- * memory before envp must be the caller's to give. `names` has SHUTDOWN_LOG_NAMES_SIZE bytes, for the report: whom
- * SIGKILL met. `snapshot` is the memory for one.
+ * To be called once the app runs, with the environment and the mask that the pre-stop program gets. The two pointers
+ * in memory before envp must be the caller's to overwrite. `names` is for struct outcome, `snapshot` is uninitialized.
  */
 void supervisor_init(struct supervisor *supervisor, const struct options *options, const struct start *start,
                      struct log *log, char *names, struct snapshot *snapshot);
 
-/* Waits for whatever comes next and deals with it. Returns false when lull is to exit. */
+/* Waits for a signal, a connection or a deadline and handles it. Returns false when lull is to exit. */
 bool supervisor_turn(struct supervisor *supervisor);
 
 #endif

@@ -30,7 +30,7 @@ struct model {
 	bool pre_stop; /* it runs */
 	bool pre_stop_killed;
 	bool leftovers;
-	bool ended_in_stop; /* the app, and not before it */
+	bool exited_in_shutdown; /* the app, and not before it */
 	bool hurried;
 	int64_t first_ms; /* when the first step of the plan was taken; TIME_NEVER: not yet */
 	bool named;       /* what still runs */
@@ -162,7 +162,7 @@ static void check_kill(struct model *model)
 	if (at_once)
 		return;
 	bool by_plan = model->begun_ms != TIME_NEVER && model->now_ms >= kill_earliest_ms(model);
-	bool by_linger = model->exited_ms != TIME_NEVER && !model->ended_in_stop &&
+	bool by_linger = model->exited_ms != TIME_NEVER && !model->exited_in_shutdown &&
 	                 model->now_ms >= model->exited_ms + model->policy.linger_ms;
 	demand(by_plan || by_linger, "no SIGKILL before its time");
 }
@@ -217,13 +217,13 @@ static int expected_status(const struct model *model)
 		return 128 + SIGKILL;
 	if (model->policy.success_exit[model->status / 64] >> model->status % 64 & 1)
 		return 0;
-	for (int i = 0; model->policy.stopped_ok && model->ended_in_stop && i < plan->count; i++) {
+	for (int i = 0; model->policy.stopped_ok && model->exited_in_shutdown && i < plan->count; i++) {
 		int signo = step_signal(model, i);
 		if (signo != 0 && signo != SIGKILL && model->status == 128 + signo)
 			return 0;
 	}
 	bool by_term = model->replaced && model->status == 128 + SIGTERM;
-	if (model->policy.stopped_ok && model->ended_in_stop && by_term)
+	if (model->policy.stopped_ok && model->exited_in_shutdown && by_term)
 		return 0;
 	return model->status;
 }
@@ -241,7 +241,7 @@ static void check_exit(struct model *model, int status)
 static void check_app_action(const struct model *model, enum action_kind kind)
 {
 	bool to_app = kind == ACTION_FORWARD || kind == ACTION_SIGNAL_APP || kind == ACTION_CONTINUE_APP ||
-	              kind == ACTION_STOP_SELF;
+	              kind == ACTION_SUSPEND;
 	demand(!to_app || model->exited_ms == TIME_NEVER, "nothing is signalled after it was reaped");
 	demand(!model->ended, "nothing is done after the end");
 }
@@ -289,18 +289,17 @@ static void check_action(struct model *model, const struct event *event, const s
 	case ACTION_EXIT:
 		check_exit(model, action->status);
 		break;
-	case ACTION_SAY_RUNNING:
+	case ACTION_LOG_RUNNING:
 		demand(!model->named && model->begun_ms != TIME_NEVER, "what still runs is named once");
 		model->named = true;
 		break;
 	case ACTION_CONTINUE_APP:
 	case ACTION_SUSPEND:
-	case ACTION_STOP_SELF:
-	case ACTION_SAY_STOP:
-	case ACTION_SAY_SKIPPED:
-	case ACTION_SAY_REPLACED:
-	case ACTION_SAY_IGNORED:
-	case ACTION_SAY_KILLING:
+	case ACTION_LOG_STOPPING:
+	case ACTION_LOG_NO_DELAY:
+	case ACTION_LOG_REPLACED:
+	case ACTION_LOG_IGNORED:
+	case ACTION_LOG_KILLING:
 		break;
 	}
 }
@@ -310,7 +309,7 @@ static int64_t limit_ms(const struct model *model)
 {
 	if (model->killed_ms != TIME_NEVER)
 		return TIME_NEVER;
-	if (model->exited_ms != TIME_NEVER && !model->ended_in_stop)
+	if (model->exited_ms != TIME_NEVER && !model->exited_in_shutdown)
 		return model->leftovers ? model->exited_ms + model->policy.linger_ms : TIME_NEVER;
 	bool waits = model->exited_ms == TIME_NEVER || model->leftovers;
 	return waits && model->begun_ms != TIME_NEVER ? kill_latest_ms(model) : TIME_NEVER;
@@ -342,7 +341,7 @@ static void note(struct model *model, const struct event *event)
 		model->exited_ms = model->now_ms;
 		model->status = event->status;
 		model->leftovers = !event->childless;
-		model->ended_in_stop = model->begun_ms != TIME_NEVER;
+		model->exited_in_shutdown = model->begun_ms != TIME_NEVER;
 	}
 	if (event->kind == EVENT_CHILDLESS)
 		model->leftovers = false;

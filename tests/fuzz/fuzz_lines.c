@@ -4,9 +4,9 @@
  */
 #include <string.h>
 
+#include "../../src/processes.h"
 #include "../../src/report.h"
 #include "../../src/shutdown_log.h"
-#include "../../src/supervisor.h"
 #include "fuzz.h"
 #include "world.h"
 
@@ -30,8 +30,8 @@ static void check_lines(enum log_format format, size_t lines)
 	world.written = 0;
 }
 
-/* Times go on: each phase begins when or after the one before it does. */
-static void pass_phases(struct supervisor *supervisor, struct input *input)
+/* Each phase starts when or after the one before it does. */
+static void enter_phases(struct outcome *outcome, struct input *input)
 {
 	static const enum phase PHASES[] = {PHASE_DELAY, PHASE_STOPPING, PHASE_LINGER, PHASE_KILLED};
 	unsigned which = input_byte(input);
@@ -39,39 +39,41 @@ static void pass_phases(struct supervisor *supervisor, struct input *input)
 	for (size_t i = 0; i < sizeof PHASES / sizeof PHASES[0]; i++) {
 		now_ms += input_byte(input) * INT64_C(100);
 		if (which >> i & 1)
-			report_phase(&supervisor->report, PHASES[i], now_ms);
+			outcome->entered_ms[PHASES[i]] = now_ms;
 	}
-	report_phase(&supervisor->report, PHASE_ENDED, now_ms);
-	supervisor->lifecycle.stop_begun_ms = world.now_ms;
-	supervisor->app_ended_in = which & 2 ? PHASE_STOPPING : PHASE_RUNNING;
-	supervisor->killed_by_others = which & 64;
+	outcome->entered_ms[PHASE_ENDED] = now_ms;
+	outcome->stop_started_ms = world.now_ms;
+	outcome->app_ended_in = which & 2 ? PHASE_STOPPING : PHASE_RUNNING;
+	outcome->killed_externally = which & 64;
 }
 
-static void end_app(struct supervisor *supervisor, struct input *input)
+static void end_app(struct outcome *outcome, struct input *input)
 {
 	unsigned how = input_byte(input);
-	supervisor->app.kind = how & 1 ? REAPED_APP : REAPED_NOTHING;
-	supervisor->app.by_signal = how & 2;
-	supervisor->app.status = (int)(how & 2 ? 129 + how / 4 : input_byte(input));
-	supervisor->exit_status = (int)input_byte(input);
-	supervisor->killed = how & 4 ? 1 : 0;
-	supervisor->stop = (siginfo_t){.si_signo = how & 8 ? 15 : 0};
-	supervisor->stop.si_code = how & 16 ? SI_KERNEL : SI_USER;
-	supervisor->stop.si_pid = how & 32 ? 7 : 0;
+	outcome->app.kind = how & 1 ? REAPED_APP : REAPED_NOTHING;
+	outcome->app.by_signal = how & 2;
+	outcome->app.status = (int)(how & 2 ? 129 + how / 4 : input_byte(input));
+	outcome->exit_status = (int)input_byte(input);
+	outcome->killed = how & 4 ? 1 : 0;
+	outcome->stop = (siginfo_t){.si_signo = how & 8 ? 15 : 0};
+	outcome->stop.si_code = how & 16 ? SI_KERNEL : SI_USER;
+	outcome->stop.si_pid = how & 32 ? 7 : 0;
 }
 
 static void check_report(struct log *log, struct input *input, const char *killed, struct reaped *app)
 {
-	struct supervisor supervisor = {.log = log};
+	struct outcome outcome;
+	struct process sender;
 	char names[SHUTDOWN_LOG_NAMES_SIZE];
 	struct text text = TEXT_IN(names);
 	text_add(&text, "%s", killed);
-	report_init(&supervisor.report, "/report", names);
-	end_app(&supervisor, input);
-	pass_phases(&supervisor, input);
-	report_stop(&supervisor.report, &supervisor.stop);
-	report_end(&supervisor);
-	*app = supervisor.app;
+	outcome_init(&outcome, names);
+	end_app(&outcome, input);
+	enter_phases(&outcome, input);
+	process_name(outcome.stop.si_pid, &sender);
+	memcpy(outcome.sender, sender.name, sizeof outcome.sender);
+	report_outcome("/report", log, &outcome);
+	*app = outcome.app;
 	check_lines(log->format, 1);
 }
 
@@ -84,14 +86,13 @@ static void begin_stop(struct lifecycle *lifecycle, struct policy *policy, unsig
 	*policy = (struct policy){.pre_stop = false};
 	demand(plan_parse(&policy->plan, PLANS[how % 4], &why) == 0, "there is a plan");
 	lifecycle_init(lifecycle, policy);
-	lifecycle->stop_begun_ms = world.now_ms;
-	lifecycle->step_ms = world.now_ms + policy->plan.steps[0].wait_ms;
-	lifecycle->stop_signal = how & 4 ? 0 : 15;
+	lifecycle->stop_started_ms = world.now_ms;
+	schedule_start(&lifecycle->schedule, &policy->plan, how & 4 ? 0 : 15, world.now_ms);
 	lifecycle->phase = how & 8 ? PHASE_LINGER : PHASE_DELAY;
 	lifecycle->kill_ms = world.now_ms + 1500;
 	lifecycle->pre_stop_ms = how & 16 ? TIME_NEVER : world.now_ms + 5000;
-	lifecycle->passed_on_ms = how & 32 ? world.now_ms : TIME_NEVER;
-	lifecycle->lingers_ms = how & 64 ? world.now_ms : TIME_NEVER;
+	lifecycle->first_sent_ms = how & 32 ? world.now_ms : TIME_NEVER;
+	lifecycle->app_exited_ms = how & 64 ? world.now_ms : TIME_NEVER;
 }
 
 static void check_narrated(struct log *log, unsigned how, const struct reaped *app)
@@ -100,15 +101,15 @@ static void check_narrated(struct log *log, unsigned how, const struct reaped *a
 	struct lifecycle lifecycle;
 	const siginfo_t info = {.si_signo = 15, .si_code = SI_USER, .si_pid = how & 128 ? 0 : 7};
 	begin_stop(&lifecycle, &policy, how);
-	shutdown_log_stop(log, &lifecycle, &info, how & 64, world.now_ms);
-	shutdown_log_skipped(log, 3);
-	shutdown_log_killed_by_others(log);
+	shutdown_log_stopping(log, &lifecycle, &info, how & 64, world.now_ms);
+	shutdown_log_no_delay(log, 3);
+	shutdown_log_killed_externally(log);
 	shutdown_log_stopped(log, &lifecycle, app, (int)(how & 3), (int)(how >> 2 & 3), world.now_ms);
 	check_lines(log->format, 4);
 	int denied = 0;
 	int killed = shutdown_log_killing(log, &lifecycle, true, world.now_ms, NULL, &denied);
 	check_lines(log->format, killed > 0 ? 1 : 0);
-	lifecycle.passed_on_ms = world.now_ms;
+	lifecycle.first_sent_ms = world.now_ms;
 	shutdown_log_running(log, &lifecycle, 0, world.now_ms);
 	check_lines(log->format, world.written > 0 ? 1 : 0);
 }

@@ -60,26 +60,26 @@ static void add_core(struct words *words, const struct lifecycle *core, int64_t 
 	bool in_plan = phase == PHASE_DELAY || phase == PHASE_STOPPING;
 	add(words, phase);
 	add(words, core->status);
-	add(words, core->stop_signal);
-	add(words, (int64_t)(phase < PHASE_LINGER && core->app_stopped) | (int64_t)core->ended_in_stop << 1 |
-	                   (int64_t)(phase == PHASE_RUNNING && core->skip_said) << 2 |
-	                   (int64_t)(phase < PHASE_KILLED && core->hurried) << 3 | (int64_t)core->replaced << 4 |
+	add(words, core->schedule.stop_signal);
+	add(words, (int64_t)(phase < PHASE_LINGER && core->app_stopped) | (int64_t)core->exited_in_shutdown << 1 |
+	                   (int64_t)(phase == PHASE_RUNNING && core->no_delay_logged) << 2 |
+	                   (int64_t)(phase < PHASE_KILLED && core->second_stop) << 3 | (int64_t)core->replaced << 4 |
 	                   (int64_t)(phase < PHASE_LINGER && core->term_sent) << 5);
-	add_age(words, now_ms, core->stop_begun_ms, phase);
+	add_age(words, now_ms, core->stop_started_ms, phase);
 	if (phase < PHASE_LINGER) {
 		add(words, core->last_sent);
 		add(words, core->group_had_it);
 	}
 	if (in_plan) {
-		add(words, core->next_step);
-		add_time(words, now_ms, core->step_ms);
-		if (core->next_step < core->policy->plan.count)
-			add_planned(words, &core->policy->plan, core->next_step, now_ms, core->planned_ms);
+		add(words, core->schedule.next);
+		add_time(words, now_ms, core->schedule.due_ms);
+		if (core->schedule.next < core->policy->plan.count)
+			add_planned(words, &core->policy->plan, core->schedule.next, now_ms, core->schedule.planned_ms);
 	}
 	if (phase == PHASE_LINGER || phase == PHASE_KILLED)
 		add_time(words, now_ms, core->kill_ms);
 	if (phase == PHASE_KILLED)
-		add_time(words, now_ms, core->sweep_ms);
+		add_time(words, now_ms, core->kill_again_ms);
 	if (phase < PHASE_KILLED) {
 		add_time(words, now_ms, core->notice_ms);
 		add_time(words, now_ms, core->pre_stop_ms);
@@ -95,11 +95,11 @@ static void add_witness(struct words *words, const struct witness *witness)
 	add(words, witness->status);
 	add(words, witness->began_with);
 	add(words, (int64_t)witness->pre_stop);
-	add(words, (int64_t)witness->stopped | (int64_t)witness->ended_in_stop << 1 | (int64_t)witness->children << 2 |
-	                   (int64_t)(phase == PHASE_RUNNING && witness->skip_said) << 3 |
-	                   (int64_t)(phase < PHASE_KILLED && witness->hurried) << 4 |
-	                   (int64_t)witness->killing_said << 5 | (int64_t)witness->replaced << 6 |
-	                   (int64_t)(phase < PHASE_LINGER && witness->term_sent) << 7);
+	add(words,
+	    (int64_t)witness->stopped | (int64_t)witness->exited_in_shutdown << 1 | (int64_t)witness->children << 2 |
+	            (int64_t)(phase == PHASE_RUNNING && witness->skip_said) << 3 |
+	            (int64_t)(phase < PHASE_KILLED && witness->hurried) << 4 | (int64_t)witness->killing_said << 5 |
+	            (int64_t)witness->replaced << 6 | (int64_t)(phase < PHASE_LINGER && witness->term_sent) << 7);
 	add_age(words, now_ms, witness->begun_ms, phase);
 	if (phase < PHASE_LINGER) {
 		add(words, witness->last_sent);
@@ -116,7 +116,7 @@ static void add_witness(struct words *words, const struct witness *witness)
 		add_time(words, now_ms, witness->kill_due_ms);
 	if (phase == PHASE_KILLED) {
 		add_time(words, now_ms, witness->killed_ms);
-		add_time(words, now_ms, witness->sweep_ms);
+		add_time(words, now_ms, witness->kill_again_ms);
 	}
 	if (phase < PHASE_KILLED) {
 		add_time(words, now_ms, witness->notice_ms);

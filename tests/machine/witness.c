@@ -35,7 +35,6 @@ const char *const INVARIANT_NAMES[INVARIANTS] = {
 	[WAKES] = "wakes when something is due, and only then",
 	[ROOM] = "the actions have room",
 	[TOLD] = "what others are told is true",
-	[TIMELESS] = "the clock is not read in vain",
 	[EFFECT] = "the app gets a signal that has an effect, or a line says that it ignores it",
 	[SENT_LATE] = "a signal that was sent late leaves its time",
 };
@@ -103,13 +102,13 @@ void witness_init(struct witness *witness, const struct policy *policy, struct d
 	                            .due_ms = TIME_NEVER,
 	                            .planned_ms = TIME_NEVER,
 	                            .exact_kill_ms = TIME_NEVER,
-	                            .passed_on_ms = TIME_NEVER,
+	                            .forwarded_ms = TIME_NEVER,
 	                            .notice_ms = TIME_NEVER,
 	                            .pre_stop_until_ms = TIME_NEVER,
-	                            .lingers_ms = TIME_NEVER,
+	                            .app_exited_ms = TIME_NEVER,
 	                            .kill_due_ms = TIME_NEVER,
 	                            .killed_ms = TIME_NEVER,
-	                            .sweep_ms = TIME_NEVER,
+	                            .kill_again_ms = TIME_NEVER,
 	                            .status = -1};
 }
 
@@ -178,7 +177,7 @@ static void step_taken(struct witness *witness, int sent, bool by_terminal)
 	int signo = witness_planned_signal(witness, witness->steps);
 	int ending = witness_is_job_control(signo) ? sent : signo; /* what remaining processes get */
 	if (witness->steps == 0) {
-		witness->passed_on_ms = witness->now_ms;
+		witness->forwarded_ms = witness->now_ms;
 		witness->notice_ms = plus(witness->now_ms, 5000);
 	}
 	if (ending != 0 && !witness_is_job_control(ending)) {
@@ -251,7 +250,7 @@ static void expect_stop(struct witness *witness, const struct event *event)
 	witness->began_with = event->signo;
 	witness->due_ms = witness->planned_ms = plus(witness->now_ms, policy->plan.steps[0].wait_ms);
 	witness->expected[ACTION_DRAIN]++;
-	witness->expected[ACTION_SAY_STOP]++;
+	witness->expected[ACTION_LOG_STOPPING]++;
 	if (policy->pre_stop) {
 		witness->expected[ACTION_START_PRE_STOP]++;
 		witness->pre_stop = PRE_STOP_RUNS;
@@ -292,7 +291,7 @@ static void expect_skip_warning(struct witness *witness, const struct event *eve
 	bool passed_on = witness->policy->rewrite[event->signo] != 0;
 	bool delays = witness->policy->plan.steps[0].wait_ms != 0;
 	if (ends_apps && passed_on && event->outside && delays && !witness->skip_said)
-		witness->expected[ACTION_SAY_SKIPPED]++;
+		witness->expected[ACTION_LOG_NO_DELAY]++;
 }
 
 /* The first request to stop, and remaining processes have another signal. */
@@ -344,7 +343,7 @@ static void expect_of_exit(struct witness *witness, const struct event *event)
 	bool is_left_alone = policy->abandon || event->childless;
 	witness->children = !event->childless;
 	witness->stopped = false;
-	witness->ended_in_stop = has_begun(witness);
+	witness->exited_in_shutdown = has_begun(witness);
 	if (witness->phase_before < PHASE_KILLED && !is_left_alone) {
 		witness->kill_due_ms =
 			has_begun(witness) ? kill_due(witness) : plus(witness->now_ms, policy->linger_ms);
@@ -354,11 +353,11 @@ static void expect_of_exit(struct witness *witness, const struct event *event)
 			witness->expected[ACTION_SIGNAL_REMAINING]++;
 	}
 	if (witness->phase_before == PHASE_DELAY && !is_left_alone && policy->linger_ms != 0) {
-		witness->passed_on_ms = witness->now_ms;
+		witness->forwarded_ms = witness->now_ms;
 		witness->notice_ms = plus(witness->now_ms, 5000);
 	}
 	if (witness->phase_before < PHASE_KILLED && !is_left_alone && policy->linger_ms != 0)
-		witness->lingers_ms = witness->now_ms;
+		witness->app_exited_ms = witness->now_ms;
 	witness->status = event->status;
 }
 
@@ -368,7 +367,7 @@ static void expect_of_app_stopped(struct witness *witness, const struct event *e
 	bool undone = policy->job == JOB_INIT && event->signo != SIGSTOP;
 	bool told_late = witness->phase_before == PHASE_STOPPING && witness->last_sent != 0;
 	if (policy->job == JOB_PROMPT && witness->phase_before == PHASE_RUNNING)
-		witness->expected[ACTION_STOP_SELF]++;
+		witness->expected[ACTION_SUSPEND]++;
 	witness->stopped = true;
 	witness->owed = undone || told_late;
 }
@@ -488,7 +487,7 @@ static void check_first_kill(struct witness *witness)
 	}
 	witness->hurries = false;
 	witness->killed_ms = witness->now_ms;
-	witness->sweep_ms = plus(witness->now_ms, 50);
+	witness->kill_again_ms = plus(witness->now_ms, 50);
 }
 
 static void check_kill(struct witness *witness)
@@ -497,8 +496,8 @@ static void check_kill(struct witness *witness)
 		check_first_kill(witness);
 		return;
 	}
-	demand(witness->now_ms >= witness->sweep_ms, KILL_AGAIN, "before its time");
-	witness->sweep_ms = plus(witness->now_ms, 50);
+	demand(witness->now_ms >= witness->kill_again_ms, KILL_AGAIN, "before its time");
+	witness->kill_again_ms = plus(witness->now_ms, 50);
 }
 
 static bool is_success(const struct witness *witness)
@@ -508,7 +507,7 @@ static bool is_success(const struct witness *witness)
 	int bit = witness->status % 64;
 	if ((policy->success_exit[word] & UINT64_C(1) << bit) != 0)
 		return true;
-	if (!policy->stopped_ok || !witness->ended_in_stop)
+	if (!policy->stopped_ok || !witness->exited_in_shutdown)
 		return false;
 	for (int step = 0; step < policy->plan.count; step++) {
 		int signo = witness_planned_signal(witness, step);
@@ -551,7 +550,7 @@ static void check_pre_stop_kill(struct witness *witness)
 static void check_stop_said(struct witness *witness, const struct event *event, const struct action *action)
 {
 	bool has_it = !has_exited(witness) && had_first_step(witness, event);
-	demand(action->signo == event->signo && action->had_it == has_it, STOP_SAID, "another signal");
+	demand(action->signo == event->signo && action->app_has_it == has_it, STOP_SAID, "another signal");
 	demand(witness->expected[ACTION_DRAIN] == 0, DRAINING, "after the stop was said");
 	demand(witness->expected[ACTION_START_PRE_STOP] == 0, PRE_STOP_ONCE, "after the stop was said");
 	if (has_it)
@@ -572,41 +571,41 @@ static const enum invariant REASONS[ACTION_EXIT + 1] = {
 	[ACTION_DRAIN] = DRAINING,
 	[ACTION_START_PRE_STOP] = PRE_STOP_ONCE,
 	[ACTION_SUSPEND] = SESSION,
-	[ACTION_STOP_SELF] = SESSION,
-	[ACTION_SAY_STOP] = STOP_SAID,
-	[ACTION_SAY_SKIPPED] = NOTICES,
+	[ACTION_LOG_STOPPING] = STOP_SAID,
+	[ACTION_LOG_NO_DELAY] = NOTICES,
 };
 
 /* Those that only the event at hand can be the reason for, and not the time. */
 static bool is_of_event(enum action_kind kind)
 {
 	return kind != ACTION_SIGNAL_APP && kind != ACTION_CONTINUE_APP && kind != ACTION_KILL_ALL &&
-	       kind != ACTION_KILL_PRE_STOP && kind != ACTION_SAY_RUNNING && kind != ACTION_SAY_KILLING &&
-	       kind != ACTION_SAY_REPLACED && kind != ACTION_SAY_IGNORED && kind != ACTION_EXIT;
+	       kind != ACTION_KILL_PRE_STOP && kind != ACTION_LOG_RUNNING && kind != ACTION_LOG_KILLING &&
+	       kind != ACTION_LOG_REPLACED && kind != ACTION_LOG_IGNORED && kind != ACTION_EXIT;
 }
 
 static void check_reaped(const struct witness *witness, enum action_kind kind)
 {
 	bool to_app = kind == ACTION_FORWARD || kind == ACTION_SIGNAL_APP || kind == ACTION_CONTINUE_APP ||
-	              kind == ACTION_STOP_SELF;
+	              kind == ACTION_SUSPEND;
 	bool to_leftovers = kind == ACTION_FORWARD_REMAINING || kind == ACTION_SIGNAL_REMAINING;
 	demand(!to_app || !has_exited(witness), NOT_REAPED, "the app");
 	demand(!to_leftovers || (has_exited(witness) && witness->children), NOT_REAPED, "what was left behind");
-	demand(!to_app || kind == ACTION_STOP_SELF || !is_killed(witness) || kind == ACTION_CONTINUE_APP, NOT_REAPED,
+	demand(!to_app || kind == ACTION_SUSPEND || !is_killed(witness) || kind == ACTION_CONTINUE_APP, NOT_REAPED,
 	       "the app, after SIGKILL");
 }
 
 /* What is not said otherwise is nothing: nobody has to ask which field of an action counts. */
 static void check_fields(const struct action *action)
 {
-	bool has_it = action->kind == ACTION_SAY_STOP || action->kind == ACTION_FORWARD_REMAINING ||
-	              action->kind == ACTION_SIGNAL_REMAINING;
-	bool kills = action->kind == ACTION_SAY_KILLING || action->kind == ACTION_KILL_ALL ||
+	bool to_group = action->kind == ACTION_FORWARD_REMAINING || action->kind == ACTION_SIGNAL_REMAINING;
+	bool kills = action->kind == ACTION_LOG_KILLING || action->kind == ACTION_KILL_ALL ||
 	             action->kind == ACTION_KILL_CHILDREN || action->kind == ACTION_KILL_PRE_STOP;
 	bool names_none =
-		action->kind == ACTION_DRAIN || action->kind == ACTION_SAY_RUNNING || action->kind == ACTION_EXIT;
+		action->kind == ACTION_DRAIN || action->kind == ACTION_LOG_RUNNING || action->kind == ACTION_EXIT;
 	demand(!names_none || action->signo == 0, TOLD, "signal of an action that has none");
-	demand(has_it || !action->had_it, TOLD, "had_it of an action that has none");
+	demand(action->kind == ACTION_LOG_STOPPING || !action->app_has_it, TOLD,
+	       "app_has_it of an action that has none");
+	demand(to_group || !action->group_has_it, TOLD, "group_has_it of an action that has none");
 	demand(action->kind == ACTION_EXIT || action->status == 0, TOLD, "status of an action that has none");
 	demand(!kills || action->signo == SIGKILL, TOLD, "killed by another signal");
 	demand(action->kind != ACTION_CONTINUE_APP || action->signo == SIGCONT, TOLD, "continued by another signal");
@@ -639,10 +638,11 @@ static void check_sent(struct witness *witness, const struct event *event, const
 		break;
 	case ACTION_FORWARD_REMAINING:
 		check_forward(witness, event, action);
-		demand(action->had_it == (event->shared && action->signo == event->signo), PASSED_ON, "given twice");
+		demand(action->group_has_it == (event->shared && action->signo == event->signo), PASSED_ON,
+		       "given twice");
 		break;
 	case ACTION_SIGNAL_APP:
-		demand(witness->expected[ACTION_SAY_STOP] == 0, STOP_SAID, "after the signal was sent");
+		demand(witness->expected[ACTION_LOG_STOPPING] == 0, STOP_SAID, "after the signal was sent");
 		check_step(witness, action->signo);
 		break;
 	case ACTION_CONTINUE_APP:
@@ -650,7 +650,7 @@ static void check_sent(struct witness *witness, const struct event *event, const
 		break;
 	case ACTION_SIGNAL_REMAINING:
 		demand(action->signo == last, LEFTOVERS, "not the last");
-		demand(action->had_it == witness->group_had_it, LEFTOVERS, "the group had it, or had not");
+		demand(action->group_has_it == witness->group_had_it, LEFTOVERS, "the group had it, or had not");
 		break;
 	case ACTION_KILL_ALL:
 		check_kill(witness);
@@ -662,13 +662,12 @@ static void check_sent(struct witness *witness, const struct event *event, const
 	case ACTION_DRAIN:
 	case ACTION_START_PRE_STOP:
 	case ACTION_SUSPEND:
-	case ACTION_STOP_SELF:
-	case ACTION_SAY_STOP:
-	case ACTION_SAY_SKIPPED:
-	case ACTION_SAY_REPLACED:
-	case ACTION_SAY_IGNORED:
-	case ACTION_SAY_RUNNING:
-	case ACTION_SAY_KILLING:
+	case ACTION_LOG_STOPPING:
+	case ACTION_LOG_NO_DELAY:
+	case ACTION_LOG_REPLACED:
+	case ACTION_LOG_IGNORED:
+	case ACTION_LOG_RUNNING:
+	case ACTION_LOG_KILLING:
 	case ACTION_EXIT: /* nothing is sent: check_said */
 		break;
 	}
@@ -683,28 +682,28 @@ static void check_said(struct witness *witness, const struct event *event, const
 		demand(witness->expected[ACTION_DRAIN] == 0, DRAINING, "after the pre-stop program");
 		break;
 	case ACTION_SUSPEND:
-	case ACTION_STOP_SELF:
-		demand(action->signo == event->signo, SESSION, "by another signal");
+		demand(action->signo == (event->kind == EVENT_SIGNAL ? SIGSTOP : event->signo), SESSION,
+		       "by another signal");
 		break;
-	case ACTION_SAY_STOP:
+	case ACTION_LOG_STOPPING:
 		check_stop_said(witness, event, action);
 		break;
-	case ACTION_SAY_SKIPPED:
+	case ACTION_LOG_NO_DELAY:
 		demand(action->signo == event->signo, NOTICES, "skipped by another signal");
 		witness->skip_said = true;
 		break;
-	case ACTION_SAY_REPLACED:
+	case ACTION_LOG_REPLACED:
 		demand(action->signo == witness->replaced_now, EFFECT, "said to be replaced");
 		witness->replaced_now = 0;
 		break;
-	case ACTION_SAY_IGNORED:
+	case ACTION_LOG_IGNORED:
 		demand(action->signo == witness->ignored_now, EFFECT, "said to be ignored");
 		witness->ignored_now = 0;
 		break;
-	case ACTION_SAY_RUNNING:
+	case ACTION_LOG_RUNNING:
 		check_notice(witness);
 		break;
-	case ACTION_SAY_KILLING:
+	case ACTION_LOG_KILLING:
 		demand(!witness->killing_said, NOTICES, "said twice who is killed");
 		witness->killing_said = true;
 		break;
@@ -757,7 +756,7 @@ static void check_undone(const struct witness *witness, const struct event *even
 	       witness_planned_signal(witness, witness->steps % PLAN_STEPS) == SIGKILL ? KILL_NOT_LATE : NOT_LATE,
 	       "overdue");
 	demand(phase != PHASE_LINGER || witness->now_ms < witness->kill_due_ms, KILL_NOT_LATE, "leftovers");
-	demand(phase != PHASE_KILLED || witness->now_ms < witness->sweep_ms, KILL_AGAIN, "not done");
+	demand(phase != PHASE_KILLED || witness->now_ms < witness->kill_again_ms, KILL_AGAIN, "not done");
 	demand(!pre_stop_runs ||
 	               (witness->now_ms < witness->pre_stop_until_ms && !(witness->hurried && has_exited(witness))),
 	       PRE_STOP_TIME, "it has more");
@@ -772,7 +771,7 @@ int64_t witness_wake_ms(const struct witness *witness)
 	if (phase == PHASE_RUNNING || phase == PHASE_ENDED)
 		return wake_ms;
 	if (phase == PHASE_KILLED)
-		return least(witness->sweep_ms, plus(witness->killed_ms, 2000));
+		return least(witness->kill_again_ms, plus(witness->killed_ms, 2000));
 	if (awaits_step(witness) && !witness_is_held(witness))
 		wake_ms = witness->due_ms;
 	if (witness->pre_stop == PRE_STOP_RUNS)
@@ -792,16 +791,17 @@ static void check_told(const struct witness *witness, const struct lifecycle *li
 	demand(phase >= witness->phase_before, PHASES, "it went back");
 	demand(lifecycle_deadline_ms(lifecycle) == wake_ms, WAKES, "another deadline");
 	demand(lifecycle->status == witness->status, TOLD, "the app's status");
-	demand(lifecycle->stop_begun_ms == witness->begun_ms, TOLD, "when the stop began");
-	demand(lifecycle->passed_on_ms == witness->passed_on_ms, TOLD, "when the signal was passed on");
-	demand(lifecycle->lingers_ms == witness->lingers_ms, TOLD, "since when leftovers have their time");
-	demand(phase != PHASE_DELAY || lifecycle->step_ms == witness->due_ms, TOLD, "when the first step is due");
+	demand(lifecycle->stop_started_ms == witness->begun_ms, TOLD, "when the stop began");
+	demand(lifecycle->first_sent_ms == witness->forwarded_ms, TOLD, "when the signal was passed on");
+	demand(lifecycle->app_exited_ms == witness->app_exited_ms, TOLD, "since when leftovers have their time");
+	demand(phase != PHASE_DELAY || lifecycle->schedule.due_ms == witness->due_ms, TOLD,
+	       "when the first step is due");
 	demand(phase != PHASE_LINGER || lifecycle->kill_ms == witness->kill_due_ms, TOLD, "when leftovers are killed");
 	demand(phase >= PHASE_KILLED ||
 	               lifecycle->pre_stop_ms == (pre_stop_runs ? witness->pre_stop_until_ms : TIME_NEVER),
 	       TOLD, "how long the pre-stop program has");
 	for (int step = 0; step < witness->policy->plan.count; step++)
-		demand(lifecycle_step_signal(lifecycle, step) == witness_planned_signal(witness, step), TOLD,
+		demand(schedule_signal(&lifecycle->schedule, step) == witness_planned_signal(witness, step), TOLD,
 		       "the signal of a step");
 }
 
@@ -820,8 +820,8 @@ void witness_sent_late(struct witness *witness, struct lifecycle *lifecycle, int
 	int64_t kill_due_ms = with_time(witness, witness->kill_due_ms, sent_ms);
 	if (!witness->has_sent || witness->ended || sent_ms == TIME_NEVER)
 		return;
-	if (witness->passed_on_ms == decided_ms) {
-		witness->passed_on_ms = sent_ms;
+	if (witness->forwarded_ms == decided_ms) {
+		witness->forwarded_ms = sent_ms;
 		witness->notice_ms = plus(sent_ms, 5000);
 	}
 	if (witness_phase(witness) == PHASE_STOPPING && due_ms != witness->due_ms) {
@@ -831,7 +831,7 @@ void witness_sent_late(struct witness *witness, struct lifecycle *lifecycle, int
 	if (witness_phase(witness) == PHASE_LINGER)
 		witness->kill_due_ms = kill_due_ms;
 	if (is_killed(witness)) {
-		witness->sweep_ms = plus(sent_ms, 50);
+		witness->kill_again_ms = plus(sent_ms, 50);
 		if (witness->killed_ms == decided_ms)
 			witness->killed_ms = sent_ms;
 	}
@@ -864,36 +864,16 @@ static uint64_t fingerprint(const struct actions *actions)
 	for (int i = 0; i < actions->count; i++) {
 		const struct action *action = &actions->list[i];
 		uint64_t word = (uint64_t)action->kind << 24 | (uint64_t)action->signo << 16 |
-		                (uint64_t)action->status << 1 | action->had_it;
+		                (uint64_t)action->status << 2 | action->app_has_it << 1 | action->group_has_it;
 		sum = (sum ^ word) * UINT64_C(0x9e3779b97f4a7c15);
 	}
 	return sum ^ sum >> 29;
-}
-
-/* Where the core says that it does not look at the time it may be given any; it says so until something goes on. */
-static void check_timeless(const struct witness *witness, const struct lifecycle *lifecycle, const struct event *event)
-{
-	static const int64_t TIMES_MS[] = {0, TIME_NEVER - 1};
-	bool starts = event->kind == EVENT_APP_EXITED && !event->childless;
-	starts |= event->kind == EVENT_SIGNAL && asks_to_stop(witness->policy, event->signo);
-	bool quiet = witness->ended || (!starts && !has_begun(witness) && !has_exited(witness));
-	demand(lifecycle_is_timeless(lifecycle, event) == quiet, TIMELESS, "it says something else");
-	struct lifecycle after[2];
-	struct actions actions[2];
-	for (int i = 0; quiet && i < 2; i++) {
-		memcpy(&after[i], lifecycle, sizeof after[i]);
-		memset(&actions[i], 0, sizeof actions[i]);
-		lifecycle_step(&after[i], event, TIMES_MS[i], &actions[i]);
-	}
-	demand(!quiet || memcmp(&after[0], &after[1], sizeof after[0]) == 0, TIMELESS, "but remembers it");
-	demand(!quiet || memcmp(&actions[0], &actions[1], sizeof actions[0]) == 0, TIMELESS, "but acts by it");
 }
 
 uint64_t witness_play(struct witness *witness, struct lifecycle *lifecycle, const struct event *event)
 {
 	struct actions actions;
 	memset(&actions, 1, sizeof actions);
-	check_timeless(witness, lifecycle, event);
 	bool asks = event->kind == EVENT_SIGNAL && asks_to_stop(witness->policy, event->signo);
 	bool may_signal = witness_phase(witness) <= PHASE_STOPPING && (asks || witness->now_ms >= witness->due_ms);
 	demand(lifecycle_may_signal_app(lifecycle, event, witness->now_ms) == may_signal, EFFECT,

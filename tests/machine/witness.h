@@ -41,7 +41,6 @@ enum invariant {
 	WAKES,
 	ROOM,
 	TOLD,
-	TIMELESS,
 	EFFECT,
 	SENT_LATE,
 	INVARIANTS,
@@ -66,20 +65,20 @@ struct witness {
 	int64_t due_ms;            /* when the plan's next step must be taken */
 	int64_t planned_ms;        /* when it would be, had none been late */
 	int64_t exact_kill_ms;     /* when the plan's SIGKILL must come, as long as nothing was late or in a hurry */
-	int64_t passed_on_ms;      /* the first step, or the signal to what was left behind before it */
+	int64_t forwarded_ms;      /* the first step, or the signal to what was left behind before it */
 	int64_t notice_ms;         /* what still runs is to be named then */
 	int64_t pre_stop_until_ms; /* the pre-stop program has time until then */
-	int64_t lingers_ms;        /* since when what was left behind has its time */
+	int64_t app_exited_ms;        /* since when what was left behind has its time */
 	int64_t kill_due_ms;       /* for what was left behind */
 	int64_t killed_ms;         /* the first SIGKILL to all */
-	int64_t sweep_ms;          /* the next one */
+	int64_t kill_again_ms;          /* the next one */
 	int began_with;            /* the signal */
 	int steps;                 /* of the plan that were taken */
 	int last_sent;             /* by the plan and not for job control */
 	int status;                /* the app's; -1: it has not ended */
 	enum pre_stop pre_stop;
 	bool group_had_it; /* last_sent, by --group or by the terminal */
-	bool ended_in_stop;
+	bool exited_in_shutdown;
 	bool stopped; /* the app is */
 	bool owed;    /* and must be continued */
 	bool children;

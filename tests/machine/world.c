@@ -258,8 +258,6 @@ static void happens_no_more(const struct state *state)
 	for (size_t i = 0; i < sizeof EVENTS / sizeof EVENTS[0]; i++) {
 		struct lifecycle after = state->core;
 		struct actions actions;
-		if (!lifecycle_is_timeless(&after, &EVENTS[i]))
-			broken(TIMELESS, "after the exit");
 		lifecycle_step(&after, &EVENTS[i], plus(state->witness.now_ms, 5000), &actions);
 		if (actions.count != 0 || after.phase != PHASE_ENDED || lifecycle_deadline_ms(&after) != TIME_NEVER)
 			broken(NOTHING_AFTER_EXIT, "it goes on");
