@@ -172,7 +172,7 @@ void report_failure(const char *path, struct log *log, const char *reason, int s
 
 void outcome_init(struct outcome *outcome, char killed_names[SHUTDOWN_LOG_NAMES_SIZE])
 {
-	outcome->started_ms = signals_now_ms();
+	outcome->started_ms = TIME_NEVER;
 	for (int phase = PHASE_RUNNING; phase <= PHASE_ENDED; phase++)
 		outcome->entered_ms[phase] = TIME_NEVER;
 	outcome->app.kind = REAPED_NOTHING;

@@ -30,7 +30,7 @@ struct outcome {
 	int exit_status;                     /* lull's */
 };
 
-/* Sets the outcome of an app that was started now. */
+/* Sets what is known once the app runs; the caller sets started_ms if there will be a report. */
 void outcome_init(struct outcome *outcome, char killed_names[SHUTDOWN_LOG_NAMES_SIZE]);
 
 /* Warns now if a report could not be written to `path`. */

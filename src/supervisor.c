@@ -14,10 +14,11 @@
 #include "signals.h"
 
 enum {
-	REAP_BATCH = 64,         /* children reaped in one turn, so that many of them do not delay a deadline */
-	REAP_EVERY_SIGNALS = 16, /* signals after which children are reaped in any case: see must_reap() */
-	FAILED_REAP_MS = 10,     /* when reaping is tried again after it failed */
-	SLOW_REAP_US = 20, /* a wait(2) of all children that takes longer is slow, with some hundreds of them: ... */
+	REAP_BATCH = 64, /* children reaped in one turn, so that many of them do not delay a deadline */
+	REAP_EVERY_SIGNALS =
+		16,          /* how many signals are forwarded without a check of the children: is_only_forwarded() */
+	FAILED_REAP_MS = 10, /* when reaping is tried again after it failed */
+	SLOW_REAP_US = 20,   /* a wait(2) of all children that takes longer is slow, with some hundreds of them: ... */
 	SLOW_REAP_QUIET_MS = 20,  /* ...the next one is made when no child has exited for this time... */
 	SLOW_REAP_APART_MS = 250, /* ...or this time after the last one */
 	SCAN_MS = 50,   /* how often children are scanned for orphans that must be signalled, at first; then... */
@@ -41,7 +42,9 @@ void supervisor_init(struct supervisor *supervisor, const struct options *option
 	supervisor->scan_ms = TIME_NEVER;
 	supervisor->scan_again_ms = 0;
 	outcome_init(&supervisor->outcome, names);
-	supervisor->now_ms = supervisor->outcome.started_ms;
+	if (options->report != NULL)
+		supervisor->outcome.started_ms = signals_now_ms();
+	supervisor->now_ms = 0;
 	lifecycle_init(&supervisor->lifecycle, &options->policy);
 }
 
@@ -473,9 +476,8 @@ static int reap_all(struct supervisor *supervisor, struct reaping *reaping)
  * The kernel checks all living children to find one that has exited, which takes 0.7 ms with 10 000 of them. If that
  * is slow, it is not repeated immediately: it would become all that lull does.
  */
-static void reap_all_timed(struct supervisor *supervisor, struct reaping *reaping)
+static void reap_all_timed(struct supervisor *supervisor, int64_t start_us, struct reaping *reaping)
 {
-	int64_t start_us = signals_now_us();
 	int calls = reap_all(supervisor, reaping);
 	int64_t now_us = signals_now_us();
 	supervisor->now_ms = now_us / 1000;
@@ -499,27 +501,28 @@ static void reap_known(struct supervisor *supervisor, int signo, struct reaping 
 }
 
 /*
- * Without a shutdown, a signal for the app needs no check of the children: SIGCHLD reports those that exit. But the
- * kernel delivers pending signals in the order of their numbers, signal(7), so a flood of lower ones would delay it
- * forever. In a shutdown, children are reaped first after every signal, so that none that has exited is signalled.
+ * Without a shutdown, a signal that is only forwarded needs no check of the children and no time: two system calls
+ * instead of five. SIGCHLD reports children that exit. But the kernel delivers pending signals in the order of their
+ * numbers, signal(7), and a flood of lower ones would delay SIGCHLD forever. In a shutdown, children are reaped first
+ * after every signal, so that no process that has exited is signalled.
  */
-static bool must_reap(struct supervisor *supervisor, int signo)
+static bool is_only_forwarded(struct supervisor *supervisor, int signo)
 {
-	bool is_forwarded_only = signo != 0 && signo != SIGCHLD && supervisor->lifecycle.phase == PHASE_RUNNING &&
-	                         (supervisor->options->policy.stop_on & SIGNAL_BIT(signo)) == 0;
-	if (is_forwarded_only && supervisor->now_ms < supervisor->reap_ms &&
-	    ++supervisor->not_reaped_after < REAP_EVERY_SIGNALS)
-		return false;
-	supervisor->not_reaped_after = 0;
-	return true;
+	if (signo == 0 || signo == SIGCHLD || supervisor->lifecycle.phase != PHASE_RUNNING ||
+	    (supervisor->options->policy.stop_on & SIGNAL_BIT(signo)) != 0 || supervisor->reap_ms != TIME_NEVER ||
+	    ++supervisor->not_reaped_after == REAP_EVERY_SIGNALS)
+		supervisor->not_reaped_after = 0;
+	return supervisor->not_reaped_after > 0;
 }
 
 /*
- * When the app has exited, all children are checked: whether processes remain must be known before the app's exit is
- * handled, and before anything that is due is done.
+ * Reads the clock and reaps. When the app has exited, all children are checked: whether processes remain must be known
+ * before the app's exit is handled, and before anything that is due is done.
  */
 static void reap(struct supervisor *supervisor, int signo, struct reaping *reaping)
 {
+	int64_t start_us = signals_now_us();
+	supervisor->now_ms = start_us / 1000;
 	bool is_slow = supervisor->reap_all_ms != 0 && supervisor->lifecycle.phase != PHASE_KILLED;
 	int64_t due_ms = earlier(lifecycle_deadline_ms(&supervisor->lifecycle), supervisor->reap_ms);
 	if (is_slow && supervisor->now_ms < earlier(supervisor->reap_all_ms, due_ms)) {
@@ -527,7 +530,7 @@ static void reap(struct supervisor *supervisor, int signo, struct reaping *reapi
 		if (!reaping->app_exited)
 			return;
 	}
-	reap_all_timed(supervisor, reaping);
+	reap_all_timed(supervisor, start_us, reaping);
 }
 
 /* The exit of the app is handled first, since each event also does what is due: a reaped PID must not be signalled. */
@@ -627,12 +630,11 @@ bool supervisor_turn(struct supervisor *supervisor)
 	int64_t deadline_ms = earlier(lifecycle_deadline_ms(&supervisor->lifecycle), supervisor->reap_ms);
 	deadline_ms = earlier(deadline_ms, supervisor->scan_ms);
 	int signo = signals_wait(&supervisor->signal, endpoint_wait(&supervisor->endpoint, deadline_ms));
-	supervisor->now_ms = signals_now_ms();
 	log_hold(supervisor->log);
 	int error;
 	if (helper_has_exited(supervisor->log->helpers, HELPER_DRAIN_FILE, &error))
 		warn_of_drain_file(supervisor, error);
-	if (must_reap(supervisor, signo)) {
+	if (!is_only_forwarded(supervisor, signo)) {
 		reap(supervisor, signo, &reaping);
 		handle_reaped(supervisor, &reaping);
 	}

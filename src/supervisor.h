@@ -21,13 +21,13 @@ struct supervisor {
 	struct prestop prestop;
 	struct lifecycle lifecycle;
 	struct outcome outcome;
-	int64_t now_ms;      /* the time of this turn */
+	int64_t now_ms;      /* the time of this turn, read where it matters */
 	siginfo_t signal;    /* of this turn, or the last one that lull received */
 	bool kill_forwarded; /* a rewrite has made another signal SIGKILL, and it was sent to the app */
 	pid_t kill_resume;   /* as in struct signal_request, for SIGKILL */
 
 	/* Reaping */
-	int not_reaped_after; /* signals since the children were last checked */
+	int not_reaped_after; /* signals forwarded since the children were last checked */
 	int64_t reap_ms;      /* when children are reaped again without a signal; TIME_NEVER: not */
 	int64_t reap_all_ms;  /* when all children are checked at the latest; 0: always, since that is quick */
 
