@@ -54,14 +54,14 @@ STORMS = $(BUILD)/tests/storm $(BUILD)/tests/race
 # Static: it has to start where almost nothing is allowed.
 $(BUILD)/tests/probe: TEST_CFLAGS += -static -pthread
 $(STORMS): TEST_CFLAGS += -static
-$(STORMS): tests/storm.h
+$(STORMS): tests/helpers/storm.h
 
-$(BUILD)/tests/%: tests/%.c Makefile | $(BUILD)/tests
+$(BUILD)/tests/%: tests/helpers/%.c Makefile | $(BUILD)/tests
 	$(SAY) "  CC  $@"
 	@$(TEST_CC) $(TEST_CFLAGS) -o $@ $<
 
 # It makes no call that lull does not make: the C library has to start them alike.
-$(BUILD)/tests/inside: tests/inside.c Makefile | $(BUILD)/tests
+$(BUILD)/tests/inside: tests/helpers/inside.c Makefile | $(BUILD)/tests
 	$(SAY) "  CC  $@"
 	@$(CC) $(LULL_CFLAGS) $(CFLAGS) $(LULL_LDFLAGS) $(LDFLAGS) -o $@ $<
 
@@ -72,25 +72,25 @@ $(BUILD)/tests/machine: $(MACHINE) $(PURE:%=src/%.c) $(wildcard tests/machine/*.
 	$(SAY) "  CC  $@"
 	@$(TEST_CC) $(TEST_CFLAGS) -O2 -D_GNU_SOURCE -o $@ $(MACHINE) $(PURE:%=src/%.c)
 
-$(BUILD)/tests/http: tests/http.c src/http.c src/text.c $(wildcard src/*.h) Makefile | $(BUILD)/tests
+$(BUILD)/tests/http: tests/helpers/http.c src/http.c src/text.c $(wildcard src/*.h) Makefile | $(BUILD)/tests
 	$(SAY) "  CC  $@"
 	@$(TEST_CC) $(TEST_CFLAGS) -D_GNU_SOURCE -o $@ $< src/http.c src/text.c
 
-$(BUILD)/tests/look: tests/look.c src/listens.c src/listens.h Makefile | $(BUILD)/tests
+$(BUILD)/tests/look: tests/helpers/look.c src/listens.c src/listens.h Makefile | $(BUILD)/tests
 	$(SAY) "  CC  $@"
 	@$(TEST_CC) $(TEST_CFLAGS) -O2 -D_GNU_SOURCE -o $@ $< src/listens.c
 
 # So has the one that asks for words.
 FORM = text json
-$(BUILD)/tests/form: tests/form.c $(FORM:%=src/%.c) $(wildcard src/*.h) Makefile | $(BUILD)/tests
+$(BUILD)/tests/form: tests/helpers/form.c $(FORM:%=src/%.c) $(wildcard src/*.h) Makefile | $(BUILD)/tests
 	$(SAY) "  CC  $@"
 	@$(TEST_CC) $(TEST_CFLAGS) -D_GNU_SOURCE -o $@ $< $(FORM:%=src/%.c)
 
 $(BUILD)/tests: | $(BUILD)
 	@mkdir -p $@
 
-# A person's run: under two minutes. TESTS= runs some of the files, like TESTS=tests/options.bats.
-TESTS = $(wildcard tests/*.bats)
+# A person's run: under two minutes. TESTS= runs some of the files, like TESTS=tests/suite/options.bats.
+TESTS = $(wildcard tests/suite/*.bats)
 PROGRAMS = machine http
 test: all $(HELPERS) $(PROGRAMS:%=$(BUILD)/tests/%)
 	@tests/run $(PROGRAMS:%=$(BUILD)/tests/%) $(TESTS)
@@ -136,16 +136,16 @@ check-mutants: | $(BUILD)
 
 # The figures in docs/design.md, as root.
 measure-listens: $(BUILD)/tests/look $(HELPERS)
-	@tests/measure-listens
+	@tests/bench/measure-listens
 
 # --- Checks ---------------------------------------------------------------------------------------------------------
 
-SCRIPTS = tests/run tests/memcheck tests/demo tests/demo-drain tests/check-install tests/measure-listens tests/fuzz/run \
-	$(wildcard tests/*.bash tests/*.bats tests/dropin/*.bash tests/dropin/*.bats .ci/run) $(wildcard tests/drain/apps/*.sh)
+SCRIPTS = .ci/run tests/run tests/checks/memcheck tests/checks/check-install tests/bench/measure-listens tests/fuzz/run \
+	tests/demo/demo tests/demo/demo-drain $(wildcard tests/drain/apps/*.sh $(foreach part,demo dropin suite,tests/$(part)/*.ba*))
 LINT_DEFINES = -D_GNU_SOURCE -DLULL_VERSION='""'
 
 lint:
-	clang-format --dry-run -Werror src/*.[ch] tests/*.c $(foreach part,fuzz bench faults machine,tests/$(part)/*.[ch])
+	clang-format --dry-run -Werror src/*.[ch] $(foreach part,bench faults fuzz helpers machine,tests/$(part)/*.[ch])
 	clang-tidy --quiet src/*.c -- -std=c11 $(LINT_DEFINES) 2>/dev/null
 	cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --std=c11 $(LINT_DEFINES) src
 	shellcheck -x $(SCRIPTS)
@@ -169,7 +169,7 @@ check-builds:
 
 # The suite, also under the names of the others, with ASan and UBSan; and with a program that traps on undefined behaviour
 # what ASan cannot run, since it looks at descriptors and memory.
-ASAN_CANNOT = tests/citizen.bats tests/hardening.bats
+ASAN_CANNOT = tests/suite/citizen.bats tests/suite/hardening.bats
 DROPIN_TESTS = $(wildcard tests/dropin/*.bats)
 test-sanitized: $(HELPERS)
 	$(MAKE) BUILD=$(BUILD)/ubsan CFLAGS='-Os -fsanitize=undefined -fsanitize-undefined-trap-on-error'
@@ -190,34 +190,34 @@ analyze: $(BUILD)/tests/inside
 		$(LINT_DEFINES) -o /dev/null $$file || exit 1; done
 	@$(MAKE) BUILD=$(BUILD)/memcheck CC=gcc CFLAGS='-O1 -g' LULL_LDFLAGS=-no-pie
 	@$(MAKE) BUILD=$(BUILD)/memcheck $(BUILD)/memcheck/tests/http $(BUILD)/memcheck/tests/form $(BUILD)/memcheck/tests/client
-	@MEMCHECK=$(CURDIR)/$(BUILD)/memcheck tests/run tests/memcheck
+	@MEMCHECK=$(CURDIR)/$(BUILD)/memcheck tests/run tests/checks/memcheck
 
 # What the tests go through, as root: of lull, and of what is pure by its own tests. That some fail, which have files of another
-# user's in their way, or one word too much on stderr, is all the same. tests/coverage has the floors.
+# user's in their way, or one word too much on stderr, is all the same. tests/checks/coverage has the floors.
 COVERAGE = $(CURDIR)/$(BUILD)/coverage
 # What adds no line: the manual, what is confined, and the machine, which is here as a program.
-UNCOUNTED = tests/docs.bats tests/hardening.bats tests/machine.bats
+UNCOUNTED = tests/suite/docs.bats tests/suite/hardening.bats tests/suite/machine.bats
 coverage: $(HELPERS)
 	@rm -f $(COVERAGE)/*.gcda
 	$(MAKE) BUILD=$(COVERAGE) CC=gcc CFLAGS='-O0 -g --coverage -fno-builtin' LULL_LDFLAGS=-static
 	@mkdir -p $(COVERAGE)/tests
 	@$(TEST_CC) -no-pie -O1 -D_GNU_SOURCE -o $(COVERAGE)/tests/machine $(MACHINE) $(PURE:%=$(COVERAGE)/%.o) -lgcov
-	@$(TEST_CC) -no-pie -O1 -D_GNU_SOURCE -o $(COVERAGE)/tests/http tests/http.c $(COVERAGE)/http.o $(COVERAGE)/text.o -lgcov
-	@$(TEST_CC) -no-pie -O1 -D_GNU_SOURCE -o $(COVERAGE)/tests/form tests/form.c $(FORM:%=$(COVERAGE)/%.o) -lgcov
+	@$(TEST_CC) -no-pie -O1 -D_GNU_SOURCE -o $(COVERAGE)/tests/http tests/helpers/http.c $(COVERAGE)/http.o $(COVERAGE)/text.o -lgcov
+	@$(TEST_CC) -no-pie -O1 -D_GNU_SOURCE -o $(COVERAGE)/tests/form tests/helpers/form.c $(FORM:%=$(COVERAGE)/%.o) -lgcov
 	@MACHINE=--core DROPIN=lull LULL=$(COVERAGE)/lull FORM=$(COVERAGE)/tests/form TEST_JOBS=$$((3 * $$(nproc))) \
 		tests/run $(COVERAGE)/tests/machine $(COVERAGE)/tests/http $(filter-out $(UNCOUNTED),$(TESTS)) $(DROPIN_TESTS) >$(COVERAGE)/log 2>&1 || :
-	@tests/coverage $(COVERAGE)
+	@tests/checks/coverage $(COVERAGE)
 
 # Three acts with real programs, for people; it also fails when one of them does not show what it says.
 demo: all
-	@tests/demo
+	@tests/demo/demo
 
 # The same for draining: a rolling restart behind HAProxy, under tini and under lull, in namespaces alone.
 demo-drain: all
-	@tests/demo-drain
+	@tests/demo/demo-drain
 
 check-install: all
-	@tests/run tests/check-install
+	@tests/run tests/checks/check-install
 
 # --- What it costs ----------------------------------------------------------------------------------------------
 

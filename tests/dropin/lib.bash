@@ -3,7 +3,7 @@
 # What another init promises, held against the real one first and then against lull under its name. A file sets NAME and
 # loads this; each of its tests is a loop over BOTH, with INIT as the one that is looked at.
 
-load ../lib.bash
+load ../suite/lib.bash
 
 REAL=$(command -v "$NAME")
 PTY=${PTY:-$ROOT/build/tests/pty}

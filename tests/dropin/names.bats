@@ -4,7 +4,7 @@
 # Each test is a shell of its own.
 # shellcheck disable=SC2030,SC2031
 
-load ../lib
+load ../suite/lib
 bats_require_minimum_version 1.5.0
 
 # Not below a directory that the kernel would not execute from, or by a path that a user may not follow.

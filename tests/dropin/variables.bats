@@ -4,7 +4,7 @@
 # Inner shells expand their words themselves; each test is a shell of its own.
 # shellcheck disable=SC2016,SC2030,SC2031
 
-load ../lib
+load ../suite/lib
 bats_require_minimum_version 1.5.0
 
 NAMES=(tini catatonit dumb-init)

@@ -1,7 +1,7 @@
 /*
  * The core under random events: whatever comes, and however late, a stop keeps what docs/design.md promises of it.
- * Nothing here is shared with tests/core.c, which enumerates. Input: some bytes for the policy, then two an event: what
- * happens, and how long after the one before.
+ * Nothing here is shared with tests/machine, which enumerates. Input: some bytes for the policy, then two an event:
+ * what happens, and how long after the one before.
  */
 #include <signal.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 """An init under a real runtime: the runtime's own one, and lull in its place. The same is asked of both.
 
 A Way is how a container gets its init: `docker run --init` with this daemon or that one, or an image that has lull as
-its ENTRYPOINT. The image knows nothing of an init: it holds tests/probe.c, which tells of each signal, and busybox,
+its ENTRYPOINT. The image knows nothing of an init: it holds tests/helpers/probe.c, which tells of each signal, and busybox,
 both static. Whoever asks runs in a world of his own (tests/drain/containers.py), and sees the containers' processes.
 """
 

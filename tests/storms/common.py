@@ -22,7 +22,7 @@ FULL = os.environ.get("FULL", "") not in ("", "0")
 PATIENCE_S = 60.0  # what anything may take before it hangs
 SLOTS = 128 + 65536
 
-# tests/storm.h
+# tests/helpers/storm.h
 NAMES = """READY INIT_PID APP_PID APP_ENDED_NS LEFT LEFT_NS LEFT_STATUS VALUES ORPHANS CROWD APP_FDS APP_ENV
 SENT SENT_QUEUED SENT_VALUES LEFT_PID STRANGER STRANGER_MADE""".split()
 SLOT = {name: place for place, name in enumerate(NAMES)} | {"COUNTS": 32, "PIDS": 128}

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What the demos share: words on the screen, a namespace and a directory of their own. What they show is theirs.
-# shellcheck source=tests/lib.bash
-. "${BASH_SOURCE[0]%/*}/lib.bash"
+# shellcheck source=tests/suite/lib.bash
+. "${BASH_SOURCE[0]%/*}/../suite/lib.bash"
 unset "${!LULL_@}" # what somebody has set for a lull of his own
 
 DEMO=${0##*/}

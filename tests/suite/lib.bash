@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What the tests share. A test waits for what it is waiting for, never for a time.
 
-ROOT=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
+ROOT=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 LULL=${LULL:-$ROOT/build/lull}
 PROBE=${PROBE:-$ROOT/build/tests/probe}
 SEND=${SEND:-$ROOT/build/tests/send}

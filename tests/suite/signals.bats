@@ -254,7 +254,7 @@ is_pending() {
 
 # --- Before the app runs
 
-# early STATUS init|plain blocked|anytime ARG...: 300 times a TERM, early; see tests/early.c.
+# early STATUS init|plain blocked|anytime ARG...: 300 times a TERM, early; see tests/helpers/early.c.
 early() {
 	local out
 	out=$("$EARLY" 300 "$2" "$3" "$LULL" -q "${@:4}" 3>&- | grep -vE '^(ready|got) ')

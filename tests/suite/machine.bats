@@ -2,7 +2,7 @@
 # What the witness demands, and what docs/design.md says that it does.
 
 setup() {
-	cd "$BATS_TEST_DIRNAME/.." || return 1
+	cd "$BATS_TEST_DIRNAME/../.." || return 1
 }
 
 @test "machine: the invariants have the same names and numbers in the code and in docs/design.md" {

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2016 # what is typed, and what "until:" runs, is expanded there
-# lull on a terminal: as PID 1, at the prompt of a shell, and without one. tests/pty.c plays the person at the keyboard.
+# lull on a terminal: as PID 1, at the prompt of a shell, and without one. tests/helpers/pty.c plays the person at the keyboard.
 # Signal 40 marks an end: a lower one that lull has is passed on before it.
 
 load lib.bash

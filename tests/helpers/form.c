@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../src/json.h"
-#include "../src/text.h"
+#include "../../src/json.h"
+#include "../../src/text.h"
 
 static void tell_dates(void)
 {

@@ -73,7 +73,7 @@ INSIDE=${INSIDE:-$ROOT/build/tests/inside}
 GET=$'GET / HTTP/1.1\r\nHost: app\r\n\r\n'
 
 # To be put before a command: any other call kills it. The app is under it as well, so it makes no other either.
-CONFINED=(/usr/bin/python3 "$ROOT/tests/seccomp" "$PROFILE" KILL)
+CONFINED=(/usr/bin/python3 "$ROOT/tests/helpers/seccomp" "$PROFILE" KILL)
 
 # is_answered WORD: by the endpoint, in lull's network namespace.
 is_answered() {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "../src/listens.h"
+#include "../../src/listens.h"
 
 enum { TIMES_MOST = 10000 };
 

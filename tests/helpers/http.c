@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../src/http.h"
+#include "../../src/http.h"
 
 static const struct {
 	const char *bytes;
