@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Contract, section 8: lull's own variables under the name of another init. Each brings what it says and nothing else.
+# lull.1, DROP-IN: lull's own variables in a compatibility mode. Each changes what it is for, and nothing else.
 
 # Inner shells expand their words themselves; each test is a shell of its own.
 # shellcheck disable=SC2016,SC2030,SC2031

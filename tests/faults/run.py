@@ -25,14 +25,14 @@ LULL = Path(os.environ.get("LULL", ROOT / "build/lull"))
 PROBE = str(TOOLS / "probe")
 LAUNCH = str(TOOLS / "launch")
 
-# How long a wait may take before the contract is broken: far more than any machine needs.
+# How long a wait may take before the run counts as broken: far more than any machine needs.
 PATIENCE_S = float(os.environ.get("PATIENCE_S", 20))
 HOPELESS_S = 3  # the same where it is allowed that it never comes
 KIND_S = 8  # how late a thing may be
 
 
 class Broken(Exception):
-    """The contract does not hold."""
+    """lull did not do what lull.1 says."""
 
 
 class Ended(Exception):

@@ -1,6 +1,6 @@
 /*
- * The machine, exhaustively: everything that can happen, in any order, at every moment that matters, under every kind
- * of plan, beside a witness that knows only the contract. Prints TAP, with how much was walked.
+ * Walks the core exhaustively: each event, in each order, at each moment that matters, under each kind of plan. A
+ * witness (witness.h) checks each step against lull.1. Prints TAP, with the number of steps.
  *
  *   machine              the kinds by name and the plans of one step: seconds
  *   machine --deep       with a grid of time besides, and all plans of up to three steps: a minute of four processors

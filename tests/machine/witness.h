@@ -1,9 +1,9 @@
 /*
- * The witness: it stands beside the core, sees the same events and what the core does, and knows nothing of the core's
- * own state. What it demands is the contract's section 4, one invariant each; docs/design.md has them by the same
- * names.
+ * The witness: a second implementation of PLANS, STOPPING and REMAINING PROCESSES in lull.1, as invariants. It gets the
+ * same events and the core's actions, and does not read the core's state. docs/design.md lists the invariants by the
+ * same names.
  *
- * It also says when the next thing is due, so the walk's moments are the contract's and not the core's.
+ * It also computes when the next step is due, so that the walk does not use the core's own times.
  */
 #ifndef LULL_TESTS_WITNESS_H
 #define LULL_TESTS_WITNESS_H
@@ -119,10 +119,10 @@ void witness_sent_late(struct witness *witness, struct lifecycle *lifecycle, int
 /* The pre-stop program could not be started, or has ended; the core was told. */
 void witness_pre_stop_ended(struct witness *witness);
 
-/* The phase that the contract's words amount to. */
+/* The phase by lull.1. */
 enum phase witness_phase(const struct witness *witness);
 
-/* When something is due at the latest, as the contract has it; TIME_NEVER: only for an event. */
+/* When the next step is due at the latest by lull.1; TIME_NEVER: the core waits for an event only. */
 int64_t witness_wake_ms(const struct witness *witness);
 
 /* The signal of a step of the plan; 0 when the stop signal is dropped. */

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# Contract, section 6: what lull takes, keeps, writes and leaves alone.
+# lull.1, SIGNALS, ENVIRONMENT and CAVEATS: what the app inherits, and that lull does not change what it shares with other
+# processes: descriptors, the flags of stderr, stdout.
 
 # Inner shells expand their words themselves; that a test is a function is not seen.
 # shellcheck disable=SC2016,SC2030,SC2031

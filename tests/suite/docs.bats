@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The manual and the README say what lull does: each option, each variable, and examples that lull takes.
+# lull.1 and README.md list each option and each variable, and lull accepts their examples.
 
 load lib.bash
 

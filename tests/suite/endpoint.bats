@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Contract, sections 2 and 7: --ready-on and --listens. Everything is in a network namespace of the test's own.
+# lull.1, READINESS (The endpoint): --ready-on and --listens. Each test runs in its own network namespace.
 
 # Inner shells expand their words themselves.
 # shellcheck disable=SC2016

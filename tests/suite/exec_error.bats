@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Contract, section 5: why a command can not be executed, where that hangs on who asks or on the machine.
+# lull.1, EXIT STATUS (126 and 127): why a command cannot be executed, if the user or the machine is the reason.
 
 # An inner shell expands its words itself.
 # shellcheck disable=SC2016

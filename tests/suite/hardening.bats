@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# What the built program is, and how little it needs: its memory, and where it is started with almost nothing.
+# docs/security.md: the program file, its memory, and shutdown with few privileges: without /proc, /dev or capabilities, and
+# under a seccomp profile.
 
 load lib
 

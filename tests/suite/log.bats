@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Contract, section 2: --log-format, and what lines of JSON may hold.
+# lull.1, OPTIONS (--log-format) and DIAGNOSTICS: lines of JSON, and a stderr that is full or does not answer.
 
 # Inner shells expand their words themselves; that a test is a function is not seen.
 # shellcheck disable=SC2016,SC2030,SC2031

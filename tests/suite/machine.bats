@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What the witness demands, and what docs/design.md says that it does.
+# The invariants of tests/machine/witness.c are those of docs/design.md.
 
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.." || return 1

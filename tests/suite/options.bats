@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The command line and the environment: every value good and bad, by flag and by variable, and which of them wins.
+# lull.1, OPTIONS and PLANS: valid and invalid values, by flag and by variable, and which of the two overrides the other.
 
 load lib
 bats_require_minimum_version 1.5.0

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Contract, sections 2 and 4: the pre-stop program.
+# lull.1, THE PRE-STOP PROGRAM.
 
 # Inner shells expand their words themselves; that a test is a function is not seen.
 # shellcheck disable=SC2016,SC2030,SC2031

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Contract, sections 3, 4 and 6: what the app leaves behind, who is killed and who is not, and orphans.
+# lull.1, REMAINING PROCESSES: which of them get a signal, which are killed, and orphans.
 
 # Inner shells expand their words themselves; that a test is a function is not seen.
 # shellcheck disable=SC2016,SC2030,SC2031

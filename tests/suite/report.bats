@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Contract, section 2: --report, and the SIGKILL that was not lull's.
+# lull.1, REPORTS: --report, and a SIGKILL that lull did not send.
 
 # Inner shells expand their words themselves; that a test is a function is not seen.
 # shellcheck disable=SC2016,SC2030,SC2031

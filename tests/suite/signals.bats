@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Contract, section 3: what is passed on, to whom, and with what.
+# lull.1, SIGNALS: which signals are forwarded, to which processes, and with which value.
 
 # Inner shells expand their words themselves; that a test is a function is not seen.
 # shellcheck disable=SC2016,SC2030,SC2031

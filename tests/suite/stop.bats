@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Contract, sections 4 and 5: what a stop is, from the first signal to the exit status.
+# lull.1, PLANS, STOPPING and EXIT STATUS: shutdown, from the first stop signal to the exit status.
 
 # Inner shells expand their words themselves; that a test is a function is not seen.
 # shellcheck disable=SC2016,SC2030,SC2031

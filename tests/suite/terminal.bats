@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2016 # what is typed, and what "until:" runs, is expanded there
-# lull on a terminal: as PID 1, at the prompt of a shell, and without one. tests/helpers/pty.c plays the person at the keyboard.
-# Signal 40 marks an end: a lower one that lull has is passed on before it.
+# lull.1, TERMINALS: as PID 1, at the prompt of a shell, and without a terminal. tests/helpers/pty.c simulates the user.
+# Signal 40 marks the end of a test: signals with a lower number that are pending for lull are forwarded before it.
 
 load lib.bash
 
