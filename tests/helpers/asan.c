@@ -1,6 +1,6 @@
 /*
- * For the build with AddressSanitizer alone: there is no heap that could leak. Without /proc the option can not come
- * from the environment.
+ * Options for the build with AddressSanitizer: lull has no heap that could leak. They are compiled in, since the
+ * sanitizer reads the environment from /proc, which some tests hide.
  */
 const char *__asan_default_options(void);
 

@@ -1,18 +1,18 @@
 /*
- * The other side of the readiness endpoint, well and badly behaved, and the sockets of an app.
+ * Clients of the readiness endpoint, correct and faulty, and the sockets of an app.
  *
- *   client up COMMAND [ARG]...      COMMAND in a new network namespace, whose loopback is up
- *   client ask HOST PORT [MS]       sends stdin, or a byte of it each MS, and prints what comes back, to its end
- *   client hold HOST PORT N [MS]    N connections; over each stdin, and then its last byte again each MS; says "open",
- *                                   then how many bytes came back and after how many ms the first and the last was
- *                                   ended by the other side
- *   client storm HOST PORT N        N connections at a time, each sends stdin, and is replaced when it has ended; on
- *                                   SIGTERM says how many were answered, and which of three digits came how often
- *   client listen HOST PORT N       N sockets that listen, on PORT and those after it; says "listening"
- *   client serve HOST PORT N        the same, N connections to the one that listens on PORT, which is then closed; says
- *                                   "connected"
+ *   client up COMMAND [ARG]...      runs COMMAND in a new network namespace, whose loopback is up
+ *   client ask HOST PORT [MS]       sends stdin, or one byte of it each MS, and prints the answer up to its end
+ *   client hold HOST PORT N [MS]    opens N connections; over each sends stdin, then its last byte again each MS;
+ *                                   prints "open", then the number of bytes received and after how many ms the peer
+ *                                   closed the first connection and the last one
+ *   client storm HOST PORT N        keeps N connections open; each sends stdin, and is replaced when it has ended;
+ *                                   on SIGTERM prints how many were answered, and how often each status code came
+ *   client listen HOST PORT N       N sockets that listen, on PORT and the next ones; prints "listening"
+ *   client serve HOST PORT N        the same, with N connections to the socket on PORT, which is then closed;
+ *                                   prints "connected"
  *
- * HOST is an address; a "::" that listens does so for IPv6 alone, and "dual" for both.
+ * HOST is an address; a "::" that listens does so for IPv6 only, and "dual" for both.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -124,7 +124,7 @@ static void ask(int pause_ms)
 		printf("\n%s\n", strerror(errno));
 }
 
-/* Sockets of lull's are closed one by one; which of them, and when, is what this is for. */
+/* Records when lull closes each connection: it closes them one at a time. */
 static void hold(int count, int pause_ms)
 {
 	struct pollfd *all = calloc((size_t)count, sizeof *all);
@@ -178,7 +178,7 @@ static void begin(int poller)
 static long statuses[1000];
 static long cut;
 
-/* Returns 1 when the connection is over. */
+/* Returns 1 if the connection has ended. */
 static int take(int fd)
 {
 	char bytes[4096];

@@ -1,7 +1,7 @@
 /*
- * Runs a command under a seccomp profile: deny ERRNO CALL[,CALL]... COMMAND [ARG]...
- * ERRNO is EPERM, ENOSYS or ENOENT. A call may be given by its number. "netlink" and "inet6" are those uses of socket
- * alone.
+ * Runs a command under a seccomp filter that denies some system calls: deny ERRNO CALL[,CALL]... COMMAND [ARG]...
+ * ERRNO is EPERM, ENOSYS or ENOENT. CALL is a name or a number. "netlink" and "inet6" deny only socket(2) for these
+ * families.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -25,8 +25,8 @@
 enum { PROGRAM_MOST = 128 };
 
 /*
- * One name may stand for several calls: which of them a C library makes depends on the architecture. Or for a call with
- * one first argument.
+ * One name may be several system calls, since the call that a C library makes depends on the architecture. It may also
+ * be one call with a given first argument.
  */
 static const struct {
 	const char *name;
@@ -62,7 +62,7 @@ static const struct {
 #endif
 };
 
-/* Adds the instructions that answer `call` with the error. Returns how many calls there are of that name. */
+/* Adds the instructions that deny `call`. Returns the number of calls of that name. */
 static int add_call(struct sock_fprog *program, const char *call, int error)
 {
 	int found = 0;

@@ -1,9 +1,9 @@
 /*
  * Starts a command COUNT times and sends it SIGTERM early: early COUNT init|plain blocked|anytime COMMAND [ARG]...
- *     init      each is PID 1 of a namespace of its own
- *     blocked   sent as soon as the command has blocked SIGTERM
- *     anytime   sent some time in its first 2 ms; it is started with SIGTERM blocked
- * Says "143 300": 300 of them ended with that status.
+ *     init      as PID 1 of a new namespace
+ *     blocked   the signal is sent as soon as the command has blocked SIGTERM
+ *     anytime   the signal is sent in the first 2 ms; the command starts with SIGTERM blocked
+ * Prints "143 300" if 300 of them exited with status 143.
  */
 #define _GNU_SOURCE
 #include <sched.h>
@@ -26,9 +26,9 @@ static pid_t start(int init, char **command)
 }
 
 /*
- * 1: it has blocked SIGTERM; 0: not yet; -1: it is gone. While it waits for signals the mask does not show, but it
- * sleeps, which the start of a program does not. lull gives itself that name, whatever it was called by, and adds to it
- * what it does.
+ * Returns 1 if the process has blocked SIGTERM, 0 if not yet, -1 if it has exited. While a process is in
+ * rt_sigtimedwait(2), /proc shows its mask without the signals that it waits for. It sleeps then, which a program that
+ * starts does not. lull sets its name, which begins with "lull" in each mode.
  */
 static int has_blocked(pid_t pid, const char *name)
 {
@@ -52,7 +52,7 @@ static int has_blocked(pid_t pid, const char *name)
 	return (blocked >> (SIGTERM - 1) & 1) != 0 || (named && state == 'S');
 }
 
-/* The status as a shell has it. */
+/* The status as a shell reports it. */
 static int once(int init, int anytime, char **command)
 {
 	int status = 0;

@@ -1,9 +1,9 @@
 /*
- * Asks the product's own code for words, for a test to compare.
+ * Formats data with functions of lull, for a test to compare.
  *
- *   form date         for each number on stdin, in ms since 1970, its date
- *   form json SIZE    for each record on stdin, its JSON string as text of SIZE bytes holds it, and a newline; a record
- *                     is two bytes, its length with the lower one first, and as many bytes
+ *   form date         prints the date of each number on stdin, in ms since 1970
+ *   form json SIZE    prints each record on stdin as a JSON string in a buffer of SIZE bytes, and a newline; a record
+ *                     is its length in two bytes, the lower one first, and that many bytes
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@ static void tell_dates(void)
 		puts(text_date(wall_ms, buffer));
 }
 
-/* The buffers are as long as what they hold, so that a sanitizer sees what is read or written beyond. */
+/* Each buffer has the size of its contents, so that a sanitizer reports accesses beyond them. */
 static int tell_strings(size_t size)
 {
 	unsigned char head[2];

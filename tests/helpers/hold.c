@@ -1,6 +1,7 @@
 /*
- * Blocks every exec of a file, or every open(2) in a directory, as a scanner or a hung file system does, until this
- * program is killed: hold FILE, hold -o DIRECTORY. Prints "ready", and "held" for each call. Needs CAP_SYS_ADMIN.
+ * Blocks each exec of a file, or each open(2) in a directory, until this program is killed, as a virus scanner or a
+ * network file system may: hold FILE, hold -o DIRECTORY. Prints "ready", and "held" for each call. Needs CAP_SYS_ADMIN
+ * (fanotify).
  */
 #include <err.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /*
- * Holds the reader of requests to one verdict, however a request is cut into pieces. Prints TAP.
+ * Tests that the HTTP parser gives the same result, however a request is split. Prints TAP.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -55,7 +55,7 @@ static const struct {
 
 enum { CASES_COUNT = sizeof CASES / sizeof CASES[0], RANDOM_ROUNDS = 200000 };
 
-/* Cuts at each bit of `cuts`, over and over. */
+/* Splits the request before byte i if bit i % 32 of `cuts` is set. */
 static enum http_verdict read_in_pieces(const char *bytes, size_t length, unsigned cuts)
 {
 	struct http_request request = {0};
@@ -99,7 +99,7 @@ static bool holds_the_limit(void)
 	return true;
 }
 
-/* Requests with some bytes changed: nothing to know but that the pieces do not matter. */
+/* Requests with random bytes changed: the result is unknown, but must be the same for each split. */
 static bool holds_random_ones(void)
 {
 	static const char BYTES[] = "\r\n\r\n :/.1HTPGET\t\x7f";

@@ -1,12 +1,12 @@
 /*
- * An app that makes no call that lull does not make as well: a seccomp filter that is lull's is its own too. Built as
- * lull is, so that the C library starts them alike.
+ * An app that makes no system call that lull does not make, so that both can run under a seccomp filter made for lull.
+ * It is built as lull is, since the C library makes calls at the start of a program.
  *
- *   inside            as the pre-stop program: says so, and ends
- *   inside WORD...    says "ready", then "got SIG inside" for each signal; SIGTERM ends it with 0, SIGUSR1 with 3
- *     deaf            they do not
+ *   inside            as the pre-stop program: prints a line and exits
+ *   inside WORD...    prints "ready", then "got SIG inside" for each signal; exits on SIGTERM with 0, on SIGUSR1 with 3
+ *     deaf            does not exit on them
  *     listen          listens on port 8081 of 127.0.0.1, from SIGUSR2 on
- *     orphan          first starts a child that does the same, but takes no notice of SIGUSR1
+ *     orphan          first starts a child that does the same, but ignores SIGUSR1
  */
 #include <netinet/in.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 /*
- * What it costs to look whether somebody listens: look PORT TIMES. Prints what was found, and the time of one look in
- * us: the shortest, and the one in the middle.
+ * Measures what a check costs of whether a port is listened on: look PORT TIMES. Prints the result and the time of one
+ * check in us: the shortest, and the median.
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -1,28 +1,28 @@
 /*
- * An app that tells what it sees. Takes signals by the kernel's own calls, so that also those numbers show that a C
- * library keeps for itself.
+ * An app that prints the signals that it gets. It makes the kernel's calls itself, so that it also gets the signals
+ * that a C library reserves.
  *
  *   probe [WORD]...
  *     exit=SIG:STATUS   exits with STATUS when SIG (a number) arrives; "exit=15:143"
- *     die=SIG           lets SIG end it
+ *     die=SIG           exits by the default action of SIG when it arrives
  *     raise=SIG         sends itself SIG, with its default action
- *     late=SIG:MS       says "saved" MS after SIG first came, and exits with 0; takes signals meanwhile
- *     ping=SIG:COUNT    on SIG sends its parent COUNT times signal 40, waits until each has come back, and says how
- *                       many us that took: "pinged most US middle US"
- *     times             tells when: " at MS" of the clock in /proc/uptime, at the end of each line
- *     fork              first starts a child that does the same words but this, in the same process group
- *     moves             to the process group of its parent
+ *     late=SIG:MS       MS after SIG first came, prints "saved" and exits with 0; handles signals meanwhile
+ *     ping=SIG:COUNT    on SIG sends its parent COUNT times signal 40, waits each time until it is forwarded, and
+ *                       prints the longest time in us and the median: "pinged most US middle US"
+ *     times             appends the time to each line: " at MS", by the clock of /proc/uptime
+ *     fork              first starts a child with the same words but this one, in the same process group
+ *     moves             moves to the process group of its parent
  *     join              waits for its children before it exits
- *     orphan            as fork, with a parent of its own that ends at once: an orphan
- *     chain=US          the same, and each of a chain of such orphans starts the next US later and ends; for 10 s
- *     tower=N           the same, N processes each of which is the child of the one before; the last says "tower"
+ *     orphan            as fork, but the child becomes an orphan: its parent exits immediately
+ *     chain=US          the same, and each orphan starts the next one US later and exits; for 10 s
+ *     tower=N           the same, with N processes, each the child of the one before; the last one prints "tower"
  *     many=N            starts N children that exit by the default action of a signal
- *     thread            ends its first thread: another goes on
+ *     thread            ends its first thread; another one continues
  *     once              removes the handler of a signal that came, as Node.js does for process.once()
- *     awake             runs every 5 ms
- *     state             tells mask, ignored signals, directory, descriptors and group before it is ready
+ *     awake             wakes up every 5 ms
+ *     state             prints mask, ignored signals, directory, descriptors and group before "ready"
  *
- * Says "ready PID", then "got SIG code CODE from PID value VALUE" for each signal, each one write to stdout.
+ * Prints "ready PID", then "got SIG code CODE from PID value VALUE" for each signal. Each line is one write to stdout.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -103,7 +103,7 @@ static void start_chain(useconds_t pause_us)
 	_exit(0);
 }
 
-/* Takes no notice of any signal that can be caught. */
+/* Ignores all signals that can be ignored. */
 static void block_all(void)
 {
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all_signals, NULL, 8L);
@@ -130,7 +130,7 @@ static void start_many(int count)
 				pause();
 }
 
-/* By the kernel's own call: also for 32 and 33, which posix_spawn(3) leaves ignored. */
+/* By system call, to include signals 32 and 33, which posix_spawn(3) leaves ignored. */
 static void default_action(int signo)
 {
 	const long plain[4] = {0};
@@ -243,8 +243,8 @@ static void never_called(int signo)
 }
 
 /*
- * Gives every signal a handler, as a real app has one: /proc does not show that a process waits for a signal. The
- * handlers are not called, since the signals are blocked.
+ * Installs a handler for each signal, as real apps do: /proc shows handlers, but not that a process waits for a
+ * signal. The handlers are not called, since the signals are blocked.
  */
 static void catch_all(uint64_t blocked)
 {

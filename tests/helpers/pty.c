@@ -1,17 +1,17 @@
 /*
- * Runs a command on a pseudo-terminal of its own, as leader of the session there, and plays the person who sits at it.
+ * Runs a command on a new pseudo-terminal, as leader of a session, and simulates the user of the terminal.
  *
  *   pty [--pid1] [STEP]... -- COMMAND...
- *     expect:REGEX   waits until the output after the last match has one (extended; no step waits more than 20 s)
- *     run:LINE       waits for the prompt of a shell, types the line, and takes its echo for matched
- *     type:TEXT      types; \n and \xHH stand for what they do in C
- *     until:COMMAND  has bash run it again and again until it succeeds, in silence; $PID is the command's
+ *     expect:REGEX   waits until the output after the last match matches (extended; a step fails after 20 s)
+ *     run:LINE       waits for the prompt of a shell, types the line, and reads its echo as a match
+ *     type:TEXT      types; \n and \xHH are as in C
+ *     until:COMMAND  runs the command with bash until it succeeds; $PID is the PID of pty's command
  *     signal:N       sends the command a signal
  *     size:RxC       changes the size of the window
- *     hangup         takes the terminal away
+ *     hangup         closes the terminal
  *
- * With --pid1 the command is PID 1 of a PID namespace, with a /proc and mounts of its own. Prints all output, and exits
- * as the command did: its status, or 128 + the signal that ended it; 99 when a step failed.
+ * With --pid1 the command is PID 1 of a new PID namespace, with its own /proc and mounts. Prints all output, and exits
+ * as the command did: with its status, or 128 + the signal that killed it; 99 if a step failed.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -71,8 +71,8 @@ static void own_proc(void)
 }
 
 /*
- * As a login does: whoever runs the tests in the background has Ctrl-C ignored. By the kernel's own calls, as the C
- * library keeps signals for itself.
+ * Resets all signals, as login(1) does: a shell starts background jobs with SIGINT ignored. By system call, since the
+ * C library reserves signals 32 and 33.
  */
 static void default_signals(void)
 {
@@ -120,7 +120,7 @@ static void start(struct terminal *terminal, bool pid1, char **command)
 
 /* --- The output ------------------------------------------------------------------------------------------------- */
 
-/* Takes what there is, and waits for it a little. Returns false when there was nothing. */
+/* Reads output, and waits for it for a short time. Returns false if there was none. */
 static bool take_output(struct terminal *terminal)
 {
 	struct pollfd wait = {.fd = terminal->master, .events = POLLIN};

@@ -1,20 +1,24 @@
 /*
- * Races: a signal at every moment of an init's start and end, beside the app of storm.c. Runs in a PID namespace of its
- * own, with a /proc of its own, whose first process it is.
+ * Sends an init a signal at each moment of its start and end, with the app of storm.c. Runs as the first process of a
+ * PID namespace with its own /proc.
  *
  *   race steps FILE init|plain call|instruction WHEN SIGNAL LOST_MS FIRST LAST STRIDE -- COMMAND...
- *       Starts COMMAND again and again under ptrace(2), as PID 1 of a further namespace or plainly, and stops it, and
- *       its child before exec, at the FIRST'th entry or exit of a system call, or at that instruction; there it gets
- *       SIGNAL and goes on. Then the same STRIDE further, to LAST or until there is no such place. WHEN is what is
- *       counted:
- *         start     from exec on, until the app takes signals
- *         end       from the app's end on. In the signal's place, or before it where the number is free already, comes
- * a stranger with the app's number deep      the same; what the app left behind has a child, which ends there and
- * leaves its number to a stranger One line each: "AT app|init CALL in|out blocked|open SIGNAL came TIMES status STATUS
- * stranger MADE HIT" race rounds FILE init|plain WHEN SIGNAL LOST_MS COUNT -- COMMAND... Starts COMMAND COUNT times
- * with all signals blocked and sends it SIGNAL at a random moment of its start (or, for "end", of the life of an app
- * that ends at once). "once N lost N twice N status N hung N" race clock PID SECONDS Sets the time of day that PID is
- * told SECONDS forth and back. At its end: "monotonic asked N" and the like race spin Keeps a processor busy.
+ *       Starts COMMAND repeatedly under ptrace(2), as PID 1 of a further namespace or not. Stops it, and its child
+ *       before exec, at entry or exit number FIRST of a system call, or at that instruction. There it gets SIGNAL and
+ *       continues. Then the same STRIDE further, up to LAST or until there is no such place. WHEN is what is counted:
+ *         start     from exec on, until the app handles signals
+ *         end       from the app's exit on. Instead of the signal, or before it if the PID is free already, a
+ *                   stranger gets the app's PID
+ *         deep      the same, but a remaining process has a child, which exits there and whose PID the stranger gets
+ *       Prints a line for each:
+ *         AT app|init CALL in|out blocked|open SIGNAL came TIMES status STATUS stranger MADE HIT
+ *   race rounds FILE init|plain WHEN SIGNAL LOST_MS COUNT -- COMMAND...
+ *       Starts COMMAND COUNT times with all signals blocked, and sends it SIGNAL at a random moment of its start
+ *       or, for "end", of the life of an app that exits immediately. Prints "once N lost N twice N status N hung N"
+ *   race clock PID SECONDS
+ *       Sets the time of day that PID reads SECONDS forward and back. Prints at its end "monotonic asked N"...
+ *   race spin
+ *       Keeps a processor busy
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -98,7 +102,7 @@ static pid_t start_in_namespace(int flags)
 	return pid;
 }
 
-/* The number here of the process that has this one in the innermost namespace. */
+/* The PID here of the process that has this PID in the innermost namespace. */
 static pid_t outer_pid(uint64_t inner)
 {
 	char line[256];
@@ -137,7 +141,10 @@ static void be_stranger(void)
 			shared[STRANGER]++;
 }
 
-/* A process with that number, which is nobody's child in that namespace. Its parent, or 0: the number is not free. */
+/*
+ * Starts a process with that PID whose parent is outside that namespace. Returns its parent, or 0 if the PID is not
+ * free.
+ */
 static pid_t make_stranger(pid_t init, int in_namespace, uint64_t number)
 {
 	const uint64_t all = ~UINT64_C(0);
@@ -157,7 +164,7 @@ static pid_t make_stranger(pid_t init, int in_namespace, uint64_t number)
 			shared[STRANGER_MADE] = MADE_FAILED;
 			_exit(errno);
 		}
-		/* In the namespace it ends with the init, by the kernel's hand. */
+		/* The kernel kills it when the init of the namespace exits. */
 		if (waitpid((pid_t)pid, &status, 0) == pid && !in_namespace)
 			shared[STRANGER]++;
 		_exit(0);
@@ -203,7 +210,7 @@ struct trial {
 	int open; /* the signal was neither blocked nor caught there */
 };
 
-/* For signals: the mask does not show it then. */
+/* Whether it waits for signals: /proc does not show its mask then. */
 static int is_waiting(pid_t pid)
 {
 	char path[64];
@@ -233,7 +240,7 @@ static int is_open(pid_t pid, int signo)
 	return (masks >> (signo - 1) & 1) == 0 && !is_waiting(pid);
 }
 
-/* The number that a stranger shall have, if it is free. */
+/* The PID for the stranger, if it is free. */
 static uint64_t number_left(const struct trial *trial)
 {
 	if (trial->steps->when == WHEN_END)
@@ -302,7 +309,7 @@ static void on_stop(struct trial *trial, pid_t pid, int status)
 	go_on(trial, pid, event != 0 ? 0 : signo);
 }
 
-/* Takes what is there of stops and ends. Returns whether there was something. */
+/* Waits for stops and exits that are pending. Returns whether there were any. */
 static int follow(struct trial *trial)
 {
 	int status;
@@ -329,7 +336,7 @@ static uint64_t came(const struct steps *steps)
 	return shared[COUNTS + steps->signo];
 }
 
-/* Follows it until `enough` says so, it is gone, or that takes too long. */
+/* Continues it until `enough` returns true, it has exited, or that takes too long. */
 static void follow_until(struct trial *trial, int (*enough)(const struct trial *), int limit_ms)
 {
 	int64_t end_us = now_us() + (int64_t)limit_ms * 1000;
@@ -409,7 +416,7 @@ static void finish(struct trial *trial)
 	end_all();
 }
 
-/* False: there is no such place any more. */
+/* Returns false if there is no such place any more. */
 static int try_at(const struct steps *steps, long at)
 {
 	struct trial trial = {.steps = steps, .at = at, .call = -1, .stopped_us = now_us()};
@@ -430,7 +437,7 @@ static int try_at(const struct steps *steps, long at)
 		trial.counting = 1;
 		if (trial.app > 0)
 			(void)kill(trial.app, 52);
-		/* What the app left behind goes when its child has gone. */
+		/* The remaining process exits when its child has exited. */
 		if (steps->when == WHEN_DEEP) {
 			follow_until(&trial, is_sent_or_idle, HUNG_MS);
 			if (!trial.sent)
@@ -476,7 +483,7 @@ struct tally {
 	int once, lost, twice, status, hung;
 };
 
-/* Until that number is not 0 any more, or the process has ended. It is left to be waited for. */
+/* Waits until that number is not 0, or the process has exited. Does not reap it. */
 static int until(const volatile uint64_t *number, pid_t pid, int limit_ms)
 {
 	int64_t end_us = now_us() + (int64_t)limit_ms * 1000;
@@ -492,7 +499,7 @@ static int until(const volatile uint64_t *number, pid_t pid, int limit_ms)
 	return 0;
 }
 
-/* The mask is ours. */
+/* It inherits our mask. */
 static pid_t launch_blocked(int in_namespace, char **command)
 {
 	pid_t pid = start_in_namespace(in_namespace ? CLONE_NEWPID : 0);
@@ -510,7 +517,7 @@ static void wait_us(int64_t us)
 		continue;
 }
 
-/* Without a signal: how long that takes, on average. */
+/* How long a round takes without a signal, on average. */
 static int64_t measure(const struct steps *steps)
 {
 	int64_t sum_us = 0;

@@ -1,6 +1,6 @@
 /*
- * Sends a signal by the kernel's own calls: send PID SIGNAL [VALUE]. With a value as sigqueue(3) does. With the
- * word "flood" in its place: again and again, until the process is gone.
+ * Sends a signal by system call: send PID SIGNAL [VALUE]. With a value it does so as sigqueue(3). With "flood" as the
+ * value, it repeats that until the process has exited.
  */
 #include <signal.h>
 #include <stdio.h>

@@ -1,31 +1,31 @@
 /*
- * What the storms are made of: the stage, the app, and those who send. They count in a file that all of them share,
- * as an array of 64-bit numbers; tests/storms/common.py has the same names.
+ * The parts of the storms: the stage, the app, and the senders. They count in a shared file, an array of 64-bit
+ * numbers; tests/storms/common.py has the same names.
  *
- *   storm stage FILE [WORD]... -- COMMAND   runs it as PID 1 of namespaces of its own, with a /proc of its own; tells
- *                                           FILE its pid and when and how it ended
- *     user          as a user that nobody else is
- *     nproc=N       with so many processes of that user
- *     as=BYTES      with so much address space
+ *   storm stage FILE [WORD]... -- COMMAND   runs it as PID 1 of new namespaces, with its own /proc; writes to FILE its
+ *                                           PID, and when and how it ended
+ *     user          as a user that has no other process
+ *     nproc=N       with at most N processes of that user
+ *     as=BYTES      with at most that much address space
  *     cgroup=PATH   in that cgroup: a cgroup.procs
- *     fds=N         with N descriptors more
- *     full          with as many bytes in its environment as the kernel takes
+ *     fds=N         with N more descriptors
+ *     full          with as many bytes in its environment as the kernel accepts
  *     deaf          with stderr closed
- *   storm app FILE [WORD]...                takes every signal and counts it; TERM ends it with 42
- *     mute          TERM does not
- *     slow=MS       MS after TERM
- *     sink          does not count itself ready
- *     orphans=N     on signal 50 makes N orphans that wait, on 51 kills them all, on 53 a tenth of them one by one
- *     churn=N       on signal 50 makes N orphans that end at once, 20 at a time, or as many as
- *     batch=N       says, with a pause of
- *     pace=MS       between them: the kernel gives memory back somewhat later
- *     bomb          on signal 50 starts children until the kernel refuses; on 51, and at its end, kills them
- *     eat           on signal 50 takes memory without end
- *     left=MS       leaves an orphan behind that takes no notice of signals and ends MS after the app
- *     deep          leaves one behind that waits for a child of its own, both deaf to signals
- *     brief         ends as soon as it is ready; signal 52 does that too, whatever its words are
+ *   storm app FILE [WORD]...                handles each signal and counts it; exits on TERM with 42
+ *     mute          does not exit on TERM
+ *     slow=MS       exits MS after TERM
+ *     sink          does not count itself as ready
+ *     orphans=N     makes N orphans that wait on signal 50; kills all on 51, a tenth of them one by one on 53
+ *     churn=N       makes N orphans that exit immediately on signal 50,
+ *     batch=N         N at a time (default: 20),
+ *     pace=MS         with a pause after each: the kernel frees memory somewhat later
+ *     bomb          starts children on signal 50 until the kernel rejects it; kills them on 51, and when it exits
+ *     eat           allocates memory without limit on signal 50
+ *     left=MS       leaves an orphan that ignores signals and exits MS after the app
+ *     deep          leaves an orphan that waits for a child; both ignore signals
+ *     brief         exits as soon as it is ready; signal 52 makes any app exit
  *   storm send FILE PID COUNT QUEUED        sends it COUNT signals, QUEUED of them signal 40 with a value
- *   storm flood PID                         sends it signals until it is gone
+ *   storm flood PID                         sends it signals until it has exited
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -117,7 +117,7 @@ static void enter_cgroup(const char *path)
 	(void)close(fd);
 }
 
-/* Words of 100 kB, somewhat more than a quarter of the stack, then less and less until the kernel takes it. */
+/* Variables of 100 kB, in sum above the limit of execve(2), a quarter of the stack; fewer until it succeeds. */
 static void exec_full(char **command)
 {
 	enum { WORD = 100000, WORDS = 64 };
@@ -226,7 +226,7 @@ static pid_t fork_at_last(void)
 	return pid;
 }
 
-/* They become orphans all at once, when the one that started them ends. */
+/* They become orphans at the same time, when their parent exits. */
 static void make_orphans(void)
 {
 	crowd = fork_at_last();
@@ -277,7 +277,7 @@ static void start_bombs(void)
 	shared[CROWD] = 1;
 }
 
-/* A child does it, and is the largest. */
+/* A child calls this, so that the OOM killer selects the child. */
 static void eat(void)
 {
 	for (;;) {
@@ -403,11 +403,11 @@ static void app(char **words)
 	}
 }
 
-/* --- Those who send ---------------------------------------------------------------------------------------------- */
+/* --- The senders ------------------------------------------------------------------------------------------------ */
 
 static const int SORTS[] = {SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH, SIGCONT, SIGURG};
 
-/* A number may be somebody else's by now; a descriptor is not. */
+/* A PID may have been reused; a pidfd is safe. */
 static int hold(pid_t pid)
 {
 	return (int)syscall(SYS_pidfd_open, pid, 0L);
@@ -447,8 +447,8 @@ static int send_storm(int held, int count, int queued)
 }
 
 /*
- * All below SIGCHLD, which the kernel hands out after them. It is nice: the time that an init needs is measured, and
- * not when its turn on the processor comes.
+ * Signals with numbers below SIGCHLD, which the kernel delivers before it. With a nice value, so that the init is not
+ * delayed: the test measures the time that the init needs.
  */
 static int flood(int held)
 {

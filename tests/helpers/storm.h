@@ -1,5 +1,5 @@
 /*
- * The numbers that storm.c, race.c and tests/storms/common.py share in one file, by their places in it.
+ * The indexes of the numbers in the file that storm.c, race.c and tests/storms/common.py share.
  */
 #ifndef STORM_H
 #define STORM_H
