@@ -2,7 +2,7 @@
 VERSION = 0.1.0
 BUILD = build
 
-# musl where it is installed: glibc's own start costs more than all that lull does. CC= wins.
+# musl if it is installed: the start of glibc costs more than lull's own work. CC= overrides it.
 ifeq ($(origin CC),default)
 CC := $(if $(shell command -v musl-gcc),musl-gcc,cc)
 endif
@@ -17,13 +17,13 @@ COMMIT := $(shell git rev-parse --short=7 HEAD 2>/dev/null)
 
 WARNINGS = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wswitch-enum -Wvla -Wundef -Wcast-qual -Wpointer-arith \
 	-Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wformat=2
-# Not position independent, which a static program at a fixed address need not be: tables of pointers are read-only then.
+# Not position independent, so that tables of pointers need no relocation and are read-only.
 LULL_CFLAGS = -std=c11 -D_GNU_SOURCE $(WARNINGS) -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
 	-fno-pie
 LULL_LDFLAGS = -static -s -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,noseparate-code -Wl,-z,norelro
 DEFINES = -DLULL_VERSION='"$(VERSION)"' $(if $(COMMIT),-DLULL_COMMIT='" - git.$(COMMIT)"')
 
-# One short line a file; nothing under make -s.
+# Prints one short line for each file; nothing with make -s.
 SAY = $(if $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),@:,@echo)
 
 SOURCES = $(wildcard src/*.c)
@@ -51,7 +51,7 @@ HELPERS = $(BUILD)/tests/probe $(BUILD)/tests/send $(BUILD)/tests/early $(BUILD)
 	$(BUILD)/tests/hold
 STORMS = $(BUILD)/tests/storm $(BUILD)/tests/race
 
-# Static: it has to start where almost nothing is allowed.
+# Static, since it must start without most files and system calls.
 $(BUILD)/tests/probe: TEST_CFLAGS += -static -pthread
 $(STORMS): TEST_CFLAGS += -static
 $(STORMS): tests/helpers/storm.h
@@ -60,12 +60,12 @@ $(BUILD)/tests/%: tests/helpers/%.c Makefile | $(BUILD)/tests
 	$(SAY) "  CC  $@"
 	@$(TEST_CC) $(TEST_CFLAGS) -o $@ $<
 
-# It makes no call that lull does not make: the C library has to start them alike.
+# Built as lull is: it must make no system call that lull does not make, and the C library makes calls at the start.
 $(BUILD)/tests/inside: tests/helpers/inside.c Makefile | $(BUILD)/tests
 	$(SAY) "  CC  $@"
 	@$(CC) $(LULL_CFLAGS) $(CFLAGS) $(LULL_LDFLAGS) $(LDFLAGS) -o $@ $<
 
-# The core's walker has the product's own sources in it.
+# The walker of the core is linked with lull's own sources.
 PURE = lifecycle schedule plan signals values text
 MACHINE = $(wildcard tests/machine/*.c)
 $(BUILD)/tests/machine: $(MACHINE) $(PURE:%=src/%.c) $(wildcard tests/machine/*.h src/*.h) Makefile | $(BUILD)/tests
@@ -80,7 +80,6 @@ $(BUILD)/tests/look: tests/helpers/look.c src/listens.c src/listens.h Makefile |
 	$(SAY) "  CC  $@"
 	@$(TEST_CC) $(TEST_CFLAGS) -O2 -D_GNU_SOURCE -o $@ $< src/listens.c
 
-# So has the one that asks for words.
 FORM = text json
 $(BUILD)/tests/form: tests/helpers/form.c $(FORM:%=src/%.c) $(wildcard src/*.h) Makefile | $(BUILD)/tests
 	$(SAY) "  CC  $@"
@@ -89,26 +88,26 @@ $(BUILD)/tests/form: tests/helpers/form.c $(FORM:%=src/%.c) $(wildcard src/*.h) 
 $(BUILD)/tests: | $(BUILD)
 	@mkdir -p $@
 
-# A person's run: under two minutes. TESTS= runs some of the files, like TESTS=tests/suite/options.bats.
+# TESTS= runs some of the files: TESTS=tests/suite/options.bats. tests/README.md lists all suites and their times.
 TESTS = $(wildcard tests/suite/*.bats)
 PROGRAMS = machine http
 test: all $(HELPERS) $(PROGRAMS:%=$(BUILD)/tests/%)
 	@tests/run $(PROGRAMS:%=$(BUILD)/tests/%) $(TESTS)
 
-# --- Fuzzing: the product's sources, in a world that is all data, under ASan and UBSan ----------------------------
+# --- Fuzzing: lull's sources under ASan and UBSan, with the kernel simulated from input data ----------------------
 
 FUZZ_CC = clang
 FUZZ_CFLAGS = -std=gnu11 -O1 -g -fno-omit-frame-pointer -D_GNU_SOURCE -fno-sanitize-recover=all -Wall -Wextra -Wshadow
 FUZZ_TARGETS = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_OBJECTS = $(patsubst src/%.c,$(BUILD)/fuzz/src/%.o,$(filter-out src/main.c,$(SOURCES)))
 
-# What is counted as covered is the product's own code alone...
+# Only lull's own code has coverage counters...
 $(BUILD)/fuzz/src/%.o: src/%.c $(wildcard src/*.h) tests/fuzz/world.h Makefile
 	@mkdir -p $(@D)
 	@$(FUZZ_CC) $(FUZZ_CFLAGS) $(DEFINES) -DFUZZ_PRODUCT -include tests/fuzz/world.h \
 		-fsanitize=fuzzer-no-link,address,undefined -c -o $@ $<
 
-# ...so the tests' is compiled without counters.
+# ...the code of the tests has none.
 $(BUILD)/fuzz/%.o: tests/fuzz/%.c $(wildcard tests/fuzz/*.h src/*.h) Makefile
 	@mkdir -p $(@D)
 	@$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=address,undefined -c -o $@ $<
@@ -121,20 +120,21 @@ $(BUILD)/fuzz/%: $(BUILD)/fuzz/fuzz_%.o $(BUILD)/fuzz/world.a
 	$(SAY) "  LD  $@"
 	@$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $^
 
-# TIME is in seconds, for all targets together; what was found stays in $(BUILD)/fuzz. SEED= makes two runs alike.
+# TIME is in seconds, for all targets together. Findings are in $(BUILD)/fuzz. SEED= makes a run reproducible.
 TIME = 60
 SEED = 0
 fuzz: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
 	@tests/fuzz/run $(BUILD)/fuzz $(TIME) $(SEED) $(FUZZ_TARGETS)
-# Everything that can happen to the core, under all short plans: a minute of four processors.
+
+# Walks the core through each sequence of events, with all short plans. A minute on four processors.
 test-machine: $(BUILD)/tests/machine
 	@MACHINE=--deep tests/run $<
 
-# Faults planted in the core, by hand and by rule: each must be caught. A minute of four processors.
+# Plants faults in the core, by hand and by rule; the walker must find each. A minute on four processors.
 check-mutants: | $(BUILD)
 	@tests/machine/mutants $(BUILD) $(MUTANTS)
 
-# The figures in docs/design.md, as root.
+# The times of --listens in docs/design.md, as root.
 measure-listens: $(BUILD)/tests/look $(HELPERS)
 	@tests/bench/measure-listens
 
@@ -151,12 +151,12 @@ lint:
 	shellcheck -x $(SCRIPTS)
 	mandoc -Tlint -W warning docs/lull.1
 
-# The core makes no call: the linker proves it.
+# The core makes no call: its objects, linked together, have no undefined symbol.
 check-pure: $(BUILD)/lifecycle.o $(BUILD)/schedule.o
 	@ld -r -o $(BUILD)/core.o $^
 	@test -z "$$(nm -u $(BUILD)/core.o)" || { nm -u $(BUILD)/core.o; echo "the core calls another part" >&2; exit 1; }
 
-# Warnings are errors, whatever the compiler and the C library.
+# Warnings are errors, with each compiler and C library.
 STRICT = -Werror -Wsign-conversion -Wcast-align -Wmissing-declarations -Wredundant-decls -Wdouble-promotion \
 	-Wnull-dereference -Wimplicit-fallthrough
 STRICT_GCC = $(STRICT) -Wlogical-op -Wduplicated-cond -Wduplicated-branches -Wjump-misses-init
@@ -167,8 +167,8 @@ check-builds:
 	$(MAKE) BUILD=$(BUILD)/lto CC=gcc CFLAGS='-O3 -flto=auto $(STRICT_GCC)'
 	$(MAKE) BUILD=$(BUILD)/musl CC=musl-gcc CFLAGS='-Os $(STRICT_GCC)' all check-pure
 
-# The suite, also under the names of the others, with ASan and UBSan; and with a program that traps on undefined behaviour
-# what ASan cannot run, since it looks at descriptors and memory.
+# The suite and the drop-in tests with ASan and UBSan. ASan changes descriptors and memory, so tests that check these run with a
+# binary that traps on undefined behaviour.
 ASAN_CANNOT = tests/suite/citizen.bats tests/suite/hardening.bats
 DROPIN_TESTS = $(wildcard tests/dropin/*.bats)
 test-sanitized: $(HELPERS)
@@ -182,8 +182,8 @@ test-sanitized: $(HELPERS)
 	DROPIN=lull LULL=$(CURDIR)/$(BUILD)/asan/lull FORM=$(CURDIR)/$(BUILD)/asan/tests/form \
 		tests/run $(PROGRAMS:%=$(BUILD)/asan/tests/%) $(filter-out $(ASAN_CANNOT),$(TESTS)) $(DROPIN_TESTS)
 
-# clang's analyzer, and memcheck over whole lives of lull and over what is pure. Under half a minute. child.c says how
-# vfork(2) is used.
+# clang's analyzer, and valgrind's memcheck for whole runs of lull and for the pure sources. Under 30 s. child.c says how vfork(2)
+# is used.
 NO_VFORK_CHECKS = -Xanalyzer -analyzer-disable-checker=security.insecureAPI.vfork,unix.Vfork
 analyze: $(BUILD)/tests/inside
 	@for file in $(SOURCES); do clang --analyze --analyzer-output text -Xanalyzer -analyzer-werror $(NO_VFORK_CHECKS) -std=c11 \
@@ -192,10 +192,10 @@ analyze: $(BUILD)/tests/inside
 	@$(MAKE) BUILD=$(BUILD)/memcheck $(BUILD)/memcheck/tests/http $(BUILD)/memcheck/tests/form $(BUILD)/memcheck/tests/client
 	@MEMCHECK=$(CURDIR)/$(BUILD)/memcheck tests/run tests/checks/memcheck
 
-# What the tests go through, as root: of lull, and of what is pure by its own tests. That some fail, which have files of another
-# user's in their way, or one word too much on stderr, is all the same. tests/checks/coverage has the floors.
+# Lines and branches that the tests reach, as root. Failed tests are ignored: those that run lull as another user cannot write the
+# counters, and gcov prints errors on stderr. tests/checks/coverage has the lower limits.
 COVERAGE = $(CURDIR)/$(BUILD)/coverage
-# What adds no line: the manual, what is confined, and the machine, which is here as a program.
+# Suites that reach no further line.
 UNCOUNTED = tests/suite/docs.bats tests/suite/hardening.bats tests/suite/machine.bats
 coverage: $(HELPERS)
 	@rm -f $(COVERAGE)/*.gcda
@@ -208,11 +208,11 @@ coverage: $(HELPERS)
 		tests/run $(COVERAGE)/tests/machine $(COVERAGE)/tests/http $(filter-out $(UNCOUNTED),$(TESTS)) $(DROPIN_TESTS) >$(COVERAGE)/log 2>&1 || :
 	@tests/checks/coverage $(COVERAGE)
 
-# Three acts with real programs, for people; it also fails when one of them does not show what it says.
+# Demonstrations with real programs; fails if one of them does not show what it says.
 demo: all
 	@tests/demo/demo
 
-# The same for draining: a rolling restart behind HAProxy, under tini and under lull, in namespaces alone.
+# The same for draining: a rolling restart behind HAProxy, under tini and under lull, in namespaces.
 demo-drain: all
 	@tests/demo/demo-drain
 
@@ -221,7 +221,7 @@ check-install: all
 
 # --- What it costs ----------------------------------------------------------------------------------------------
 
-# lull as it is released, whatever CC and CFLAGS are here; an app and a floor without a C library; what counts and times.
+# lull as it is released, independent of CC and CFLAGS; an app and a minimal init without a C library; the programs that measure.
 BENCH = $(BUILD)/bench
 FLOOR_CFLAGS = -Os -Wall -Wextra -Wshadow -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections
 BARE_CFLAGS = $(FLOOR_CFLAGS) -ffreestanding -fno-stack-protector -fno-pie -no-pie -nostdlib
@@ -248,18 +248,18 @@ $(BENCH)/%: tests/bench/%.c tests/bench/app.h Makefile | $(BENCH)
 $(BENCH):
 	@mkdir -p $@
 
-# Nothing of it may become more: counted, not timed, against tests/bench/limits. Some ten seconds, as root.
+# Counts system calls, memory and bytes, and compares them with tests/bench/limits. About 10 s, as root.
 check-cost: bench-programs
 	@BENCH_BUILD=$(abspath $(BENCH)) tests/run tests/bench/check-cost
 
-# lull beside the other inits and beside floors of our own, as root: docs/benchmarks.md. Under ten minutes; QUICK=1 prints
-# only, and takes under one. What it needs: tini, dumb-init, catatonit, strace.
+# Compares lull with other inits and with minimal ones, as root, and writes docs/benchmarks.md. Under 10 minutes; QUICK=1 only
+# prints, and takes under 1. Needs tini, dumb-init, catatonit, strace.
 bench: bench-programs
 	@BENCH_BUILD=$(abspath $(BENCH)) tests/bench/bench $(if $(QUICK),--quick)
 
 # --- Installation -----------------------------------------------------------------------------------------------
 
-# One word for the shell, whatever is in it.
+# Quotes a value as one argument for the shell.
 quote = '$(subst ','\'',$1)'
 
 install: all
@@ -267,28 +267,27 @@ install: all
 	install -m 755 $(BUILD)/lull $(call quote,$(DESTDIR)$(BINDIR)/lull)
 	install -m 644 docs/lull.1 $(call quote,$(DESTDIR)$(MANDIR)/man1/lull.1)
 
-# Directories that are empty then are removed only below a DESTDIR: elsewhere they are the system's.
+# Removes empty directories only below a DESTDIR: others belong to the system.
 uninstall:
 	rm -f $(call quote,$(DESTDIR)$(BINDIR)/lull) $(call quote,$(DESTDIR)$(MANDIR)/man1/lull.1)
 	@$(if $(DESTDIR),cd $(call quote,$(DESTDIR)) && for dir in $(call quote,$(BINDIR)) $(call quote,$(MANDIR)/man1); do \
 		rmdir -p "$${dir#/}" 2>/dev/null || :; done)
 
-# Real stacks under lull, under tini and without an init, as root: three to four minutes. What it needs: tests/apps/apps --packages.
+# Real stacks under lull, under tini and without an init, as root. 3 to 4 minutes. tests/apps/apps --packages prints what it needs.
 test-apps: all
 	tests/run tests/apps/apps
 
-# The proof of draining: apps in Docker containers behind HAProxy, as root, in namespaces of their own. Two to three minutes.
-# What it needs: tests/drain/drain --packages. It has other modes: tests/drain/drain --help.
+# Rolling restarts of apps in Docker containers behind HAProxy, as root, in new namespaces. 3 to 5 minutes. drain --packages prints
+# what it needs, drain --help other modes.
 test-drain: all
 	@tests/run tests/drain/drain
 
-# The sweep over the delay, measured and drawn: docs/img/sweep.csv and sweep.svg.
+# Failed requests by delay, measured and drawn: docs/img/sweep.csv and sweep.svg.
 plot-drain: all
 	@tests/drain/drain --sweep 5
 
-# The other inits, and lull under their names: the same tests for both, alone and under Docker, podman and runc as root, and a
-# table of what they show. Under two minutes. What it needs: tini, dumb-init, catatonit, docker.io, podman, runc,
-# busybox-static, musl-tools.
+# The same tests for other inits and for lull's compatibility modes, alone and under Docker, podman and runc, as root, with a
+# table of the results. Under 2 minutes. Needs tini, dumb-init, catatonit, docker.io, podman, runc, busybox-static, musl-tools.
 RUNTIMES = docker restricted podman runc images
 DROPIN_TABLE = $(BUILD)/dropin.md
 test-dropin: all $(HELPERS)
@@ -297,24 +296,24 @@ test-dropin: all $(HELPERS)
 		$(RUNTIMES:%=tests/runtimes/%); status=$$?; \
 		printf '| name | behaviour | the real one | lull |\n|---|---|---|---|\n'; sort -s -t'|' -k2,2 $(DROPIN_TABLE); exit $$status
 
-# Storms, and signals at every moment of the start and the end, each for lull and beside it for tini, dumb-init and catatonit,
-# as root: under four minutes together. FULL=1 takes the sizes of a thorough run, some twenty minutes and gigabytes.
+# Storms, and signals at each moment of start and exit, for lull, tini, dumb-init and catatonit, as root. Under 4 minutes together.
+# FULL=1 uses larger sizes: about 20 minutes and gigabytes of memory.
 test-storms: all $(STORMS)
 	@FULL=$(FULL) tests/run tests/storms/storms
 test-races: all $(STORMS)
 	@FULL=$(FULL) tests/run tests/storms/races
 
-# docs/examples/ and docs/verify.md on real parts: Docker, Compose, Swarm, podman, HAProxy and nginx, as root, in namespaces
-# of their own. Under two minutes.
+# docs/examples/ and docs/verify.md with Docker, Compose, Swarm, podman, HAProxy and nginx, as root, in new namespaces. Under 2
+# minutes.
 ORCHESTRATORS = seccomp verify compose nginx controller swarm podman examples
 test-orchestrators: all $(BUILD)/tests/inside
 	@TEST_JOBS=$$(nproc) tests/run $(ORCHESTRATORS:%=tests/orchestrators/%)
 
-# Every system call that lull makes fails once, in every phase; as root, in namespaces of its own. Under four minutes.
+# Each system call that lull makes fails once, in each phase; as root, in new namespaces. 4 to 8 minutes.
 test-faults: all $(HELPERS) $(BUILD)/tests/launch
 	@tests/faults/faults
 
-# Every system call that lull makes takes 3 s, in every phase; the same way. Under five minutes.
+# Each system call that lull makes takes 3 s, in each phase. Under 5 minutes.
 test-delays: all $(HELPERS) $(BUILD)/tests/launch
 	@tests/faults/faults --delays
 
@@ -322,7 +321,7 @@ $(BUILD)/tests/launch: tests/faults/launch.c Makefile | $(BUILD)/tests
 	$(SAY) "  CC  $@"
 	@$(TEST_CC) $(TEST_CFLAGS) -static -o $@ $<
 
-# What each measure of hardening would cost, and what was tried for its cost, as root: the tables in docs/design.md.
+# What hardening options cost, and variants that were tried and rejected, as root: the tables in docs/design.md.
 measure-hardening measure-tried: bench-programs
 	@BENCH_BUILD=$(abspath $(BENCH)) tests/bench/variants $(@:measure-%=%)
 
