@@ -20,10 +20,10 @@
 #define LULL_COMMIT " - git.0000000"
 #endif
 
-static const struct compat_mode PERSONALITIES[] = {
+static const struct compat_mode MODES[] = {
 	{
 		.names = {"lull"},
-		.dialect = DIALECT_LULL,
+		.id = COMPAT_LULL,
 		.help_to = STDOUT_FILENO,
 		.version_to = STDOUT_FILENO,
 		.help = "lull --help",
@@ -39,7 +39,7 @@ static const struct compat_mode PERSONALITIES[] = {
 	},
 	{
 		.names = {"tini", "tini-static", "docker-init"},
-		.dialect = DIALECT_TINI,
+		.id = COMPAT_TINI,
 		.help_to = STDOUT_FILENO,
 		.version_to = STDOUT_FILENO,
 		.help = "tini -h",
@@ -60,7 +60,7 @@ static const struct compat_mode PERSONALITIES[] = {
 	},
 	{
 		.names = {"catatonit", "podman-init"},
-		.dialect = DIALECT_CATATONIT,
+		.id = COMPAT_CATATONIT,
 		.help_to = STDERR_FILENO,
 		.version_to = STDOUT_FILENO,
 		.help = "catatonit -h",
@@ -79,7 +79,7 @@ static const struct compat_mode PERSONALITIES[] = {
 	},
 	{
 		.names = {"dumb-init"},
-		.dialect = DIALECT_DUMB_INIT,
+		.id = COMPAT_DUMB_INIT,
 		.help_to = STDERR_FILENO,
 		.version_to = STDERR_FILENO,
 		.help = "dumb-init --help",
@@ -109,10 +109,10 @@ const struct compat_mode *compat_mode_of(const char *argv0)
 {
 	const char *slash = argv0 != NULL ? strrchr(argv0, '/') : NULL;
 	const char *name = slash != NULL ? slash + 1 : argv0;
-	for (size_t i = 0; name != NULL && i < sizeof PERSONALITIES / sizeof PERSONALITIES[0]; i++)
-		if (goes_by(&PERSONALITIES[i], name))
-			return &PERSONALITIES[i];
-	return &PERSONALITIES[0];
+	for (size_t i = 0; name != NULL && i < sizeof MODES / sizeof MODES[0]; i++)
+		if (goes_by(&MODES[i], name))
+			return &MODES[i];
+	return &MODES[0];
 }
 
 int compat_exec_status(const struct compat_mode *compat, int error)

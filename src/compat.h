@@ -10,7 +10,7 @@
 #include "log.h"
 
 /* Whose options and variables are read; LULL_* variables are under every name. */
-enum dialect { DIALECT_LULL, DIALECT_TINI, DIALECT_CATATONIT, DIALECT_DUMB_INIT };
+enum compat_id { COMPAT_LULL, COMPAT_TINI, COMPAT_CATATONIT, COMPAT_DUMB_INIT };
 
 struct compat_mode {
 	const char *names[4];     /* what it goes by, the first in its messages; NULL behind the last */
@@ -20,7 +20,7 @@ struct compat_mode {
 	const char *no_reaper;    /* the warning when it is neither PID 1 nor a subreaper; NULL: none */
 	int64_t timeout_ms;       /* when nothing is asked for; TIME_NEVER: the app has as long as it takes */
 	enum log_level log_level; /* the same */
-	enum dialect dialect;
+	enum compat_id id;
 	int help_to;        /* the descriptor that --help is written to */
 	int version_to;     /* the same for --version */
 	int exit_failed;    /* lull itself failed: usage, fork */

@@ -48,32 +48,39 @@ static void add_row_of(struct text *text, const char *left, const char *meaning)
 	text_add(text, "%s\n", meaning);
 }
 
-static void add_option(struct text *text, const struct option_line *line)
+static void add_option(struct text *text, const struct option *option)
 {
 	char bytes[NAME_COLUMN + 16];
 	struct text left = TEXT_IN(bytes);
-	text_add(&left, line->letter != '\0' ? "  -%c" : "    ", line->letter);
-	if (line->name != NULL)
-		text_add(&left, "%s--%s", line->letter != '\0' ? ", " : "  ", line->name);
-	if (line->argument != NULL)
-		text_add(&left, " %s", line->argument);
-	add_row_of(text, bytes, line->meaning);
+	text_add(&left, option->letter != '\0' ? "  -%c" : "    ", option->letter);
+	if (option->name != NULL)
+		text_add(&left, "%s--%s", option->letter != '\0' ? ", " : "  ", option->name);
+	if (option->argument != NULL)
+		text_add(&left, " %s", option->argument);
+	add_row_of(text, bytes, option->help);
 }
 
 static const char WORDS[] = "TIME is 5, 250ms, 1.5s, 2m, 1h or 1m30s. SIG is TERM, SIGTERM, 15 or RTMIN+3.\n";
 
-static void add_options(struct text *text, enum dialect dialect)
+static void add_options(struct text *text, enum compat_id mode)
 {
-	struct option_line line;
-	for (size_t i = 0; options_line(dialect, i, &line); i++)
-		if (line.meaning != NULL && (line.letter != '\0' || line.name != NULL))
-			add_option(text, &line);
+	const struct option *option;
+	for (size_t i = 0; (option = options_row(mode, i)) != NULL; i++)
+		if (option->help != NULL && (option->letter != '\0' || option->name != NULL))
+			add_option(text, option);
+}
+
+static void add_variables(struct text *text, enum compat_id mode)
+{
+	const struct option *option;
+	for (size_t i = 0; (option = options_row(mode, i)) != NULL; i++)
+		if (option->variable != NULL)
+			add_row_of(text, option->variable, option->help);
 }
 
 /* Under the name of another init: its options, and that there is more. */
 static void add_peer(struct text *text, const struct compat_mode *compat)
 {
-	struct option_line line;
 	const char *name = compat->names[0];
 	text_add(text,
 	         "Usage: %s [OPTION]... [--] COMMAND [ARG]...\n"
@@ -82,14 +89,10 @@ static void add_peer(struct text *text, const struct compat_mode *compat)
 	         "This is lull, called as %s: it behaves as %s does, and LULL_* variables add the rest.\n"
 	         "In brackets is what lull does under its own name.\n\n",
 	         name, name, name, name, name);
-	add_options(text, compat->dialect);
+	add_options(text, compat->id);
 	text_add(text, "\nVariables:\n\n");
-	for (size_t i = 0; options_line(compat->dialect, i, &line); i++)
-		if (line.variable != NULL)
-			add_row_of(text, line.variable, line.meaning);
-	for (size_t i = 0; options_line(DIALECT_LULL, i, &line); i++)
-		if (line.variable != NULL)
-			add_row_of(text, line.variable, line.meaning);
+	add_variables(text, compat->id);
+	add_variables(text, COMPAT_LULL);
 	text_add(text, "\n%s", WORDS);
 }
 
@@ -103,7 +106,7 @@ static void add_own(struct text *text)
 	         "       lull --help | --version\n\n"
 	         "Starts COMMAND, passes signals on to it and reaps zombies, as PID 1 of a container or anywhere.\n"
 	         "On SIGTERM it can wait before it passes the signal on, and kills what has not ended in time.\n\n");
-	add_options(text, DIALECT_LULL);
+	add_options(text, COMPAT_LULL);
 	text_add(text,
 	         "\nEach option above --ready has a variable: LULL_DELAY, LULL_STOP_ON and so on.\n"
 	         "%s"
@@ -115,7 +118,7 @@ int help_print(const struct compat_mode *compat)
 {
 	char bytes[PAGE_SIZE];
 	struct text text = TEXT_IN(bytes);
-	if (compat->dialect == DIALECT_LULL)
+	if (compat->id == COMPAT_LULL)
 		add_own(&text);
 	else
 		add_peer(&text, compat);

@@ -105,10 +105,10 @@ static int ask(const struct options *options, struct log *log, char **envp, sign
 	return fail(options, log, words, explain_start(options, &start, START_EXEC, words));
 }
 
-static int refuse(struct text *why, const struct given *given, const char *what, const char *reason)
+static int refuse(struct text *why, struct given given, const char *what, const char *reason)
 {
-	text_add(why, "%s \"%.*s\": %s%s", given->name, (int)strnlen(given->value, COMMAND_SHOWN), given->value, what,
-	         reason);
+	text_add(why, "%s%s \"%.*s\": %s%s", given.dashes, given.name, (int)strnlen(given.value, COMMAND_SHOWN),
+	         given.value, what, reason);
 	return -1;
 }
 
@@ -119,12 +119,12 @@ static int prepare(struct endpoint *endpoint, const struct options *options, cha
 	struct text marker = TEXT_IN(reason);
 	struct text why = text_in(words, WORDS_SIZE);
 	if (options->listens != 0 && listens_look(options->listens, NULL) < 0)
-		return refuse(&why, &options->listens_given,
+		return refuse(&why, options_given(options, OPTION_LISTENS),
 		              "the kernel's table of sockets can not be read: ", strerror(errno));
 	if (endpoint_open(endpoint, &options->ready_on, options->listens) < 0)
-		return refuse(&why, &options->ready_on_given, "can not listen there: ", strerror(errno));
+		return refuse(&why, options_given(options, OPTION_READY_ON), "can not listen there: ", strerror(errno));
 	if (options->drain_file != NULL && drain_file_prepare(options->drain_file, &marker) < 0)
-		return refuse(&why, &options->drain_file_given, "no drain file: ", reason);
+		return refuse(&why, options_given(options, OPTION_DRAIN_FILE), "no drain file: ", reason);
 	return 0;
 }
 

@@ -6,554 +6,354 @@
 #include <signal.h>
 #include <string.h>
 
-#include "compat.h"
 #include "signals.h"
-#include "values.h"
-
-enum source { SOURCE_VARIABLE, SOURCE_FLAG, SOURCES };
-
-/* What one source says of the stop; the words are NULL where it says nothing. */
-struct timing {
-	const char *delay;
-	const char *timeout;
-	const char *grace;
-	const char *plan;
-	int64_t delay_ms;
-	int64_t timeout_ms;
-	int64_t grace_ms;
-	struct plan steps;
-};
-
-struct parser;
-
-struct option {
-	struct option_line line;
-	int (*set)(struct parser *parser, const char *value);
-};
 
 struct table {
-	const char *prefix; /* of the variables, all of them */
-	const struct option *options;
+	const char *prefix; /* of all its variables */
+	const struct option *rows;
 	size_t count;
 };
 
 struct parser {
 	struct options *options;
-	struct text *why;    /* the first reason to refuse */
-	struct text *unsaid; /* where the others go */
+	struct text *why;     /* where the reason of a rejection goes */
+	struct text *discard; /* where it goes after the first one */
 	enum source source;
-	const struct table *table; /* that of this source */
-	struct timing timing[SOURCES];
-	/* Lists that this source has begun; the first word of a source replaces what was there before. */
-	bool stop_on_begun;
-	bool rewrite_begun;
-	bool success_begun;
-	bool group_asked_for;
+	const struct table *table; /* of the command line */
 };
 
-/* --- Setters: the value is checked and kept, or what would be right is added to `why` ---------------------------- */
+/* --- The tables: the flags and variables of each mode, in the order in which variables are applied ---------------- */
 
-/* How a source calls an option. */
-static const char *name_of(enum source source, const char *flag, const char *variable)
-{
-	return source == SOURCE_FLAG ? flag : variable;
-}
-
-/* A value may be of any length, the line may not. NULL: there is none. */
-static void add_value(struct parser *parser, const char *value)
-{
-	enum { SHOWN = 100 };
-	if (value != NULL)
-		text_add(parser->why, " \"%.*s\"", (int)strnlen(value, SHOWN), value);
-}
-
-static int refuse(struct parser *parser, const char *right)
-{
-	text_add(parser->why, "%s", right);
-	return -1;
-}
-
-static int refuse_in_list(struct parser *parser, const char *bad, const char *right)
-{
-	enum { SHOWN = 100 };
-	size_t length = strcspn(bad, ",");
-	text_add(parser->why, "\"%.*s\" %s", (int)(length < SHOWN ? length : SHOWN), bad, right);
-	return -1;
-}
-
-static int set_time(struct parser *parser, const char *value, int64_t *time_ms)
-{
-	*time_ms = time_parse(value, strlen(value));
-	return *time_ms >= 0 ? 0
-	                     : refuse(parser, "not a time up to a year; write it like 5, 250ms, 1.5s, 2m, 1h or 1m30s");
-}
-
-static int set_switch(struct parser *parser, const char *value, bool *on)
-{
-	int parsed = boolean_parse(value);
-	*on = parsed > 0;
-	return parsed >= 0 ? 0 : refuse(parser, "neither on nor off; write 1, 0, true, false, yes, no, on or off");
-}
-
-static int set_delay(struct parser *parser, const char *value)
-{
-	struct timing *timing = &parser->timing[parser->source];
-	timing->delay = value;
-	return set_time(parser, value, &timing->delay_ms);
-}
-
-static int set_timeout(struct parser *parser, const char *value)
-{
-	struct timing *timing = &parser->timing[parser->source];
-	timing->timeout = value;
-	timing->timeout_ms = TIME_NEVER;
-	if (strcmp(value, "never") == 0)
-		return 0;
-	if (set_time(parser, value, &timing->timeout_ms) < 0)
-		return refuse(parser, ", or never");
-	return timing->timeout_ms > 0 ? 0 : refuse(parser, "0 could mean at once or never; write 1ms or never");
-}
-
-static int set_grace(struct parser *parser, const char *value)
-{
-	struct timing *timing = &parser->timing[parser->source];
-	timing->grace = value;
-	if (set_time(parser, value, &timing->grace_ms) < 0)
-		return -1;
-	return timing->grace_ms > 1000 ? 0 : refuse(parser, "SIGKILL comes 1 s before it is over; write more than 1s");
-}
-
-static int set_plan(struct parser *parser, const char *value)
-{
-	struct timing *timing = &parser->timing[parser->source];
-	timing->plan = value;
-	return plan_parse(&timing->steps, value, parser->why);
-}
-
-static int set_stop_on(struct parser *parser, const char *value)
-{
-	const char *bad;
-	if (!parser->stop_on_begun)
-		parser->options->policy.stop_on = 0;
-	parser->stop_on_begun = true;
-	if (signals_parse(value, &parser->options->policy.stop_on, &bad) == 0)
-		return 0;
-	return refuse_in_list(parser, bad, "is not a signal that can be caught; write names or numbers like TERM,QUIT");
-}
-
-/* What the app leaves behind has to come here. */
-static int set_linger(struct parser *parser, const char *value)
-{
-	parser->options->subreaper = true;
-	parser->options->policy.abandon = false;
-	return set_time(parser, value, &parser->options->policy.linger_ms);
-}
-
-/* lull leaves its directory. */
-static int set_path(struct parser *parser, const char *value, const char **path)
-{
-	if (value[0] != '/')
-		return refuse(parser, "not an absolute path; write it from / on");
-	*path = value;
-	return 0;
-}
-
-static int set_pre_stop(struct parser *parser, const char *value)
-{
-	parser->options->policy.pre_stop = true;
-	return set_path(parser, value, &parser->options->pre_stop);
-}
-
-static int set_drain_file(struct parser *parser, const char *value)
-{
-	parser->options->drain_file_given =
-		(struct given){name_of(parser->source, "--drain-file", "LULL_DRAIN_FILE"), value};
-	return set_path(parser, value, &parser->options->drain_file);
-}
-
-static const int STOPS[] = {SIGTSTP, SIGTTIN, SIGTTOU};
-enum { STOPS_COUNT = sizeof STOPS / sizeof STOPS[0] };
-
-enum { NOT_SAID = UINT8_MAX };
-
-static void rewrite_nothing(struct policy *policy)
-{
-	for (int signo = 0; signo < LIFECYCLE_SIGNALS; signo++)
-		policy->rewrite[signo] = (uint8_t)signo;
-	for (int i = 0; i < STOPS_COUNT; i++)
-		policy->rewrite[STOPS[i]] = NOT_SAID;
-}
-
-/* An app that leads a session is in an orphaned group, where the kernel drops what the terminal stops by. */
-static void rewrite_the_rest(struct options *options)
-{
-	struct policy *policy = &options->policy;
-	for (int i = 0; i < STOPS_COUNT; i++)
-		if (policy->rewrite[STOPS[i]] == NOT_SAID)
-			policy->rewrite[STOPS[i]] = (uint8_t)(options->session ? SIGSTOP : STOPS[i]);
-}
-
-static int set_rewrite(struct parser *parser, const char *value)
-{
-	const char *bad;
-	if (!parser->rewrite_begun)
-		rewrite_nothing(&parser->options->policy);
-	parser->rewrite_begun = true;
-	if (rewrite_parse(value, parser->options->policy.rewrite, &bad) == 0)
-		return 0;
-	return refuse_in_list(parser, bad, "is no pair of signals; write FROM:TO like TERM:QUIT, or FROM:0 to drop it");
-}
-
-static int set_group(struct parser *parser, const char *value)
-{
-	if (set_switch(parser, value, &parser->options->policy.group) < 0)
-		return -1;
-	parser->group_asked_for = parser->options->policy.group;
-	return 0;
-}
-
-static int set_parent_death(struct parser *parser, const char *value)
-{
-	int signo = signal_parse(value, strlen(value));
-	parser->options->parent_death = signo;
-	return signo > 0 ? 0 : refuse(parser, "not a signal; write a name or a number like TERM");
-}
-
-static int set_ready_on(struct parser *parser, const char *value)
-{
-	struct options *options = parser->options;
-	options->ready_on_given = (struct given){name_of(parser->source, "--ready-on", "LULL_READY_ON"), value};
-	if (address_parse(value, &options->ready_on) == 0)
-		return 0;
-	return refuse(parser, "no place to listen; write a port, or an address and a port, like 8080, 127.0.0.1:8080 "
-	                      "or [::1]:8080");
-}
-
-static int set_listens(struct parser *parser, const char *value)
-{
-	struct options *options = parser->options;
-	options->listens_given = (struct given){name_of(parser->source, "--listens", "LULL_LISTENS"), value};
-	options->listens = port_parse(value);
-	return options->listens > 0 ? 0 : refuse(parser, "not a port; write a number from 1 to 65535");
-}
-
-static int set_success_exit(struct parser *parser, const char *value)
-{
-	const char *bad;
-	uint64_t *codes = parser->options->policy.success_exit;
-	if (!parser->success_begun)
-		memset(codes, 0, sizeof parser->options->policy.success_exit);
-	parser->success_begun = true;
-	if (codes_parse(value, codes, &bad) == 0)
-		return 0;
-	return refuse_in_list(parser, bad, "is not an exit code; write numbers from 0 to 255 like 143");
-}
-
-static int set_stopped_ok(struct parser *parser, const char *value)
-{
-	return set_switch(parser, value, &parser->options->policy.stopped_ok);
-}
-
-/* Of verbose and quiet the last word counts; switching one off leaves the other as it is. */
-static int set_level(struct parser *parser, const char *value, enum log_level level)
-{
-	bool on;
-	if (set_switch(parser, value, &on) < 0)
-		return -1;
-	if (on)
-		parser->options->log_level = level;
-	else if (parser->options->log_level == level)
-		parser->options->log_level = LOG_NOTICE;
-	return 0;
-}
-
-/* A count, as other inits have it, is taken too: there is one level. */
-static int set_verbose(struct parser *parser, const char *value)
-{
-	bool counts = value[0] >= '2' && value[0] <= '9' && value[1] == '\0';
-	return set_level(parser, counts ? "1" : value, LOG_VERBOSE);
-}
-
-static int set_quiet(struct parser *parser, const char *value)
-{
-	return set_level(parser, value, LOG_ERROR);
-}
-
-static int set_report(struct parser *parser, const char *value)
-{
-	return set_path(parser, value, &parser->options->report);
-}
-
-static int set_log_format(struct parser *parser, const char *value)
-{
-	bool json = strcmp(value, "json") == 0;
-	parser->options->log_format = json ? LOG_JSON : LOG_TEXT;
-	return json || strcmp(value, "text") == 0 ? 0 : refuse(parser, "no form of log lines; write text or json");
-}
-
-static int set_warn_reap(struct parser *parser, const char *value)
-{
-	return set_switch(parser, value, &parser->options->warn_reap);
-}
-
-/* tini's subreaper and dumb-init's single-child: lull does both by itself. */
-static int set_accepted(struct parser *parser, const char *value)
-{
-	bool ignored;
-	return set_switch(parser, value, &ignored);
-}
-
-static int set_request(struct parser *parser, const char *value, enum request request)
-{
-	bool on;
-	if (set_switch(parser, value, &on) < 0)
-		return -1;
-	if (on && parser->options->request < request)
-		parser->options->request = request;
-	return 0;
-}
-
-static int set_ready(struct parser *parser, const char *value)
-{
-	return set_request(parser, value, REQUEST_READY);
-}
-
-static int set_explain(struct parser *parser, const char *value)
-{
-	return set_request(parser, value, REQUEST_EXPLAIN);
-}
-
-static int set_help(struct parser *parser, const char *value)
-{
-	return set_request(parser, value, REQUEST_HELP);
-}
-
-static int set_version(struct parser *parser, const char *value)
-{
-	return set_request(parser, value, REQUEST_VERSION);
-}
-
-static int set_pause(struct parser *parser, const char *value)
-{
-	return set_request(parser, value, REQUEST_PAUSE);
-}
-
-static int set_licence(struct parser *parser, const char *value)
-{
-	return set_request(parser, value, REQUEST_LICENCE);
-}
-
-/* --- Setters of the peers': their variables mean "on" whenever they are set --------------------------------------- */
-
-static int set_subreaper(struct parser *parser, const char *value)
-{
-	(void)value;
-	parser->options->subreaper = true;
-	return 0;
-}
-
-static int set_group_on(struct parser *parser, const char *value)
-{
-	(void)value;
-	parser->options->policy.group = true;
-	return 0;
-}
-
-static int set_debug(struct parser *parser, const char *value)
-{
-	(void)value;
-	parser->options->log_level = LOG_VERBOSE;
-	return 0;
-}
-
-/* Then signals go to the app alone, unless LULL_GROUP wants the group. */
-static int set_single_child(struct parser *parser, const char *value)
-{
-	(void)value;
-	parser->options->session = false;
-	parser->options->policy.group = parser->group_asked_for;
-	return 0;
-}
-
-/* These two are on or off by one word alone. */
-static int set_setsid(struct parser *parser, const char *value)
-{
-	return strcmp(value, "0") == 0 ? set_single_child(parser, value) : 0;
-}
-
-static int set_debug_1(struct parser *parser, const char *value)
-{
-	return strcmp(value, "1") == 0 ? set_debug(parser, value) : 0;
-}
-
-/* Each -v is one level more; the variable is the level, and 0 where it is no number. */
-static int set_verbosity(struct parser *parser, const char *value)
-{
-	enum log_level *level = &parser->options->log_level;
-	if (parser->source == SOURCE_FLAG) {
-		*level += *level < LOG_VERBOSE;
-		return 0;
-	}
-	int64_t number = text_number(value, strlen(value), INT32_MAX);
-	*level = number > LOG_VERBOSE ? LOG_VERBOSE : number < 0 ? LOG_ERROR : (enum log_level)number;
-	return 0;
-}
-
-/* --- Tables: what a dialect's flags and variables are, in the order in which variables are applied ---------------- */
+#define AT(field) (uint16_t) offsetof(struct options, field)
 
 static const struct option OPTIONS[] = {
-	{{'d', "delay", "LULL_DELAY", "TIME", "wait this long before the stop signal is passed on [0]"}, set_delay},
-	{{'t', "timeout", "LULL_TIMEOUT", "TIME", "then SIGKILL after this long, or never [90s]"}, set_timeout},
-	{{0, "grace", "LULL_GRACE", "TIME", "the orchestrator's grace period: SIGKILL 1 s before its end"}, set_grace},
-	{{0, "plan", "LULL_PLAN", "PLAN", "the whole stop, like 5s/TERM/20s/QUIT/2s/KILL"}, set_plan},
-	{{0, "stop-on", "LULL_STOP_ON", "SIG[,SIG]...", "the signals that begin the stop [TERM]"}, set_stop_on},
-	{{'l', "linger", "LULL_LINGER", "TIME", "how long what the app leaves behind may take [5s]"}, set_linger},
-	{{0, "pre-stop", "LULL_PRE_STOP", "PROGRAM", "start this when the stop begins; the signal waits for it"},
-         set_pre_stop},
-	{{0, "drain-file", "LULL_DRAIN_FILE", "PATH", "an empty file that exists from when the stop begins"},
-         set_drain_file},
-	{{0, "ready-on", "LULL_READY_ON", "[ADDR:]PORT", "tell load balancers: HTTP 200 ready or 503 draining"},
-         set_ready_on},
-	{{0, "listens", "LULL_LISTENS", "PORT", "not ready while nothing listens on this TCP port"}, set_listens},
-	{{'r', "rewrite", "LULL_REWRITE", "FROM:TO[,...]", "pass TO on instead of FROM; 0 drops it"}, set_rewrite},
-	{{'g', "group", "LULL_GROUP", NULL, "pass signals to the app's process group"}, set_group},
-	{{'p', "parent-death", "LULL_PARENT_DEATH", "SIG", "the signal lull gets when its parent dies"},
-         set_parent_death},
-	{{'e', "success-exit", "LULL_SUCCESS_EXIT", "CODE[,...]", "exit 0 when the app exits CODE"}, set_success_exit},
-	{{0, "stopped-ok", "LULL_STOPPED_OK", NULL, "exit 0 when the app ended by the plan's signal"}, set_stopped_ok},
-	{{0, "report", "LULL_REPORT", "PATH", "append one line on how it ended to this file"}, set_report},
-	{{0, "log-format", "LULL_LOG_FORMAT", "text|json", "the form of log lines [text]"}, set_log_format},
-	{{'v', "verbose", "LULL_VERBOSE", NULL, "say every signal and every process reaped"}, set_verbose},
-	{{'q', "quiet", "LULL_QUIET", NULL, "say errors only"}, set_quiet},
-	{{'w', "warn-reap", "LULL_WARN_REAP", NULL, "a warning for each orphan reaped"}, set_warn_reap},
-	{{0, "ready", NULL, NULL, "ask whether this container serves, and run COMMAND if so"}, set_ready},
-	{{0, "explain", NULL, NULL, "print the stop that all this amounts to, start nothing"}, set_explain},
-	{{0, "pause", NULL, NULL, "start nothing, reap orphans; ends on SIGTERM or SIGINT"}, set_pause},
-	{{'h', "help", NULL, NULL, "print this"}, set_help},
-	{{'V', "version", NULL, NULL, "print the version"}, set_version},
-	{{'s', NULL, NULL, NULL, NULL}, set_accepted},
-	{{'c', NULL, NULL, NULL, NULL}, set_accepted},
+	{'d', OPTION_TIME, GROUP_TIMING, AT(delay_ms), "delay", "LULL_DELAY", "TIME",
+         .help = "wait this long before the stop signal is passed on [0]", .id = OPTION_DELAY},
+	{'t', OPTION_TIME_OR_NEVER, GROUP_TIMING, AT(timeout_ms), "timeout", "LULL_TIMEOUT", "TIME",
+         .help = "then SIGKILL after this long, or never [90s]", .id = OPTION_TIMEOUT},
+	{0, OPTION_GRACE_PERIOD, GROUP_TIMING, AT(grace_ms), "grace", "LULL_GRACE", "TIME",
+         .help = "the orchestrator's grace period: SIGKILL 1 s before its end", .id = OPTION_GRACE},
+	{0, OPTION_PLAN, GROUP_TIMING, AT(policy.plan), "plan", "LULL_PLAN", "PLAN",
+         .help = "the whole stop, like 5s/TERM/20s/QUIT/2s/KILL", .id = OPTION_STEPS},
+	{0, OPTION_SIGNALS, GROUP_SIGNALS, AT(policy.stop_on), "stop-on", "LULL_STOP_ON", "SIG[,SIG]...",
+         .help = "the signals that begin the stop [TERM]", .id = OPTION_STOP_ON, .initial = "TERM"},
+	{'l', OPTION_TIME, GROUP_TIMING, AT(policy.linger_ms), "linger", "LULL_LINGER", "TIME",
+         .help = "how long what the app leaves behind may take [5s]", .id = OPTION_LINGER, .initial = "5s"},
+	{0, OPTION_PATH, GROUP_DRAIN, AT(pre_stop), "pre-stop", "LULL_PRE_STOP", "PROGRAM",
+         .help = "start this when the stop begins; the signal waits for it"},
+	{0, OPTION_PATH, GROUP_DRAIN, AT(drain_file), "drain-file", "LULL_DRAIN_FILE", "PATH",
+         .help = "an empty file that exists from when the stop begins", .id = OPTION_DRAIN_FILE},
+	{0, OPTION_ADDRESS, GROUP_DRAIN, AT(ready_on), "ready-on", "LULL_READY_ON", "[ADDR:]PORT",
+         .help = "tell load balancers: HTTP 200 ready or 503 draining", .id = OPTION_READY_ON},
+	{0, OPTION_PORT, GROUP_DRAIN, AT(listens), "listens", "LULL_LISTENS", "PORT",
+         .help = "not ready while nothing listens on this TCP port", .id = OPTION_LISTENS},
+	{'r', OPTION_REWRITES, GROUP_SIGNALS, AT(policy.rewrite), "rewrite", "LULL_REWRITE", "FROM:TO[,...]",
+         .help = "pass TO on instead of FROM; 0 drops it", .id = OPTION_REWRITE},
+	{'g', OPTION_SWITCH, GROUP_SIGNALS, AT(policy.group), "group", "LULL_GROUP", NULL,
+         .help = "pass signals to the app's process group", .id = OPTION_GROUP},
+	{'p', OPTION_SIGNAL, GROUP_SIGNALS, AT(parent_death), "parent-death", "LULL_PARENT_DEATH", "SIG",
+         .help = "the signal lull gets when its parent dies"},
+	{'e', OPTION_CODES, GROUP_EXIT, AT(policy.success_exit), "success-exit", "LULL_SUCCESS_EXIT", "CODE[,...]",
+         .help = "exit 0 when the app exits CODE", .id = OPTION_SUCCESS_EXIT},
+	{0, OPTION_SWITCH, GROUP_EXIT, AT(policy.stopped_ok), "stopped-ok", "LULL_STOPPED_OK", NULL,
+         .help = "exit 0 when the app ended by the plan's signal"},
+	{0, OPTION_PATH, GROUP_LOG, AT(report), "report", "LULL_REPORT", "PATH",
+         .help = "append one line on how it ended to this file"},
+	{0, OPTION_FORMAT, GROUP_LOG, AT(log_format), "log-format", "LULL_LOG_FORMAT", "text|json",
+         .help = "the form of log lines [text]"},
+	{'v', OPTION_LEVEL, GROUP_LOG, 0, "verbose", "LULL_VERBOSE", NULL,
+         .help = "say every signal and every process reaped", .number = LOG_VERBOSE},
+	{'q', OPTION_LEVEL, GROUP_LOG, 0, "quiet", "LULL_QUIET", NULL, .help = "say errors only", .number = LOG_ERROR},
+	{'w', OPTION_SWITCH, GROUP_LOG, AT(warn_reap), "warn-reap", "LULL_WARN_REAP", NULL,
+         .help = "a warning for each orphan reaped"},
+	{0, OPTION_REQUEST, GROUP_OTHER, 0, "ready", NULL, NULL,
+         .help = "ask whether this container serves, and run COMMAND if so", .number = REQUEST_READY,
+         .every_mode = true},
+	{0, OPTION_REQUEST, GROUP_OTHER, 0, "explain", NULL, NULL,
+         .help = "print the stop that all this amounts to, start nothing", .number = REQUEST_EXPLAIN,
+         .every_mode = true},
+	{0, OPTION_REQUEST, GROUP_OTHER, 0, "pause", NULL, NULL,
+         .help = "start nothing, reap orphans; ends on SIGTERM or SIGINT", .number = REQUEST_PAUSE},
+	{'h', OPTION_REQUEST, GROUP_OTHER, 0, "help", NULL, NULL, .help = "print this", .number = REQUEST_HELP},
+	{'V', OPTION_REQUEST, GROUP_OTHER, 0, "version", NULL, NULL, .help = "print the version",
+         .number = REQUEST_VERSION},
+	/* tini's subreaper and dumb-init's single child: lull does both by itself. */
+	{'s', OPTION_IGNORED, GROUP_OTHER, .help = NULL},
+	{'c', OPTION_IGNORED, GROUP_OTHER, .help = NULL},
 };
 
 static const struct option TINI_OPTIONS[] = {
-	{{'s', NULL, "TINI_SUBREAPER", NULL, "reap orphans when not PID 1"}, set_subreaper},
-	{{'p', NULL, NULL, "SIG", "the signal it gets when its parent dies"}, set_parent_death},
-	{{'v', NULL, "TINI_VERBOSITY", NULL, "say more; up to three times"}, set_verbosity},
-	{{'w', NULL, NULL, NULL, "a warning for each orphan reaped"}, set_warn_reap},
-	{{'g', NULL, "TINI_KILL_PROCESS_GROUP", NULL, "pass signals to the app's process group"}, set_group_on},
-	{{'e', NULL, NULL, "CODE", "exit 0 when the app exits CODE; repeatable"}, set_success_exit},
-	{{'h', NULL, NULL, NULL, "print this"}, set_help},
-	{{'l', NULL, NULL, NULL, "print about the licence"}, set_licence},
-	{{0, "version", NULL, NULL, "print the version"}, set_version},
+	{'s', OPTION_SWITCH, GROUP_OTHER, AT(subreaper), NULL, "TINI_SUBREAPER", NULL,
+         .help = "reap orphans when not PID 1", .on_by = ON_BY_ANY},
+	{'p', OPTION_SIGNAL, GROUP_SIGNALS, AT(parent_death), NULL, NULL, "SIG",
+         .help = "the signal it gets when its parent dies"},
+	{'v', OPTION_VERBOSITY, GROUP_LOG, 0, NULL, "TINI_VERBOSITY", NULL, .help = "say more; up to three times"},
+	{'w', OPTION_SWITCH, GROUP_LOG, AT(warn_reap), NULL, NULL, NULL, .help = "a warning for each orphan reaped"},
+	{'g', OPTION_SWITCH, GROUP_SIGNALS, AT(policy.group), NULL, "TINI_KILL_PROCESS_GROUP", NULL,
+         .help = "pass signals to the app's process group", .on_by = ON_BY_ANY},
+	{'e', OPTION_CODES, GROUP_EXIT, AT(policy.success_exit), NULL, NULL, "CODE",
+         .help = "exit 0 when the app exits CODE; repeatable", .id = OPTION_SUCCESS_EXIT},
+	{'h', OPTION_REQUEST, GROUP_OTHER, 0, NULL, NULL, NULL, .help = "print this", .number = REQUEST_HELP},
+	{'l', OPTION_REQUEST, GROUP_OTHER, 0, NULL, NULL, NULL, .help = "print about the licence",
+         .number = REQUEST_LICENCE},
+	{0, OPTION_REQUEST, GROUP_OTHER, 0, "version", NULL, NULL, .help = "print the version",
+         .number = REQUEST_VERSION},
 };
 
 static const struct option CATATONIT_OPTIONS[] = {
-	{{'g', NULL, NULL, NULL, "pass signals to the app's process group"}, set_group_on},
-	{{'P', NULL, NULL, NULL, "start nothing, reap orphans; ends on SIGTERM or SIGINT"}, set_pause},
-	{{'h', NULL, NULL, NULL, "print this"}, set_help},
-	{{'L', NULL, NULL, NULL, "print about the licence"}, set_licence},
-	{{'V', "version", NULL, NULL, "print the version"}, set_version},
-	{{0, NULL, "CATATONIT_DEBUG", NULL, "say every signal and every process reaped"}, set_debug},
+	{'g', OPTION_SWITCH, GROUP_SIGNALS, AT(policy.group), NULL, NULL, NULL,
+         .help = "pass signals to the app's process group", .on_by = ON_BY_ANY},
+	{'P', OPTION_REQUEST, GROUP_OTHER, 0, NULL, NULL, NULL,
+         .help = "start nothing, reap orphans; ends on SIGTERM or SIGINT", .number = REQUEST_PAUSE},
+	{'h', OPTION_REQUEST, GROUP_OTHER, 0, NULL, NULL, NULL, .help = "print this", .number = REQUEST_HELP},
+	{'L', OPTION_REQUEST, GROUP_OTHER, 0, NULL, NULL, NULL, .help = "print about the licence",
+         .number = REQUEST_LICENCE},
+	{'V', OPTION_REQUEST, GROUP_OTHER, 0, "version", NULL, NULL, .help = "print the version",
+         .number = REQUEST_VERSION},
+	{0, OPTION_LEVEL, GROUP_LOG, 0, NULL, "CATATONIT_DEBUG", NULL,
+         .help = "say every signal and every process reaped", .number = LOG_VERBOSE, .on_by = ON_BY_ANY},
 };
 
 static const struct option DUMB_INIT_OPTIONS[] = {
-	{{'c', "single-child", NULL, NULL, "no session of its own: signals go to the app alone"}, set_single_child},
-	{{'r', "rewrite", NULL, "S:R", "pass R on instead of S; 0 drops it; repeatable"}, set_rewrite},
-	{{'v', "verbose", NULL, NULL, "say every signal and every process reaped"}, set_debug},
-	{{'h', "help", NULL, NULL, "print this"}, set_help},
-	{{'V', "version", NULL, NULL, "print the version"}, set_version},
-	{{0, NULL, "DUMB_INIT_SETSID", NULL, "0: no session of its own, as -c"}, set_setsid},
-	{{0, NULL, "DUMB_INIT_DEBUG", NULL, "1: say every signal and every process reaped"}, set_debug_1},
+	{'c', OPTION_SWITCH, GROUP_SIGNALS, AT(single_child), "single-child", NULL, NULL,
+         .help = "no session of its own: signals go to the app alone", .on_by = ON_BY_ANY},
+	{'r', OPTION_REWRITES, GROUP_SIGNALS, AT(policy.rewrite), "rewrite", NULL, "S:R",
+         .help = "pass R on instead of S; 0 drops it; repeatable", .id = OPTION_REWRITE},
+	{'v', OPTION_LEVEL, GROUP_LOG, 0, "verbose", NULL, NULL, .help = "say every signal and every process reaped",
+         .number = LOG_VERBOSE, .on_by = ON_BY_ANY},
+	{'h', OPTION_REQUEST, GROUP_OTHER, 0, "help", NULL, NULL, .help = "print this", .number = REQUEST_HELP},
+	{'V', OPTION_REQUEST, GROUP_OTHER, 0, "version", NULL, NULL, .help = "print the version",
+         .number = REQUEST_VERSION},
+	{0, OPTION_SWITCH, GROUP_SIGNALS, AT(single_child), NULL, "DUMB_INIT_SETSID", NULL,
+         .help = "0: no session of its own, as -c", .on_by = '0'},
+	{0, OPTION_LEVEL, GROUP_LOG, 0, NULL, "DUMB_INIT_DEBUG", NULL,
+         .help = "1: say every signal and every process reaped", .number = LOG_VERBOSE, .on_by = '1'},
 };
 
-enum { OPTIONS_COUNT = sizeof OPTIONS / sizeof OPTIONS[0] };
-
-static const char PREFIX[] = "LULL_";
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 static const struct table TABLES[] = {
-	[DIALECT_LULL] = {PREFIX, OPTIONS, OPTIONS_COUNT},
-	[DIALECT_TINI] = {"TINI_", TINI_OPTIONS, sizeof TINI_OPTIONS / sizeof TINI_OPTIONS[0]},
-	[DIALECT_CATATONIT] = {"CATATONIT_", CATATONIT_OPTIONS, sizeof CATATONIT_OPTIONS / sizeof CATATONIT_OPTIONS[0]},
-	[DIALECT_DUMB_INIT] = {"DUMB_INIT_", DUMB_INIT_OPTIONS, sizeof DUMB_INIT_OPTIONS / sizeof DUMB_INIT_OPTIONS[0]},
+	[COMPAT_LULL] = {"LULL_", OPTIONS, COUNT(OPTIONS)},
+	[COMPAT_TINI] = {"TINI_", TINI_OPTIONS, COUNT(TINI_OPTIONS)},
+	[COMPAT_CATATONIT] = {"CATATONIT_", CATATONIT_OPTIONS, COUNT(CATATONIT_OPTIONS)},
+	[COMPAT_DUMB_INIT] = {"DUMB_INIT_", DUMB_INIT_OPTIONS, COUNT(DUMB_INIT_OPTIONS)},
 };
 
-/* What every name takes. */
-static const struct option QUESTIONS[] = {
-	{{0, "ready", NULL, NULL, NULL}, set_ready},
-	{{0, "explain", NULL, NULL, NULL}, set_explain},
-};
+static const struct table *const OWN = &TABLES[COMPAT_LULL];
 
-static const struct table COMMON = {PREFIX, QUESTIONS, sizeof QUESTIONS / sizeof QUESTIONS[0]};
-
-bool options_line(enum dialect dialect, size_t index, struct option_line *line)
+const struct option *options_row(enum compat_id mode, size_t index)
 {
-	if (index >= TABLES[dialect].count)
-		return false;
-	*line = TABLES[dialect].options[index].line;
-	return true;
+	return index < TABLES[mode].count ? &TABLES[mode].rows[index] : NULL;
 }
 
-/* Says what is looked at, in case it is refused. */
-static void begin_refusal(struct parser *parser, const char *dashes, const char *name, const char *value)
+/* --- Error texts -------------------------------------------------------------------------------------------------- */
+
+/* A value may have any length, the line may not. NULL: there is no value. */
+static void add_value(struct text *why, const char *value)
+{
+	enum { SHOWN = 100 };
+	if (value != NULL)
+		text_add(why, " \"%.*s\"", (int)strnlen(value, SHOWN), value);
+}
+
+/* Starts the line for a value that may be rejected. */
+static void begin_error(struct parser *parser, const char *dashes, const char *name, const char *value)
 {
 	parser->why->length = 0;
 	text_add(parser->why, "%s%s", dashes, name);
-	add_value(parser, value);
+	add_value(parser->why, value);
 	text_add(parser->why, ": ");
 }
 
-static int apply(struct parser *parser, const struct option *option, const char *value)
+static int reject(struct parser *parser, const char *reason)
 {
-	if (option->set(parser, value) < 0)
+	text_add(parser->why, "%s", reason);
+	return -1;
+}
+
+/* Rejects the value if it is not valid. */
+static int expect(struct parser *parser, bool is_valid, const char *reason)
+{
+	return is_valid ? 0 : reject(parser, reason);
+}
+
+/* The same for a list, of which `bad` is the invalid item. */
+static int expect_items(struct parser *parser, bool is_valid, const char *bad, const char *reason)
+{
+	enum { SHOWN = 100 };
+	size_t length = strcspn(bad, ",");
+	if (!is_valid)
+		text_add(parser->why, "\"%.*s\" ", (int)(length < SHOWN ? length : SHOWN), bad);
+	return expect(parser, is_valid, reason);
+}
+
+/* --- Values ------------------------------------------------------------------------------------------------------- */
+
+static int store_time(struct parser *parser, enum option_kind kind, const char *value, int64_t *time_ms)
+{
+#define TIME_FORM "not a time up to a year; write it like 5, 250ms, 1.5s, 2m, 1h or 1m30s"
+	bool may_be_never = kind == OPTION_TIME_OR_NEVER;
+	*time_ms = may_be_never && strcmp(value, "never") == 0 ? TIME_NEVER : time_parse(value, strlen(value));
+	if (*time_ms < 0)
+		return reject(parser, may_be_never ? TIME_FORM ", or never" : TIME_FORM);
+	if (may_be_never && *time_ms == 0)
+		return reject(parser, "0 could mean at once or never; write 1ms or never");
+	if (kind == OPTION_GRACE_PERIOD && *time_ms <= 1000)
+		return reject(parser, "SIGKILL comes 1 s before it is over; write more than 1s");
+	return 0;
+}
+
+/* Each -v is one level more; the variable is the level, and 0 if it is not a number. */
+static void store_verbosity(enum log_level *level, enum source source, const char *value)
+{
+	if (source == SOURCE_FLAG) {
+		*level += *level < LOG_VERBOSE;
+		return;
+	}
+	int64_t number = text_number(value, strlen(value), INT32_MAX);
+	*level = number > LOG_VERBOSE ? LOG_VERBOSE : number < 0 ? LOG_ERROR : (enum log_level)number;
+}
+
+static int store_switch(struct parser *parser, const struct option *option, const char *value, bool *field)
+{
+	struct options *options = parser->options;
+	bool is_digit = value[0] != '\0' && value[1] == '\0';
+	bool is_verbose = option->kind == OPTION_LEVEL && option->number == LOG_VERBOSE;
+	int on = boolean_parse(value);
+	if (option->on_by != '\0') {
+		on = 1;
+		if (option->on_by != ON_BY_ANY && (!is_digit || value[0] != option->on_by))
+			return 0;
+	} else if (is_verbose && is_digit && value[0] >= '2' && value[0] <= '9') {
+		on = 1; /* a count, as other inits have it: there is one level */
+	}
+	if (on < 0)
+		return reject(parser, "neither on nor off; write 1, 0, true, false, yes, no, on or off");
+	if (option->kind == OPTION_SWITCH)
+		*field = on > 0;
+	else if (option->kind == OPTION_REQUEST && on > 0 && options->request < option->number)
+		options->request = option->number;
+	/* Of verbose and quiet the last one counts; switching one off leaves the other as it is. */
+	else if (option->kind == OPTION_LEVEL && on > 0)
+		options->log_level = option->number;
+	else if (option->kind == OPTION_LEVEL && options->log_level == option->number)
+		options->log_level = LOG_NOTICE;
+	return 0;
+}
+
+enum { NOT_REWRITTEN = UINT8_MAX };
+
+/* Checks and stores a value, and where it came from. Returns 0, or -1 with the reason added to parser->why. */
+static int store_value(struct parser *parser, const struct option *option, const char *value)
+{
+	struct options *options = parser->options;
+	void *field = (char *)options + option->offset;
+	const char **given = &options->given[parser->source][option->id];
+	bool is_first = *given == NULL; /* of its source: it replaces a list, the next ones add to it */
+	const char *bad = "";
+	bool valid = true;
+	*given = value;
+	switch (option->kind) {
+	case OPTION_TIME:
+	case OPTION_TIME_OR_NEVER:
+	case OPTION_GRACE_PERIOD:
+		return store_time(parser, option->kind, value, field);
+	case OPTION_PLAN:
+		return plan_parse(field, value, parser->why);
+	case OPTION_SWITCH:
+	case OPTION_IGNORED:
+	case OPTION_LEVEL:
+	case OPTION_REQUEST:
+		return store_switch(parser, option, value, field);
+	case OPTION_SIGNAL:
+		*(int *)field = signal_parse(value, strlen(value));
+		return expect(parser, *(int *)field > 0, "not a signal; write a name or a number like TERM");
+	case OPTION_SIGNALS:
+		if (is_first)
+			*(uint64_t *)field = 0;
+		valid = signals_parse(value, field, &bad) == 0;
+		return expect_items(parser, valid, bad,
+		                    "is not a signal that can be caught; write names or numbers like TERM,QUIT");
+	case OPTION_REWRITES:
+		if (is_first)
+			memset(field, NOT_REWRITTEN, sizeof options->policy.rewrite);
+		valid = rewrite_parse(value, field, &bad) == 0;
+		return expect_items(parser, valid, bad,
+		                    "is no pair of signals; write FROM:TO like TERM:QUIT, or FROM:0 to drop it");
+	case OPTION_CODES:
+		if (is_first)
+			memset(field, 0, sizeof options->policy.success_exit);
+		valid = codes_parse(value, field, &bad) == 0;
+		return expect_items(parser, valid, bad, "is not an exit code; write numbers from 0 to 255 like 143");
+	case OPTION_PORT:
+		*(int *)field = port_parse(value);
+		return expect(parser, *(int *)field > 0, "not a port; write a number from 1 to 65535");
+	case OPTION_ADDRESS:
+		return expect(parser, address_parse(value, field) == 0,
+		              "no place to listen; write a port, or an address and a port, like 8080, 127.0.0.1:8080 "
+		              "or [::1]:8080");
+	case OPTION_PATH: /* absolute, because lull leaves its directory */
+		valid = value[0] == '/';
+		if (valid)
+			*(const char **)field = value;
+		return expect(parser, valid, "not an absolute path; write it from / on");
+	case OPTION_FORMAT:
+		options->log_format = strcmp(value, "json") == 0 ? LOG_JSON : LOG_TEXT;
+		return expect(parser, options->log_format == LOG_JSON || strcmp(value, "text") == 0,
+		              "no form of log lines; write text or json");
+	case OPTION_VERBOSITY:
+		store_verbosity(&options->log_level, parser->source, value);
+		return 0;
+	}
+	return -1;
+}
+
+/*
+ * Applies a value, given as `name`; NULL: none. Returns 0, or -1 with the whole error text in parser->why.
+ */
+static int apply(struct parser *parser, const struct option *option, const char *dashes, const char *name,
+                 const char *value)
+{
+	begin_error(parser, dashes, name, value);
+	if (value == NULL && option->argument != NULL)
+		return reject(parser, "a value is missing");
+	if (store_value(parser, option, value != NULL ? value : "1") < 0)
 		return -1;
 	parser->why->length = 0;
 	return 0;
 }
 
-/* --- The environment -------------------------------------------------------------------------------------------- */
+/* --- The environment ---------------------------------------------------------------------------------------------- */
 
-/* What comes behind the prefix; NULL: the entry does not begin with it, which mostly the first byte tells. */
-static const char *behind(const char *entry, const char *prefix)
+/* Is `known`, which may be NULL, the name of `length` bytes? */
+static bool is_name(const char *known, const char *name, size_t length)
 {
-	while (*prefix != '\0' && *prefix == *entry) {
-		prefix++;
-		entry++;
-	}
-	return *prefix == '\0' ? entry : NULL;
+	return known != NULL && strncmp(known, name, length) == 0 && known[length] == '\0';
 }
 
-static bool is_named(const char *entry, const char *name)
+static bool has_prefix(const struct table *table, const char *entry)
 {
-	const char *rest = behind(entry, name);
-	return rest != NULL && (*rest == '=' || *rest == '\0');
+	return strncmp(entry, table->prefix, strlen(table->prefix)) == 0;
 }
 
-/* Where the option stands whose variable is before the '=' of this entry, or -1. */
+/* The index of the option that an entry "NAME=value" of the environment belongs to, or -1. */
 static int find_variable(const struct table *table, const char *entry)
 {
-	if (behind(entry, table->prefix) == NULL)
-		return -1;
-	for (size_t i = 0; i < table->count; i++) {
-		const char *name = table->options[i].line.variable;
-		if (name != NULL && is_named(entry, name))
+	size_t length = has_prefix(table, entry) ? strcspn(entry, "=") : 0;
+	for (size_t i = 0; length > 0 && i < table->count; i++)
+		if (is_name(table->rows[i].variable, entry, length))
 			return (int)i;
-	}
 	return -1;
 }
 
-static bool is_ours(const char *entry)
-{
-	return behind(entry, PREFIX) != NULL;
-}
-
 /*
- * In the order of the table, whatever that of the environment; of a name that is there twice the first counts. Goes on
- * behind a bad one, of which the first is told: how that is to be told may be in a later one. An empty one of ours
- * counts as not set.
+ * Applies variables in the order of the table, not of the environment; if a name is there twice, the first entry
+ * counts. Continues after an invalid one, because --log-format, which says how the error is logged, may be in a later
+ * one. An empty variable counts as not set, except for those of other inits.
  */
 static int apply_variables(struct parser *parser, const struct table *table, char **envp)
 {
-	const char *values[OPTIONS_COUNT] = {NULL}; /* no table is longer */
+	const char *values[COUNT(OPTIONS)] = {NULL}; /* no table is longer */
 	int result = 0;
 	parser->source = SOURCE_VARIABLE;
 	for (; *envp != NULL; envp++) {
@@ -563,12 +363,11 @@ static int apply_variables(struct parser *parser, const struct table *table, cha
 	}
 	for (size_t i = 0; i < table->count; i++) {
 		const char *value = values[i];
-		if (value == NULL || *value++ == '\0' || (*value == '\0' && table->options == OPTIONS))
+		if (value == NULL || *value++ == '\0' || (*value == '\0' && table == OWN))
 			continue;
-		begin_refusal(parser, "", table->options[i].line.variable, value);
-		if (apply(parser, &table->options[i], value) < 0) {
+		if (apply(parser, &table->rows[i], "", table->rows[i].variable, value) < 0) {
 			result = -1;
-			parser->why = parser->unsaid;
+			parser->why = parser->discard;
 		}
 	}
 	return result;
@@ -578,13 +377,13 @@ void options_scrub(char **envp)
 {
 	char **kept = envp;
 	for (; *envp != NULL; envp++)
-		if (!is_ours(*envp) || find_variable(&TABLES[DIALECT_LULL], *envp) < 0)
+		if (find_variable(OWN, *envp) < 0)
 			*kept++ = *envp;
 	*kept = NULL;
 }
 
-/* What Kubernetes sets for a Service whose name begins with "lull". */
-static bool is_of_a_service(const char *name)
+/* Kubernetes sets such variables for a Service whose name begins with "lull". */
+static bool is_of_service(const char *name)
 {
 	static const char SERVICE[] = "_SERVICE_";
 	static const char PORT[] = "_PORT_";
@@ -596,7 +395,7 @@ static bool is_of_a_service(const char *name)
 	return false;
 }
 
-/* What lull sets for the pre-stop program, which may start lull. */
+/* lull sets these for the pre-stop program, which may start lull. */
 static bool is_set_by_lull(const char *name)
 {
 	return strcmp(name, "LULL_PID") == 0 || strcmp(name, "LULL_SIGNAL") == 0;
@@ -606,8 +405,8 @@ static const char *nearest_variable(const char *name)
 {
 	const char *nearest = "";
 	unsigned least = ~0U;
-	for (size_t i = 0; i < OPTIONS_COUNT; i++) {
-		const char *variable = OPTIONS[i].line.variable;
+	for (size_t i = 0; i < OWN->count; i++) {
+		const char *variable = OWN->rows[i].variable;
 		unsigned distance = variable != NULL ? text_distance(name, variable) : ~0U;
 		if (distance < least) {
 			least = distance;
@@ -621,12 +420,12 @@ const char *options_next_stray(char **envp, size_t *at, const char **nearest)
 {
 	while (envp[*at] != NULL) {
 		const char *entry = envp[(*at)++];
-		if (!is_ours(entry) || find_variable(&TABLES[DIALECT_LULL], entry) >= 0)
+		if (!has_prefix(OWN, entry) || find_variable(OWN, entry) >= 0)
 			continue;
 		char bytes[128];
 		struct text name = TEXT_IN(bytes);
 		text_add(&name, "%.*s", (int)strcspn(entry, "="), entry);
-		if (is_of_a_service(bytes) || is_set_by_lull(bytes))
+		if (is_of_service(bytes) || is_set_by_lull(bytes))
 			continue;
 		*nearest = nearest_variable(bytes);
 		return entry;
@@ -639,244 +438,284 @@ const char *options_next_stray(char **envp, size_t *at, const char **nearest)
 static const struct option *find_letter(const struct table *table, char letter)
 {
 	for (size_t i = 0; i < table->count; i++)
-		if (table->options[i].line.letter == letter)
-			return &table->options[i];
+		if (table->rows[i].letter == letter)
+			return &table->rows[i];
 	return NULL;
 }
 
 static const struct option *find_name(const struct table *table, const char *name, size_t length)
 {
-	for (size_t i = 0; i < table->count; i++) {
-		const char *known = table->options[i].line.name;
-		if (known != NULL && strlen(known) == length && memcmp(known, name, length) == 0)
-			return &table->options[i];
-	}
+	for (size_t i = 0; i < table->count; i++)
+		if (is_name(table->rows[i].name, name, length))
+			return &table->rows[i];
 	return NULL;
 }
 
-static int refuse_see_help(struct parser *parser, const char *what)
+static int reject_with_help(struct parser *parser, const char *reason)
 {
-	text_add(parser->why, "%s; see %s", what, parser->options->compat->help);
+	text_add(parser->why, "%s; see %s", reason, parser->options->compat->help);
 	return -1;
 }
 
-static int refuse_unknown_name(struct parser *parser, const char *name, size_t length)
+static int reject_unknown_name(struct parser *parser, const char *name, size_t length)
 {
 	char bytes[64];
-	struct text word = TEXT_IN(bytes);
-	text_add(&word, "%.*s", (int)length, name);
+	struct text shown = TEXT_IN(bytes);
+	text_add(&shown, "%.*s", (int)length, name);
 	text_add(parser->why, "--%s: no such option", bytes);
 	for (size_t i = 0; i < parser->table->count; i++) {
-		const char *known = parser->table->options[i].line.name;
+		const char *known = parser->table->rows[i].name;
 		if (known != NULL && text_distance(bytes, known) <= 2) {
 			text_add(parser->why, "; did you mean --%s?", known);
 			return -1;
 		}
 	}
-	return refuse_see_help(parser, "");
+	return reject_with_help(parser, "");
 }
 
-/* "--name", "--name=value" or "--name value". Returns how many words it took, or -1. */
-static int apply_long(struct parser *parser, char **words)
+/* "--name", "--name=value" or "--name value". Returns how many arguments were used, or -1. */
+static int apply_long(struct parser *parser, char **arguments)
 {
-	const char *name = words[0] + 2;
+	const char *name = arguments[0] + 2;
 	size_t length = strcspn(name, "=");
 	const struct option *option = find_name(parser->table, name, length);
-	if (option == NULL)
-		option = find_name(&COMMON, name, length);
-	if (option == NULL)
-		return refuse_unknown_name(parser, name, length);
-	const char *value = name[length] == '=' ? name + length + 1 : NULL;
-	bool takes_next = value == NULL && option->line.argument != NULL;
-	if (takes_next)
-		value = words[1];
-	begin_refusal(parser, "--", option->line.name, value);
-	if (takes_next && value == NULL)
-		return refuse(parser, "a value is missing");
-	if (apply(parser, option, value != NULL ? value : "1") < 0)
+	if (option == NULL) {
+		option = find_name(OWN, name, length);
+		if (option == NULL || !option->every_mode)
+			return reject_unknown_name(parser, name, length);
+	}
+	bool has_value = name[length] == '=';
+	bool uses_next = !has_value && option->argument != NULL;
+	const char *value = has_value ? name + length + 1 : uses_next ? arguments[1] : NULL;
+	if (apply(parser, option, "--", option->name, value) < 0)
 		return -1;
-	return takes_next ? 2 : 1;
+	return uses_next ? 2 : 1;
 }
 
-/* "-d5", "-d 5", "-gv": letters in a row. Returns how many words it took, or -1. */
-static int apply_letters(struct parser *parser, char **words)
+/* "-d5", "-d 5", "-gv": letters in a row. Returns how many arguments were used, or -1. */
+static int apply_letters(struct parser *parser, char **arguments)
 {
-	for (const char *at = words[0] + 1; *at != '\0'; at++) {
+	for (const char *at = arguments[0] + 1; *at != '\0'; at++) {
 		const char name[] = {*at, '\0'};
 		const struct option *option = find_letter(parser->table, *at);
-		begin_refusal(parser, "-", name, NULL);
-		if (option == NULL)
-			return refuse_see_help(parser, "no such option");
-		if (option->line.argument == NULL) {
-			if (apply(parser, option, "1") < 0)
-				return -1;
-			continue;
+		if (option == NULL) {
+			begin_error(parser, "-", name, NULL);
+			return reject_with_help(parser, "no such option");
 		}
-		const char *value = at[1] != '\0' ? at + 1 : words[1];
-		if (value == NULL)
-			return refuse(parser, "a value is missing");
-		begin_refusal(parser, "-", name, value);
-		if (apply(parser, option, value) < 0)
+		bool is_last = option->argument != NULL;
+		const char *value = !is_last ? NULL : at[1] != '\0' ? at + 1 : arguments[1];
+		if (apply(parser, option, "-", name, value) < 0)
 			return -1;
-		return at[1] != '\0' ? 1 : 2;
+		if (is_last)
+			return at[1] != '\0' ? 1 : 2;
 	}
 	return 1;
 }
 
-/* Stops at the first word that is no option, and behind "--". */
-static int apply_flags(struct parser *parser, char **words)
+/* Ends at the first argument that is not an option, or after "--". */
+static int apply_flags(struct parser *parser, char **arguments)
 {
 	parser->source = SOURCE_FLAG;
-	parser->table = &TABLES[parser->options->compat->dialect];
-	parser->stop_on_begun = parser->rewrite_begun = parser->success_begun = false;
-	while (*words != NULL && (*words)[0] == '-' && (*words)[1] != '\0') {
-		if (strcmp(*words, "--") == 0) {
-			words++;
+	while (*arguments != NULL && (*arguments)[0] == '-' && (*arguments)[1] != '\0') {
+		if (strcmp(*arguments, "--") == 0) {
+			arguments++;
 			break;
 		}
-		int taken = (*words)[1] == '-' ? apply_long(parser, words) : apply_letters(parser, words);
-		if (taken < 0)
+		bool is_long = (*arguments)[1] == '-';
+		int used = is_long ? apply_long(parser, arguments) : apply_letters(parser, arguments);
+		if (used < 0)
 			return -1;
-		words += taken;
+		arguments += used;
 	}
-	parser->options->command = words;
+	parser->options->command = arguments;
 	return 0;
 }
 
-/* "COMMAND -- ARG": where getopt(3) puts words in another order, these dashes are not the command's. */
+/* "COMMAND -- ARG": getopt(3) moves these dashes in front of COMMAND, so they are not an argument of it. */
 static void drop_inner_dashes(struct options *options)
 {
-	char **words = options->command;
-	if (words[0] == NULL || words[1] == NULL || strcmp(words[1], "--") != 0 || strcmp(words[-1], "--") == 0)
+	char **command = options->command;
+	if (command[0] == NULL || command[1] == NULL || strcmp(command[1], "--") != 0 || strcmp(command[-1], "--") == 0)
 		return;
-	words[1] = words[0];
+	command[1] = command[0];
 	options->command++;
 }
 
-/* --- What it amounts to ------------------------------------------------------------------------------------------ */
+/* --- Options that depend on each other ---------------------------------------------------------------------------- */
 
-/* What is refused beside another one. */
-static void begin_refusal_of_two(struct parser *parser, const char *name, const char *value, const char *other,
-                                 const char *other_value)
+/* The last source that gave an option. */
+static enum source source_of(const struct options *options, enum option_id id)
 {
-	text_add(parser->why, "%s", name);
-	add_value(parser, value);
-	text_add(parser->why, " with %s", other);
-	add_value(parser, other_value);
-	text_add(parser->why, ": ");
+	enum source source = SOURCE_FLAG;
+	while (source > SOURCE_DEFAULT && options->given[source][id] == NULL)
+		source--;
+	return source;
 }
 
-/* One source must not say the same thing in two ways. */
-static int refuse_both(struct parser *parser, enum source source)
+static bool is_default(const struct options *options, enum option_id id)
 {
-	const struct timing *timing = &parser->timing[source];
-	const char *plan = name_of(source, "--plan", "LULL_PLAN");
-	const char *grace = name_of(source, "--grace", "LULL_GRACE");
-	const struct {
-		const char *name;
-		const char *value;
-	} parts[] = {
-		{name_of(source, "--delay", "LULL_DELAY"), timing->delay},
-		{name_of(source, "--timeout", "LULL_TIMEOUT"), timing->timeout},
-		{grace, timing->grace},
+	return source_of(options, id) == SOURCE_DEFAULT;
+}
+
+/* An option as one source gives it. */
+static struct given given_in(const struct options *options, enum source source, enum option_id id)
+{
+	const struct option *option = OWN->rows;
+	while (option->id != id)
+		option++;
+	bool is_flag = source == SOURCE_FLAG;
+	return (struct given){.dashes = is_flag ? "--" : "",
+	                      .name = is_flag ? option->name : option->variable,
+	                      .value = options->given[source][id]};
+}
+
+struct given options_given(const struct options *options, enum option_id id)
+{
+	return given_in(options, source_of(options, id), id);
+}
+
+static void add_given(struct parser *parser, enum source source, enum option_id id, const char *separator)
+{
+	struct given given = given_in(parser->options, source, id);
+	text_add(parser->why, "%s%s", given.dashes, given.name);
+	add_value(parser->why, given.value);
+	text_add(parser->why, "%s", separator);
+}
+
+/* One source must not give the same thing in two ways. */
+static int reject_conflicts(struct parser *parser, enum source source)
+{
+	static const char PLAN[] = "a plan says the whole stop; write one or the other";
+	static const struct {
+		uint8_t ids[2];
+		const char *reason;
+	} CONFLICTS[] = {
+		{{OPTION_STEPS, OPTION_DELAY}, PLAN},
+		{{OPTION_STEPS, OPTION_TIMEOUT}, PLAN},
+		{{OPTION_STEPS, OPTION_GRACE}, PLAN},
+		{{OPTION_GRACE, OPTION_TIMEOUT}, "both say when SIGKILL comes; write one or the other"},
 	};
-	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-		if (timing->plan == NULL || parts[i].value == NULL)
+	const char *const *given = parser->options->given[source];
+	for (size_t i = 0; i < COUNT(CONFLICTS); i++) {
+		const uint8_t *ids = CONFLICTS[i].ids;
+		if (given[ids[0]] == NULL || given[ids[1]] == NULL)
 			continue;
-		begin_refusal_of_two(parser, plan, timing->plan, parts[i].name, parts[i].value);
-		return refuse(parser, "a plan says the whole stop; write one or the other");
+		add_given(parser, source, ids[0], " with ");
+		add_given(parser, source, ids[1], ": ");
+		return reject(parser, CONFLICTS[i].reason);
 	}
-	if (timing->grace == NULL || timing->timeout == NULL)
-		return 0;
-	begin_refusal_of_two(parser, grace, timing->grace, parts[1].name, timing->timeout);
-	return refuse(parser, "both say when SIGKILL comes; write one or the other");
+	return 0;
 }
 
-static int plan_from_grace(struct parser *parser, enum source of_grace, enum source of_delay)
+/* SIGKILL comes 1 s before the end of the grace period, and at least 2 s after a delay. */
+static int plan_from_grace(struct parser *parser)
 {
 	enum { BEFORE_END_MS = 1000, APP_NEEDS_MS = 2000 };
-	const struct timing *grace = &parser->timing[of_grace];
-	const struct timing *delay = &parser->timing[of_delay];
-	int64_t delay_ms = delay->delay != NULL ? delay->delay_ms : 0;
-	int64_t left_ms = grace->grace_ms - BEFORE_END_MS - delay_ms;
-	if (delay_ms > 0 && left_ms < APP_NEEDS_MS) {
+	struct options *options = parser->options;
+	int64_t kill_ms = options->grace_ms - BEFORE_END_MS;
+	int64_t longest_ms = kill_ms - APP_NEEDS_MS;
+	if (options->delay_ms > 0 && options->delay_ms > longest_ms) {
 		char buffer[TEXT_TIME_SIZE];
-		int64_t longest_ms = grace->grace_ms - BEFORE_END_MS - APP_NEEDS_MS;
-		begin_refusal_of_two(parser, name_of(of_delay, "--delay", "LULL_DELAY"), delay->delay,
-		                     name_of(of_grace, "--grace", "LULL_GRACE"), grace->grace);
+		add_given(parser, source_of(options, OPTION_DELAY), OPTION_DELAY, " with ");
+		add_given(parser, source_of(options, OPTION_GRACE), OPTION_GRACE, ": ");
 		text_add(parser->why, "leaves the app less than 2 s before SIGKILL; ");
 		if (longest_ms < 0)
-			return refuse(parser, "this grace period has no room for a delay");
+			return reject(parser, "this grace period has no room for a delay");
 		text_add(parser->why, "write a delay of at most %s", text_time(longest_ms, buffer));
 		return -1;
 	}
-	plan_from_timeout(&parser->options->policy.plan, delay_ms, left_ms);
-	parser->options->policy.plan.fixed = true;
-	parser->options->grace_ms = grace->grace_ms;
+	plan_from_timeout(&options->policy.plan, options->delay_ms, kill_ms - options->delay_ms);
+	options->policy.plan.fixed = true;
 	return 0;
 }
 
-/*
- * A flag beats the variables it stands for: a plan those of delay, timeout and grace, and each of these that of a plan.
- */
+/* Makes the plan. A flag overrides variables: --plan those of delay, timeout and grace, and each of these LULL_PLAN. */
 static int resolve_plan(struct parser *parser)
 {
-	const struct timing *flags = &parser->timing[SOURCE_FLAG];
-	const struct timing *variables = &parser->timing[SOURCE_VARIABLE];
-	struct plan *plan = &parser->options->policy.plan;
-	if (refuse_both(parser, SOURCE_FLAG) < 0 || refuse_both(parser, SOURCE_VARIABLE) < 0)
+	struct options *options = parser->options;
+	const char *const *flags = options->given[SOURCE_FLAG];
+	const char *const *variables = options->given[SOURCE_VARIABLE];
+	if (reject_conflicts(parser, SOURCE_FLAG) < 0 || reject_conflicts(parser, SOURCE_VARIABLE) < 0)
 		return -1;
-	bool parts = flags->delay != NULL || flags->timeout != NULL || flags->grace != NULL;
-	if (flags->plan != NULL || (variables->plan != NULL && !parts)) {
-		*plan = flags->plan != NULL ? flags->steps : variables->steps;
-		return 0;
-	}
-	enum source of_delay = flags->delay != NULL ? SOURCE_FLAG : SOURCE_VARIABLE;
-	bool flags_say = flags->grace != NULL || flags->timeout != NULL;
-	enum source of_kill = flags_say ? SOURCE_FLAG : SOURCE_VARIABLE;
-	const struct timing *kill = &parser->timing[of_kill];
-	if (kill->grace != NULL)
-		return plan_from_grace(parser, of_kill, of_delay);
-	const struct timing *delay = &parser->timing[of_delay];
-	plan_from_timeout(plan, delay->delay != NULL ? delay->delay_ms : 0,
-	                  kill->timeout != NULL ? kill->timeout_ms : parser->options->compat->timeout_ms);
+	bool is_short = flags[OPTION_DELAY] != NULL || flags[OPTION_TIMEOUT] != NULL || flags[OPTION_GRACE] != NULL;
+	bool is_plan = flags[OPTION_STEPS] != NULL || (variables[OPTION_STEPS] != NULL && !is_short);
+	bool is_grace =
+		flags[OPTION_GRACE] != NULL || (variables[OPTION_GRACE] != NULL && flags[OPTION_TIMEOUT] == NULL);
+	if (is_grace && !is_plan)
+		return plan_from_grace(parser);
+	options->grace_ms = -1;
+	if (!is_plan)
+		plan_from_timeout(&options->policy.plan, options->delay_ms, options->timeout_ms);
 	return 0;
 }
 
-/* Who looks whether the app listens must not find lull. */
-static int refuse_own_port(struct parser *parser)
+/* lull's own endpoint must not be taken for the app's. */
+static int reject_own_port(struct parser *parser)
 {
 	const struct options *options = parser->options;
 	if (options->listens == 0 || options->listens != options->ready_on.port)
 		return 0;
-	begin_refusal(parser, "", options->listens_given.name, options->listens_given.value);
-	return refuse(parser, "that is the port of lull's own endpoint; write the app's");
+	add_given(parser, source_of(options, OPTION_LISTENS), OPTION_LISTENS, ": ");
+	return reject(parser, "that is the port of lull's own endpoint; write the app's");
 }
 
-static void set_defaults(struct options *options, const struct compat_mode *compat)
+/*
+ * An app that leads a session is in an orphaned process group. There the kernel drops the signals by which a terminal
+ * stops a job, so SIGSTOP is forwarded instead.
+ */
+static void resolve_rewrites(uint8_t rewrite[LIFECYCLE_SIGNALS], bool session)
 {
-	enum { DEFAULT_LINGER_MS = 5000 };
-	*options = (struct options){.compat = compat, .request = REQUEST_RUN, .grace_ms = -1};
+	for (int signo = 0; signo < LIFECYCLE_SIGNALS; signo++) {
+		bool is_stop = signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU;
+		if (rewrite[signo] == NOT_REWRITTEN)
+			rewrite[signo] = (uint8_t)(session && is_stop ? SIGSTOP : signo);
+	}
+}
+
+/* Sets the fields that follow from several options. Returns 0, or -1 with the reason in parser->why. */
+static int resolve(struct parser *parser)
+{
+	struct options *options = parser->options;
+	struct policy *policy = &options->policy;
+	bool has_linger = !is_default(options, OPTION_LINGER);
+	options->session = options->compat->session && !options->single_child;
+	if (options->single_child && is_default(options, OPTION_GROUP))
+		policy->group = false;
+	policy->pre_stop = options->pre_stop != NULL;
+	policy->abandon = options->compat->abandon && !has_linger;
+	resolve_rewrites(policy->rewrite, options->session);
+	if (resolve_plan(parser) < 0 || reject_own_port(parser) < 0)
+		return -1;
+	/* Remaining processes can be waited for and killed only if they are lull's children. */
+	if (has_linger || plan_kill_ms(&policy->plan) != TIME_NEVER)
+		options->subreaper = true;
+	return 0;
+}
+
+/* The defaults are in the table, and here if they depend on the compatibility mode. */
+static void set_defaults(struct parser *parser, const struct compat_mode *compat)
+{
+	struct options *options = parser->options;
+	*options = (struct options){.compat = compat, .timeout_ms = compat->timeout_ms};
 	options->log_level = compat->log_level;
 	options->subreaper = compat->subreaper;
-	options->policy.abandon = compat->abandon;
-	options->session = options->policy.group = compat->session;
-	options->policy.suspends = compat->session;
-	options->policy.stop_on = SIGNAL_BIT(SIGTERM);
-	options->policy.linger_ms = DEFAULT_LINGER_MS;
-	rewrite_nothing(&options->policy);
+	options->policy.group = options->policy.suspends = compat->session;
+	memset(options->policy.rewrite, NOT_REWRITTEN, sizeof options->policy.rewrite);
+	for (size_t i = 0; i < OWN->count; i++)
+		if (OWN->rows[i].initial != NULL)
+			(void)store_value(parser, &OWN->rows[i], OWN->rows[i].initial);
 }
 
-/* The names of others are silent about a stop, but not about one that the user has shaped. */
-static void say_stop_asked_for(struct parser *parser)
+/* Other inits log nothing about a shutdown; lull does in their modes if a variable changes its timing. */
+static void log_changed_shutdown(struct options *options)
 {
-	const struct timing *asked = &parser->timing[SOURCE_VARIABLE];
-	bool shaped = asked->delay != NULL || asked->timeout != NULL || asked->grace != NULL || asked->plan != NULL;
-	if (shaped && parser->options->log_level == LOG_WARNING)
-		parser->options->log_level = LOG_NOTICE;
+	static const uint8_t TIMING[] = {OPTION_DELAY, OPTION_TIMEOUT, OPTION_GRACE, OPTION_STEPS};
+	for (size_t i = 0; i < COUNT(TIMING); i++)
+		if (options->given[SOURCE_VARIABLE][TIMING[i]] != NULL && options->log_level == LOG_WARNING)
+			options->log_level = LOG_NOTICE;
 }
 
-static int refuse_no_command(struct parser *parser)
+static int reject_no_command(struct parser *parser)
 {
 	const struct compat_mode *compat = parser->options->compat;
 	text_add(parser->why, "no command to run; write %s [OPTION]... [--] COMMAND [ARG]..., or see %s",
@@ -884,29 +723,25 @@ static int refuse_no_command(struct parser *parser)
 	return -1;
 }
 
-/* Flags are read even when a variable was bad: --help must work then, of all times. */
+/* Flags are read even after an invalid variable, because --help must work then. */
 int options_parse(struct options *options, const struct compat_mode *compat, char **argv, char **envp, struct text *why)
 {
-	char bytes[256];
-	struct text unsaid = TEXT_IN(bytes);
-	struct parser parser = {.options = options, .why = why, .unsaid = &unsaid};
-	set_defaults(options, compat);
-	int variables = apply_variables(&parser, &TABLES[DIALECT_LULL], envp);
-	say_stop_asked_for(&parser);
-	if (compat->dialect != DIALECT_LULL)
-		variables |= apply_variables(&parser, &TABLES[compat->dialect], envp);
+	char nothing[1];
+	struct text discard = TEXT_IN(nothing);
+	struct parser parser = {.options = options, .why = why, .discard = &discard, .table = &TABLES[compat->id]};
+	set_defaults(&parser, compat);
+	int variables = apply_variables(&parser, OWN, envp);
+	log_changed_shutdown(options);
+	if (parser.table != OWN)
+		variables |= apply_variables(&parser, parser.table, envp);
 	int flags = apply_flags(&parser, argv[0] != NULL ? argv + 1 : argv);
-	rewrite_the_rest(options);
 	if (options->request >= REQUEST_HELP)
 		return 0;
 	if (flags == 0 && compat->inner_dashes)
 		drop_inner_dashes(options);
-	if (variables < 0 || flags < 0 || resolve_plan(&parser) < 0 || refuse_own_port(&parser) < 0)
+	if (variables < 0 || flags < 0 || resolve(&parser) < 0)
 		return -1;
-	/* Whoever is to be killed has to come here. */
-	if (plan_kill_ms(&options->policy.plan) != TIME_NEVER)
-		options->subreaper = true;
 	if (options->request == REQUEST_RUN && *options->command == NULL)
-		return refuse_no_command(&parser);
+		return reject_no_command(&parser);
 	return 0;
 }

@@ -1,11 +1,21 @@
 /*
- * The command line and the environment, as data: one table of options, one setter for each flag and its variable.
+ * The command line and the environment, parsed into one struct by one typed table of options.
+ *
+ * To add an option:
+ *   1. add its field to struct options (or to struct policy, if the core needs it);
+ *   2. add its row to OPTIONS in options.c. The row gives the flag, the variable LULL_NAME, the default, the error
+ * texts and --help;
+ *   3. add a kind to enum option_kind and store_value() only if no kind fits;
+ *   4. add an id to enum option_id only if other code needs to know whether, how and where the option was given;
+ *   5. if the option has an effect on other fields, add it to resolve() in options.c;
+ *   6. docs/lull.1, README.md and tests/options.bats; tests/docs.bats compares the first two with the table.
  */
 #ifndef LULL_OPTIONS_H
 #define LULL_OPTIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "compat.h"
 #include "lifecycle.h"
@@ -15,66 +25,133 @@
 
 enum request {
 	REQUEST_RUN,     /* start the command */
-	REQUEST_READY,   /* ask the lull of this container whether it serves */
-	REQUEST_EXPLAIN, /* print what a stop would be */
-	REQUEST_PAUSE,   /* run nothing, reap */
-	REQUEST_HELP,
+	REQUEST_READY,   /* check whether the lull of this container is ready */
+	REQUEST_EXPLAIN, /* print the shutdown plan */
+	REQUEST_PAUSE,   /* start nothing, reap */
+	REQUEST_HELP,    /* this and the following ones never fail because of another option */
 	REQUEST_LICENCE,
 	REQUEST_VERSION,
 };
 
-/* A value that shows only at start whether it can be used: as it was given, for the line that refuses it. */
-struct given {
-	const char *name; /* of the flag or the variable */
-	const char *value;
+/* The kind of a value, and the type of the field that it is stored in. */
+enum option_kind {
+	OPTION_TIME,          /* int64_t, in ms */
+	OPTION_TIME_OR_NEVER, /* the same, but not 0; "never" is TIME_NEVER */
+	OPTION_GRACE_PERIOD,  /* the same, more than 1 s */
+	OPTION_PLAN,          /* struct plan */
+	OPTION_SWITCH,        /* bool */
+	OPTION_IGNORED,       /* a switch without an effect; it has no field */
+	OPTION_SIGNAL,        /* int */
+	OPTION_SIGNALS,       /* uint64_t, a list */
+	OPTION_REWRITES,      /* uint8_t[65], a list */
+	OPTION_CODES,         /* uint64_t[4], a list */
+	OPTION_PORT,          /* int */
+	OPTION_ADDRESS,       /* struct address */
+	OPTION_PATH,          /* const char *, an absolute path */
+	OPTION_FORMAT,        /* enum log_format; `argument` has the choices */
+	OPTION_LEVEL,         /* a switch: options.log_level is `number` */
+	OPTION_VERBOSITY,     /* tini's -v and TINI_VERBOSITY: options.log_level */
+	OPTION_REQUEST,       /* a switch: options.request is `number`, if that is higher */
 };
 
+/* The section of --help. */
+enum option_group {
+	GROUP_TIMING,  /* Shutdown timing */
+	GROUP_SIGNALS, /* Signals */
+	GROUP_DRAIN,   /* Draining */
+	GROUP_EXIT,    /* Exit status */
+	GROUP_LOG,     /* Logging */
+	GROUP_OTHER,   /* Other */
+};
+
+/* Options of which other code needs to know whether, how and where they were given. */
+enum option_id {
+	OPTION_UNNAMED, /* all others */
+	OPTION_DELAY,
+	OPTION_TIMEOUT,
+	OPTION_GRACE,
+	OPTION_STEPS, /* --plan */
+	OPTION_STOP_ON,
+	OPTION_REWRITE,
+	OPTION_SUCCESS_EXIT,
+	OPTION_LINGER,
+	OPTION_GROUP,
+	OPTION_DRAIN_FILE,
+	OPTION_READY_ON,
+	OPTION_LISTENS,
+	OPTION_IDS,
+};
+
+/* Where a value comes from; each overrides the one before it. */
+enum source { SOURCE_DEFAULT, SOURCE_VARIABLE, SOURCE_FLAG, SOURCES };
+
+struct option {
+	char letter; /* '\0': none */
+	enum option_kind kind : 5;
+	enum option_group group : 3;
+	uint16_t offset;      /* of its field in struct options */
+	const char *name;     /* without the dashes; NULL: none */
+	const char *variable; /* NULL: none */
+	const char *argument; /* name of the argument; NULL: a switch */
+	const char *help;     /* NULL: accepted, and not in --help */
+	uint8_t id;           /* enum option_id */
+	bool every_mode;      /* the flag exists in every compatibility mode */
+	char on_by;          /* a switch of a peer: the only value that turns it on, or ON_BY_ANY; '\0': see values.h */
+	uint8_t number;      /* see enum option_kind */
+	const char *initial; /* the default, parsed as a value; NULL: none */
+};
+
+enum { ON_BY_ANY = '*' };
+
 struct options {
-	const struct compat_mode *compat; /* whose name lull was called by */
+	const struct compat_mode *compat;
 	enum request request;
 	struct policy policy;
 	enum log_level log_level;
-	const char *report; /* where a line on the end goes; NULL: nowhere */
 	enum log_format log_format;
-	bool warn_reap;          /* a warning for each orphan reaped */
-	bool subreaper;          /* orphans come to lull when it is not PID 1 */
+	const char *report;      /* path of the report file; NULL: none */
+	bool warn_reap;          /* log a warning for each orphan that is reaped */
+	bool subreaper;          /* orphans become lull's children if it is not PID 1 */
+	bool single_child;       /* dumb-init's --single-child: no session of its own for the app */
 	bool session;            /* the app leads a session of its own */
-	int parent_death;        /* the signal lull gets when its parent dies; 0: none */
-	int64_t grace_ms;        /* what the plan was made from, for --explain; -1: not from a grace period */
+	int parent_death;        /* the signal that lull gets when its parent exits; 0: none */
+	int64_t delay_ms;        /* policy.plan is made from these, unless a plan was given */
+	int64_t timeout_ms;      /* the same */
+	int64_t grace_ms;        /* the same; -1: the plan was not made from a grace period */
 	struct address ready_on; /* where the readiness endpoint listens */
-	struct given ready_on_given;
-	int listens; /* the TCP port that the app serves; 0: not known */
-	struct given listens_given;
-	const char *pre_stop;   /* an absolute path; NULL: none */
-	const char *drain_file; /* the same */
-	struct given drain_file_given;
-	char **command; /* with its arguments; part of argv */
+	int listens;             /* the TCP port that the app serves; 0: unknown */
+	const char *pre_stop;    /* an absolute path; NULL: none */
+	const char *drain_file;  /* the same */
+	char **command;          /* with its arguments; part of argv */
+	/* The values as they were given, the last one of each source; NULL: not given. */
+	const char *given[SOURCES][OPTION_IDS];
 };
 
 /*
- * Reads environ-like `envp`, then argv, which beats it. Returns 0, or -1 with one line in `why` that names the flag or
- * variable, the value and what would be right.
+ * Reads environ-like `envp`, then argv, which overrides it. Returns 0, or -1 with one line in `why` that has the name
+ * of the flag or variable, the value, and what would be right.
  */
 int options_parse(struct options *options, const struct compat_mode *compat, char **argv, char **envp,
                   struct text *why);
 
+/* The flag or the variable that an option was given by, and its value, which is NULL if it was not given. */
+struct given {
+	const char *dashes; /* "--", or "" for a variable */
+	const char *name;
+	const char *value;
+};
+struct given options_given(const struct options *options, enum option_id id);
+
 /*
- * Looks through envp from *at for a variable that begins with LULL_ and is none of ours. Returns it, with the name of
- * the nearest that is in *nearest and *at behind it; NULL when there is none left.
+ * Searches envp from *at for a variable that begins with LULL_ and belongs to no option. Returns it, with the nearest
+ * name of a variable in *nearest and *at after it; NULL if there is none.
  */
 const char *options_next_stray(char **envp, size_t *at, const char **nearest);
 
-/* Takes our own variables out of envp, in place. */
+/* Removes lull's own variables from envp, in place. */
 void options_scrub(char **envp);
 
-/* The table of those that a name takes, for --help. Returns false behind the last line. */
-struct option_line {
-	char letter;          /* '\0': none */
-	const char *name;     /* without the dashes; NULL: none */
-	const char *variable; /* NULL: none */
-	const char *argument; /* NULL: a switch */
-	const char *meaning;  /* NULL: accepted, and not shown */
-};
-bool options_line(enum dialect dialect, size_t index, struct option_line *line);
+/* The table of a compatibility mode, row by row. Returns NULL after the last row. */
+const struct option *options_row(enum compat_id mode, size_t index);
 
 #endif

@@ -111,6 +111,12 @@ static bool same_word(const char *a, const char *b)
 	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
+/* Default, or the same value; the name is that of a flag or of a variable. */
+static bool same_given(const struct options *a, const struct options *b, enum option_id id)
+{
+	return same_word(options_given(a, id).value, options_given(b, id).value);
+}
+
 static bool same_policy(const struct policy *a, const struct policy *b)
 {
 	return same_plan(&a->plan, &b->plan) && a->stop_on == b->stop_on && a->linger_ms == b->linger_ms &&
@@ -128,10 +134,9 @@ bool same_options(const struct options *a, const struct options *b)
 	       a->parent_death == b->parent_death && a->grace_ms == b->grace_ms &&
 	       a->ready_on.family == b->ready_on.family && a->ready_on.port == b->ready_on.port &&
 	       memcmp(a->ready_on.bytes, b->ready_on.bytes, sizeof a->ready_on.bytes) == 0 &&
-	       same_word(a->ready_on_given.value, b->ready_on_given.value) && a->listens == b->listens &&
-	       same_word(a->listens_given.value, b->listens_given.value) && same_word(a->pre_stop, b->pre_stop) &&
-	       same_word(a->drain_file, b->drain_file) &&
-	       same_word(a->drain_file_given.value, b->drain_file_given.value);
+	       same_given(a, b, OPTION_READY_ON) && a->listens == b->listens && same_given(a, b, OPTION_LISTENS) &&
+	       same_word(a->pre_stop, b->pre_stop) && same_word(a->drain_file, b->drain_file) &&
+	       same_given(a, b, OPTION_DRAIN_FILE);
 }
 
 /* --- What lull says ---------------------------------------------------------------------------------------------- */

@@ -45,12 +45,12 @@ static void try_words(struct attempt *attempt, const char *name, char *first, ch
 	try(attempt, name, second != NULL ? argv : shorter, NULL);
 }
 
-static void try_variable(struct attempt *attempt, const struct option_line *line, const char *value)
+static void try_variable(struct attempt *attempt, const struct option *option, const char *value)
 {
 	static char lull[] = "lull";
 	static char command[] = "command";
 	char *argv[] = {lull, command, NULL};
-	try(attempt, line->variable, argv, join("", line->variable, "=", value));
+	try(attempt, option->variable, argv, join("", option->variable, "=", value));
 }
 
 static void demand_alike(const struct attempt *a, const struct attempt *b)
@@ -62,11 +62,11 @@ static void demand_alike(const struct attempt *a, const struct attempt *b)
 		demand(same_options(&a->options, &b->options), "a value means the same in every form");
 }
 
-static void check_letter(const struct option_line *line, const char *value, const struct attempt *wanted)
+static void check_letter(const struct option *option, const char *value, const struct attempt *wanted)
 {
-	const char flag[] = {'-', line->letter, '\0'};
+	const char flag[] = {'-', option->letter, '\0'};
 	struct attempt attempt;
-	if (line->letter == '\0' || line->argument == NULL)
+	if (option->letter == '\0' || option->argument == NULL)
 		return;
 	try_words(&attempt, flag, fuzz_copy(flag), fuzz_copy(value));
 	demand_alike(&attempt, wanted);
@@ -77,34 +77,34 @@ static void check_letter(const struct option_line *line, const char *value, cons
 }
 
 /* What the variable says is nothing beside the flag, unless it is refused by itself. */
-static void check_beaten(const struct option_line *line, const char *other, char *flag, const struct attempt *wanted)
+static void check_beaten(const struct option *option, const char *other, char *flag, const struct attempt *wanted)
 {
 	static char lull[] = "lull";
 	static char command[] = "command";
 	char *argv[] = {lull, flag, command, NULL};
 	struct attempt alone;
 	struct attempt both;
-	try_variable(&alone, line, other);
+	try_variable(&alone, option, other);
 	if (alone.parsed < 0 || wanted->parsed < 0)
 		return;
-	try(&both, "", argv, join("", line->variable, "=", other));
+	try(&both, "", argv, join("", option->variable, "=", other));
 	demand(both.parsed == 0 && same_options(&both.options, &wanted->options), "a flag beats its variable");
 }
 
-static void check(const struct option_line *line, const char *other, const char *value)
+static void check(const struct option *option, const char *other, const char *value)
 {
 	struct attempt flag;
 	struct attempt attempt;
-	const char *name = join("--", line->name, "", "");
+	const char *name = join("--", option->name, "", "");
 	char *with_value = join(name, "=", "", value);
 	try_words(&flag, name, with_value, NULL);
-	if (line->argument != NULL) {
+	if (option->argument != NULL) {
 		try_words(&attempt, name, fuzz_copy(name), fuzz_copy(value));
 		demand_alike(&attempt, &flag);
 	}
-	check_letter(line, value, &flag);
-	check_beaten(line, other, with_value, &flag);
-	try_variable(&attempt, line, value);
+	check_letter(option, value, &flag);
+	check_beaten(option, other, with_value, &flag);
+	try_variable(&attempt, option, value);
 	if (*value != '\0')
 		demand_alike(&attempt, &flag);
 	else
@@ -114,13 +114,13 @@ static void check(const struct option_line *line, const char *other, const char 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input input = {data, data + size};
-	struct option_line line;
+	const struct option *option;
 	const char *name = input_line(&input);
 	const char *other = input_line(&input);
 	const char *value = input_rest(&input);
-	for (size_t i = 0; other != NULL && options_line(DIALECT_LULL, i, &line); i++)
-		if (line.name != NULL && line.variable != NULL && strcmp(line.name, name) == 0)
-			check(&line, other, value);
+	for (size_t i = 0; other != NULL && (option = options_row(COMPAT_LULL, i)) != NULL; i++)
+		if (option->name != NULL && option->variable != NULL && strcmp(option->name, name) == 0)
+			check(option, other, value);
 	input_free();
 	return 0;
 }

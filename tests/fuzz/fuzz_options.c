@@ -133,10 +133,10 @@ static bool names_long(const char *line, const char *word, const char *next)
 /* What is refused for another option beside it is called by its long name. */
 static bool names_long_of(const char *line, char letter, const char *value)
 {
-	struct option_line option;
-	for (size_t i = 0; options_line(DIALECT_LULL, i, &option); i++)
-		if (option.letter == letter && option.name != NULL && strncmp(line, "--", 2) == 0 &&
-		    names(line + 2, option.name, strlen(option.name), value))
+	const struct option *option;
+	for (size_t i = 0; (option = options_row(COMPAT_LULL, i)) != NULL; i++)
+		if (option->letter == letter && option->name != NULL && strncmp(line, "--", 2) == 0 &&
+		    names(line + 2, option->name, strlen(option->name), value))
 			return true;
 	return false;
 }
