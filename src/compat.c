@@ -1,6 +1,5 @@
 /*
- * Owns the names of the peers. Never reads options, never acts: what differs is a field, and nobody else asks for a
- * name.
+ * Owns the names of other inits. A difference is a field of the table: no other file compares names.
  */
 #include "compat.h"
 
@@ -15,7 +14,7 @@
 #error "LULL_VERSION comes from the Makefile"
 #endif
 
-/* A form that `docker info` reads, and without which it warns: zeros where git is not there to tell. */
+/* `docker info` warns if the version has no commit in this form. Zeros if the build had no git. */
 #ifndef LULL_COMMIT
 #define LULL_COMMIT " - git.0000000"
 #endif
@@ -33,7 +32,7 @@ static const struct compat_mode MODES[] = {
 		.exit_denied = 126,
 		.exit_not_run = 126,
 		.log_level = LOG_NOTICE,
-		.timeout_ms = 90000, /* as systemd's */
+		.timeout_ms = 90000, /* as in systemd */
 		.reaped = "reaped orphan ",
 		.subreaper = true,
 	},
@@ -50,7 +49,7 @@ static const struct compat_mode MODES[] = {
 		.exit_not_run = 1,
 		.log_level = LOG_WARNING,
 		.timeout_ms = TIME_NEVER,
-		.reaped = "Reaped zombie process with pid=", /* what people look for in a log */
+		.reaped = "Reaped zombie process with pid=", /* as in tini's log */
 		.no_reaper =
 			"neither PID 1 nor a subreaper: orphans do not come here to be reaped; -s or TINI_SUBREAPER "
 			"makes it one",
@@ -64,7 +63,7 @@ static const struct compat_mode MODES[] = {
 		.help_to = STDERR_FILENO,
 		.version_to = STDOUT_FILENO,
 		.help = "catatonit -h",
-		.version = "tini version 0.1.7_catatonit", /* it answers Docker in tini's name */
+		.version = "tini version 0.1.7_catatonit", /* catatonit prints this for Docker */
 		.exit_failed = 1,
 		.exit_not_found = 1,
 		.exit_denied = 1,
@@ -97,7 +96,7 @@ static const struct compat_mode MODES[] = {
 	},
 };
 
-static bool goes_by(const struct compat_mode *compat, const char *name)
+static bool has_name(const struct compat_mode *compat, const char *name)
 {
 	for (const char *const *known = compat->names; *known != NULL; known++)
 		if (strcmp(*known, name) == 0)
@@ -110,7 +109,7 @@ const struct compat_mode *compat_mode_of(const char *argv0)
 	const char *slash = argv0 != NULL ? strrchr(argv0, '/') : NULL;
 	const char *name = slash != NULL ? slash + 1 : argv0;
 	for (size_t i = 0; name != NULL && i < sizeof MODES / sizeof MODES[0]; i++)
-		if (goes_by(&MODES[i], name))
+		if (has_name(&MODES[i], name))
 			return &MODES[i];
 	return &MODES[0];
 }

@@ -1,5 +1,5 @@
 /*
- * The name that lull was called by, and all that it changes: the one table of the inits that lull stands in for.
+ * Compatibility modes: the names that lull can be called by, and all that they change, in one table.
  */
 #ifndef LULL_COMPAT_H
 #define LULL_COMPAT_H
@@ -9,35 +9,35 @@
 
 #include "log.h"
 
-/* Whose options and variables are read; LULL_* variables are under every name. */
+/* Selects the table of options. LULL_* variables are read in every mode. */
 enum compat_id { COMPAT_LULL, COMPAT_TINI, COMPAT_CATATONIT, COMPAT_DUMB_INIT };
 
 struct compat_mode {
-	const char *names[4];     /* what it goes by, the first in its messages; NULL behind the last */
-	const char *help;         /* how to ask for help */
-	const char *version;      /* what --version prints */
-	const char *reaped;       /* how the line on an orphan that was reaped begins */
-	const char *no_reaper;    /* the warning when it is neither PID 1 nor a subreaper; NULL: none */
-	int64_t timeout_ms;       /* when nothing is asked for; TIME_NEVER: the app has as long as it takes */
-	enum log_level log_level; /* the same */
+	const char *names[4];     /* the first one is used in messages; NULL after the last */
+	const char *help;         /* the command that prints help */
+	const char *version;      /* printed by --version */
+	const char *reaped;       /* start of the log line about a reaped orphan */
+	const char *no_reaper;    /* warning if it is neither PID 1 nor a subreaper; NULL: none */
+	int64_t timeout_ms;       /* default of --timeout */
+	enum log_level log_level; /* default log level */
 	enum compat_id id;
-	int help_to;        /* the descriptor that --help is written to */
-	int version_to;     /* the same for --version */
-	int exit_failed;    /* lull itself failed: usage, fork */
+	int help_to;        /* file descriptor for --help */
+	int version_to;     /* file descriptor for --version */
+	int exit_failed;    /* exit status if lull itself failed: usage, fork */
 	int exit_not_found; /* the command was not found */
-	int exit_denied;    /* it may not be executed */
-	int exit_not_run;   /* it could not be executed for another reason */
-	bool session;       /* the app leads a session of its own, which signals go to the first group of */
-	bool abandon;       /* what the app leaves behind is left alone, unless --linger is asked for */
-	bool subreaper;     /* becomes one by itself when it is not PID 1 */
-	bool inner_dashes;  /* "COMMAND -- ARG" is COMMAND ARG, as where getopt(3) puts words in another order */
-	bool shell;         /* a script without a "#!" line is run by /bin/sh, as execvp(3) does it */
+	int exit_denied;    /* the command may not be executed */
+	int exit_not_run;   /* the command could not be executed for another reason */
+	bool session;       /* the app leads a session of its own, and signals go to its process group */
+	bool abandon;       /* remaining processes are left alone, unless --linger is given */
+	bool subreaper;     /* lull makes itself a subreaper if it is not PID 1 */
+	bool inner_dashes;  /* "COMMAND -- ARG" means COMMAND ARG, because getopt(3) permutes arguments */
+	bool shell;         /* /bin/sh runs a script without a "#!" line, as in execvp(3) */
 };
 
-/* The one that goes by the last part of argv[0], which may be NULL; lull's own for any other name. */
+/* The mode for the last component of argv[0], which may be NULL; lull's own mode for an unknown name. */
 const struct compat_mode *compat_mode_of(const char *argv0);
 
-/* The exit status when execve(2) of the command failed with `error`. */
+/* The exit status if execve(2) of the command failed with `error`. */
 int compat_exec_status(const struct compat_mode *compat, int error);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Owns standard output: help, version, and the stop as a time line. Never starts anything.
+ * Owns lull's standard output. Never starts a process.
  */
 #include "help.h"
 
@@ -60,7 +60,7 @@ static void add_option(struct text *text, const struct option *option)
 	add_row_of(text, bytes, option->help);
 }
 
-static const char WORDS[] = "TIME is 5, 250ms, 1.5s, 2m, 1h or 1m30s. SIG is TERM, SIGTERM, 15 or RTMIN+3.\n";
+static const char FORMS[] = "TIME is 5, 250ms, 1.5s, 2m, 1h or 1m30s. SIG is TERM, SIGTERM, 15 or RTMIN+3.\n";
 
 static void add_options(struct text *text, enum compat_id mode)
 {
@@ -78,8 +78,8 @@ static void add_variables(struct text *text, enum compat_id mode)
 			add_row_of(text, option->variable, option->help);
 }
 
-/* Under the name of another init: its options, and that there is more. */
-static void add_peer(struct text *text, const struct compat_mode *compat)
+/* In a compatibility mode: the options of the peer, and all variables. */
+static void add_peer_help(struct text *text, const struct compat_mode *compat)
 {
 	const char *name = compat->names[0];
 	text_add(text,
@@ -93,10 +93,10 @@ static void add_peer(struct text *text, const struct compat_mode *compat)
 	text_add(text, "\nVariables:\n\n");
 	add_variables(text, compat->id);
 	add_variables(text, COMPAT_LULL);
-	text_add(text, "\n%s", WORDS);
+	text_add(text, "\n%s", FORMS);
 }
 
-static void add_own(struct text *text)
+static void add_own_help(struct text *text)
 {
 	text_add(text,
 	         "Usage: lull [OPTION]... [--] COMMAND [ARG]...\n"
@@ -111,7 +111,7 @@ static void add_own(struct text *text)
 	         "\nEach option above --ready has a variable: LULL_DELAY, LULL_STOP_ON and so on.\n"
 	         "%s"
 	         "Exits with the status of COMMAND; 125: lull failed, 126: it can not be executed, 127: not found.\n",
-	         WORDS);
+	         FORMS);
 }
 
 int help_print(const struct compat_mode *compat)
@@ -119,9 +119,9 @@ int help_print(const struct compat_mode *compat)
 	char bytes[PAGE_SIZE];
 	struct text text = TEXT_IN(bytes);
 	if (compat->id == COMPAT_LULL)
-		add_own(&text);
+		add_own_help(&text);
 	else
-		add_peer(&text, compat);
+		add_peer_help(&text, compat);
 	return print(compat->help_to, &text);
 }
 
@@ -148,7 +148,7 @@ static void add_signals(struct text *text, uint64_t signals)
 	}
 }
 
-/* What "=" is, when there is just one signal that it can be, or -1. */
+/* The signal that "=" in a plan stands for, or -1 if it depends on the stop signal. */
 static int only_stop_signal(const struct policy *policy)
 {
 	int found = -1;
@@ -162,7 +162,7 @@ static int only_stop_signal(const struct policy *policy)
 	return found;
 }
 
-static void add_step(struct text *text, const struct policy *policy, int signo, int64_t at_ms)
+static void add_plan_step(struct text *text, const struct policy *policy, int signo, int64_t at_ms)
 {
 	char name[SIGNAL_NAME_SIZE];
 	if (signo == SIGKILL)
@@ -175,8 +175,8 @@ static void add_step(struct text *text, const struct policy *policy, int signo, 
 		add_row(text, at_ms, signal_name(signo, name), policy->group ? " to the app's group" : " to the app");
 }
 
-/* What the core itself says of a stop that begins at 0. It may have killed the program already. */
-static int64_t pre_stop_limit_ms(const struct policy *policy)
+/* When the pre-stop program is killed: the core computes it for a shutdown that starts at 0. */
+static int64_t pre_stop_deadline_ms(const struct policy *policy)
 {
 	struct lifecycle lifecycle;
 	struct actions actions;
@@ -198,11 +198,11 @@ static void add_drain(struct text *text, const struct options *options)
 	if (options->pre_stop == NULL)
 		return;
 	text_add(&whom, " is started; the first signal waits for it, until %s at the latest",
-	         text_time(pre_stop_limit_ms(&options->policy), time));
+	         text_time(pre_stop_deadline_ms(&options->policy), time));
 	add_row(text, 0, options->pre_stop, bytes);
 }
 
-/* Returns when everything is killed, which a rewrite can bring forward: what it is told of ends there. */
+/* Returns when SIGKILL is sent, which may be earlier than in the plan because of a rewrite; TIME_NEVER: never. */
 static int64_t add_steps(struct text *text, const struct policy *policy)
 {
 	const struct plan *plan = &policy->plan;
@@ -214,7 +214,7 @@ static int64_t add_steps(struct text *text, const struct policy *policy)
 		const struct step *step = &plan->steps[i];
 		signo = step->signo != PLAN_STOP_SIGNAL ? step->signo : only_stop_signal(policy);
 		at_ms += step->wait_ms;
-		add_step(text, policy, signo, at_ms);
+		add_plan_step(text, policy, signo, at_ms);
 	}
 	if (signo != SIGKILL) {
 		text_add(text, "     never  SIGKILL: lull waits for as long as it takes\n");
@@ -224,7 +224,7 @@ static int64_t add_steps(struct text *text, const struct policy *policy)
 	return at_ms;
 }
 
-/* SIGKILL comes a second before the end of a grace period: that second is for the orchestrator's own work. */
+/* SIGKILL is sent 1 s before the end of the grace period: the orchestrator needs this second itself. */
 static void add_need(struct text *text, const struct options *options, int64_t kill_ms)
 {
 	if (kill_ms == TIME_NEVER) {

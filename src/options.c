@@ -24,113 +24,111 @@ struct parser {
 
 /* --- The tables: the flags and variables of each mode, in the order in which variables are applied ---------------- */
 
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
 #define AT(field) (uint16_t) offsetof(struct options, field)
 
+/* After .name come .variable, .argument and .help. */
 static const struct option OPTIONS[] = {
-	{'d', OPTION_TIME, GROUP_TIMING, AT(delay_ms), "delay", "LULL_DELAY", "TIME",
-         .help = "wait this long before the stop signal is passed on [0]", .id = OPTION_DELAY},
-	{'t', OPTION_TIME_OR_NEVER, GROUP_TIMING, AT(timeout_ms), "timeout", "LULL_TIMEOUT", "TIME",
-         .help = "then SIGKILL after this long, or never [90s]", .id = OPTION_TIMEOUT},
-	{0, OPTION_GRACE_PERIOD, GROUP_TIMING, AT(grace_ms), "grace", "LULL_GRACE", "TIME",
-         .help = "the orchestrator's grace period: SIGKILL 1 s before its end", .id = OPTION_GRACE},
-	{0, OPTION_PLAN, GROUP_TIMING, AT(policy.plan), "plan", "LULL_PLAN", "PLAN",
-         .help = "the whole stop, like 5s/TERM/20s/QUIT/2s/KILL", .id = OPTION_STEPS},
-	{0, OPTION_SIGNALS, GROUP_SIGNALS, AT(policy.stop_on), "stop-on", "LULL_STOP_ON", "SIG[,SIG]...",
-         .help = "the signals that begin the stop [TERM]", .id = OPTION_STOP_ON, .initial = "TERM"},
-	{'l', OPTION_TIME, GROUP_TIMING, AT(policy.linger_ms), "linger", "LULL_LINGER", "TIME",
-         .help = "how long what the app leaves behind may take [5s]", .id = OPTION_LINGER, .initial = "5s"},
-	{0, OPTION_PATH, GROUP_DRAIN, AT(pre_stop), "pre-stop", "LULL_PRE_STOP", "PROGRAM",
-         .help = "start this when the stop begins; the signal waits for it"},
-	{0, OPTION_PATH, GROUP_DRAIN, AT(drain_file), "drain-file", "LULL_DRAIN_FILE", "PATH",
-         .help = "an empty file that exists from when the stop begins", .id = OPTION_DRAIN_FILE},
-	{0, OPTION_ADDRESS, GROUP_DRAIN, AT(ready_on), "ready-on", "LULL_READY_ON", "[ADDR:]PORT",
-         .help = "tell load balancers: HTTP 200 ready or 503 draining", .id = OPTION_READY_ON},
-	{0, OPTION_PORT, GROUP_DRAIN, AT(listens), "listens", "LULL_LISTENS", "PORT",
-         .help = "not ready while nothing listens on this TCP port", .id = OPTION_LISTENS},
-	{'r', OPTION_REWRITES, GROUP_SIGNALS, AT(policy.rewrite), "rewrite", "LULL_REWRITE", "FROM:TO[,...]",
-         .help = "pass TO on instead of FROM; 0 drops it", .id = OPTION_REWRITE},
-	{'g', OPTION_SWITCH, GROUP_SIGNALS, AT(policy.group), "group", "LULL_GROUP", NULL,
-         .help = "pass signals to the app's process group", .id = OPTION_GROUP},
-	{'p', OPTION_SIGNAL, GROUP_SIGNALS, AT(parent_death), "parent-death", "LULL_PARENT_DEATH", "SIG",
-         .help = "the signal lull gets when its parent dies"},
-	{'e', OPTION_CODES, GROUP_EXIT, AT(policy.success_exit), "success-exit", "LULL_SUCCESS_EXIT", "CODE[,...]",
-         .help = "exit 0 when the app exits CODE", .id = OPTION_SUCCESS_EXIT},
-	{0, OPTION_SWITCH, GROUP_EXIT, AT(policy.stopped_ok), "stopped-ok", "LULL_STOPPED_OK", NULL,
-         .help = "exit 0 when the app ended by the plan's signal"},
-	{0, OPTION_PATH, GROUP_LOG, AT(report), "report", "LULL_REPORT", "PATH",
-         .help = "append one line on how it ended to this file"},
-	{0, OPTION_FORMAT, GROUP_LOG, AT(log_format), "log-format", "LULL_LOG_FORMAT", "text|json",
-         .help = "the form of log lines [text]"},
-	{'v', OPTION_LEVEL, GROUP_LOG, 0, "verbose", "LULL_VERBOSE", NULL,
-         .help = "say every signal and every process reaped", .number = LOG_VERBOSE},
-	{'q', OPTION_LEVEL, GROUP_LOG, 0, "quiet", "LULL_QUIET", NULL, .help = "say errors only", .number = LOG_ERROR},
-	{'w', OPTION_SWITCH, GROUP_LOG, AT(warn_reap), "warn-reap", "LULL_WARN_REAP", NULL,
-         .help = "a warning for each orphan reaped"},
-	{0, OPTION_REQUEST, GROUP_OTHER, 0, "ready", NULL, NULL,
-         .help = "ask whether this container serves, and run COMMAND if so", .number = REQUEST_READY,
-         .every_mode = true},
-	{0, OPTION_REQUEST, GROUP_OTHER, 0, "explain", NULL, NULL,
-         .help = "print the stop that all this amounts to, start nothing", .number = REQUEST_EXPLAIN,
-         .every_mode = true},
-	{0, OPTION_REQUEST, GROUP_OTHER, 0, "pause", NULL, NULL,
-         .help = "start nothing, reap orphans; ends on SIGTERM or SIGINT", .number = REQUEST_PAUSE},
-	{'h', OPTION_REQUEST, GROUP_OTHER, 0, "help", NULL, NULL, .help = "print this", .number = REQUEST_HELP},
-	{'V', OPTION_REQUEST, GROUP_OTHER, 0, "version", NULL, NULL, .help = "print the version",
+	{'d', KIND_TIME, GROUP_TIMING, AT(delay_ms), .name = "delay", "LULL_DELAY", "TIME",
+         "wait this long before the stop signal is passed on [0]", .id = OPTION_DELAY},
+	{'t', KIND_TIME_OR_NEVER, GROUP_TIMING, AT(timeout_ms), .name = "timeout", "LULL_TIMEOUT", "TIME",
+         "then SIGKILL after this long, or never [90s]", .id = OPTION_TIMEOUT},
+	{0, KIND_GRACE_PERIOD, GROUP_TIMING, AT(grace_ms), .name = "grace", "LULL_GRACE", "TIME",
+         "the orchestrator's grace period: SIGKILL 1 s before its end", .id = OPTION_GRACE},
+	{0, KIND_PLAN, GROUP_TIMING, AT(policy.plan), .name = "plan", "LULL_PLAN", "PLAN",
+         "the whole stop, like 5s/TERM/20s/QUIT/2s/KILL", .id = OPTION_PLAN},
+	{0, KIND_SIGNALS, GROUP_SIGNALS, AT(policy.stop_on), .name = "stop-on", "LULL_STOP_ON", "SIG[,SIG]...",
+         "the signals that begin the stop [TERM]", .id = OPTION_STOP_ON, .initial = "TERM"},
+	{'l', KIND_TIME, GROUP_TIMING, AT(policy.linger_ms), .name = "linger", "LULL_LINGER", "TIME",
+         "how long what the app leaves behind may take [5s]", .id = OPTION_LINGER, .initial = "5s"},
+	{0, KIND_PATH, GROUP_DRAIN, AT(pre_stop), .name = "pre-stop", "LULL_PRE_STOP", "PROGRAM",
+         "start this when the stop begins; the signal waits for it"},
+	{0, KIND_PATH, GROUP_DRAIN, AT(drain_file), .name = "drain-file", "LULL_DRAIN_FILE", "PATH",
+         "an empty file that exists from when the stop begins", .id = OPTION_DRAIN_FILE},
+	{0, KIND_ADDRESS, GROUP_DRAIN, AT(ready_on), .name = "ready-on", "LULL_READY_ON", "[ADDR:]PORT",
+         "tell load balancers: HTTP 200 ready or 503 draining", .id = OPTION_READY_ON},
+	{0, KIND_PORT, GROUP_DRAIN, AT(listens), .name = "listens", "LULL_LISTENS", "PORT",
+         "not ready while nothing listens on this TCP port", .id = OPTION_LISTENS},
+	{'r', KIND_REWRITES, GROUP_SIGNALS, AT(policy.rewrite), .name = "rewrite", "LULL_REWRITE", "FROM:TO[,...]",
+         "pass TO on instead of FROM; 0 drops it", .id = OPTION_REWRITE},
+	{'g', KIND_SWITCH, GROUP_SIGNALS, AT(policy.group), .name = "group", "LULL_GROUP", NULL,
+         "pass signals to the app's process group", .id = OPTION_GROUP},
+	{'p', KIND_SIGNAL, GROUP_SIGNALS, AT(parent_death), .name = "parent-death", "LULL_PARENT_DEATH", "SIG",
+         "the signal lull gets when its parent dies"},
+	{'e', KIND_CODES, GROUP_EXIT, AT(policy.success_exit), .name = "success-exit", "LULL_SUCCESS_EXIT",
+         "CODE[,...]", "exit 0 when the app exits CODE", .id = OPTION_SUCCESS_EXIT},
+	{0, KIND_SWITCH, GROUP_EXIT, AT(policy.stopped_ok), .name = "stopped-ok", "LULL_STOPPED_OK", NULL,
+         "exit 0 when the app ended by the plan's signal"},
+	{0, KIND_PATH, GROUP_LOG, AT(report), .name = "report", "LULL_REPORT", "PATH",
+         "append one line on how it ended to this file"},
+	{0, KIND_FORMAT, GROUP_LOG, AT(log_format), .name = "log-format", "LULL_LOG_FORMAT", "text|json",
+         "the form of log lines [text]"},
+	{'v', KIND_LEVEL, GROUP_LOG, 0, .name = "verbose", "LULL_VERBOSE", NULL,
+         "say every signal and every process reaped", .number = LOG_VERBOSE},
+	{'q', KIND_LEVEL, GROUP_LOG, 0, .name = "quiet", "LULL_QUIET", NULL, "say errors only", .number = LOG_ERROR},
+	{'w', KIND_SWITCH, GROUP_LOG, AT(warn_reap), .name = "warn-reap", "LULL_WARN_REAP", NULL,
+         "a warning for each orphan reaped"},
+	{0, KIND_REQUEST, GROUP_OTHER, 0, .name = "ready", NULL, NULL,
+         "ask whether this container serves, and run COMMAND if so", .number = REQUEST_READY, .every_mode = true},
+	{0, KIND_REQUEST, GROUP_OTHER, 0, .name = "explain", NULL, NULL,
+         "print the stop that all this amounts to, start nothing", .number = REQUEST_EXPLAIN, .every_mode = true},
+	{0, KIND_REQUEST, GROUP_OTHER, 0, .name = "pause", NULL, NULL,
+         "start nothing, reap orphans; ends on SIGTERM or SIGINT", .number = REQUEST_PAUSE},
+	{'h', KIND_REQUEST, GROUP_OTHER, 0, .name = "help", NULL, NULL, "print this", .number = REQUEST_HELP},
+	{'V', KIND_REQUEST, GROUP_OTHER, 0, .name = "version", NULL, NULL, "print the version",
          .number = REQUEST_VERSION},
 	/* tini's subreaper and dumb-init's single child: lull does both by itself. */
-	{'s', OPTION_IGNORED, GROUP_OTHER, .help = NULL},
-	{'c', OPTION_IGNORED, GROUP_OTHER, .help = NULL},
+	{'s', KIND_IGNORED, GROUP_OTHER, .name = NULL},
+	{'c', KIND_IGNORED, GROUP_OTHER, .name = NULL},
 };
 
 static const struct option TINI_OPTIONS[] = {
-	{'s', OPTION_SWITCH, GROUP_OTHER, AT(subreaper), NULL, "TINI_SUBREAPER", NULL,
-         .help = "reap orphans when not PID 1", .on_by = ON_BY_ANY},
-	{'p', OPTION_SIGNAL, GROUP_SIGNALS, AT(parent_death), NULL, NULL, "SIG",
-         .help = "the signal it gets when its parent dies"},
-	{'v', OPTION_VERBOSITY, GROUP_LOG, 0, NULL, "TINI_VERBOSITY", NULL, .help = "say more; up to three times"},
-	{'w', OPTION_SWITCH, GROUP_LOG, AT(warn_reap), NULL, NULL, NULL, .help = "a warning for each orphan reaped"},
-	{'g', OPTION_SWITCH, GROUP_SIGNALS, AT(policy.group), NULL, "TINI_KILL_PROCESS_GROUP", NULL,
-         .help = "pass signals to the app's process group", .on_by = ON_BY_ANY},
-	{'e', OPTION_CODES, GROUP_EXIT, AT(policy.success_exit), NULL, NULL, "CODE",
-         .help = "exit 0 when the app exits CODE; repeatable", .id = OPTION_SUCCESS_EXIT},
-	{'h', OPTION_REQUEST, GROUP_OTHER, 0, NULL, NULL, NULL, .help = "print this", .number = REQUEST_HELP},
-	{'l', OPTION_REQUEST, GROUP_OTHER, 0, NULL, NULL, NULL, .help = "print about the licence",
+	{'s', KIND_SWITCH, GROUP_OTHER, AT(subreaper), .name = NULL, "TINI_SUBREAPER", NULL,
+         "reap orphans when not PID 1", .on_by = ON_BY_ANY},
+	{'p', KIND_SIGNAL, GROUP_SIGNALS, AT(parent_death), .name = NULL, NULL, "SIG",
+         "the signal it gets when its parent dies"},
+	{'v', KIND_VERBOSITY, GROUP_LOG, 0, .name = NULL, "TINI_VERBOSITY", NULL, "say more; up to three times"},
+	{'w', KIND_SWITCH, GROUP_LOG, AT(warn_reap), .name = NULL, NULL, NULL, "a warning for each orphan reaped"},
+	{'g', KIND_SWITCH, GROUP_SIGNALS, AT(policy.group), .name = NULL, "TINI_KILL_PROCESS_GROUP", NULL,
+         "pass signals to the app's process group", .on_by = ON_BY_ANY},
+	{'e', KIND_CODES, GROUP_EXIT, AT(policy.success_exit), .name = NULL, NULL, "CODE",
+         "exit 0 when the app exits CODE; repeatable", .id = OPTION_SUCCESS_EXIT},
+	{'h', KIND_REQUEST, GROUP_OTHER, 0, .name = NULL, NULL, NULL, "print this", .number = REQUEST_HELP},
+	{'l', KIND_REQUEST, GROUP_OTHER, 0, .name = NULL, NULL, NULL, "print about the licence",
          .number = REQUEST_LICENCE},
-	{0, OPTION_REQUEST, GROUP_OTHER, 0, "version", NULL, NULL, .help = "print the version",
+	{0, KIND_REQUEST, GROUP_OTHER, 0, .name = "version", NULL, NULL, "print the version",
          .number = REQUEST_VERSION},
 };
 
 static const struct option CATATONIT_OPTIONS[] = {
-	{'g', OPTION_SWITCH, GROUP_SIGNALS, AT(policy.group), NULL, NULL, NULL,
-         .help = "pass signals to the app's process group", .on_by = ON_BY_ANY},
-	{'P', OPTION_REQUEST, GROUP_OTHER, 0, NULL, NULL, NULL,
-         .help = "start nothing, reap orphans; ends on SIGTERM or SIGINT", .number = REQUEST_PAUSE},
-	{'h', OPTION_REQUEST, GROUP_OTHER, 0, NULL, NULL, NULL, .help = "print this", .number = REQUEST_HELP},
-	{'L', OPTION_REQUEST, GROUP_OTHER, 0, NULL, NULL, NULL, .help = "print about the licence",
+	{'g', KIND_SWITCH, GROUP_SIGNALS, AT(policy.group), .name = NULL, NULL, NULL,
+         "pass signals to the app's process group", .on_by = ON_BY_ANY},
+	{'P', KIND_REQUEST, GROUP_OTHER, 0, .name = NULL, NULL, NULL,
+         "start nothing, reap orphans; ends on SIGTERM or SIGINT", .number = REQUEST_PAUSE},
+	{'h', KIND_REQUEST, GROUP_OTHER, 0, .name = NULL, NULL, NULL, "print this", .number = REQUEST_HELP},
+	{'L', KIND_REQUEST, GROUP_OTHER, 0, .name = NULL, NULL, NULL, "print about the licence",
          .number = REQUEST_LICENCE},
-	{'V', OPTION_REQUEST, GROUP_OTHER, 0, "version", NULL, NULL, .help = "print the version",
+	{'V', KIND_REQUEST, GROUP_OTHER, 0, .name = "version", NULL, NULL, "print the version",
          .number = REQUEST_VERSION},
-	{0, OPTION_LEVEL, GROUP_LOG, 0, NULL, "CATATONIT_DEBUG", NULL,
-         .help = "say every signal and every process reaped", .number = LOG_VERBOSE, .on_by = ON_BY_ANY},
+	{0, KIND_LEVEL, GROUP_LOG, 0, .name = NULL, "CATATONIT_DEBUG", NULL,
+         "say every signal and every process reaped", .number = LOG_VERBOSE, .on_by = ON_BY_ANY},
 };
 
 static const struct option DUMB_INIT_OPTIONS[] = {
-	{'c', OPTION_SWITCH, GROUP_SIGNALS, AT(single_child), "single-child", NULL, NULL,
-         .help = "no session of its own: signals go to the app alone", .on_by = ON_BY_ANY},
-	{'r', OPTION_REWRITES, GROUP_SIGNALS, AT(policy.rewrite), "rewrite", NULL, "S:R",
-         .help = "pass R on instead of S; 0 drops it; repeatable", .id = OPTION_REWRITE},
-	{'v', OPTION_LEVEL, GROUP_LOG, 0, "verbose", NULL, NULL, .help = "say every signal and every process reaped",
+	{'c', KIND_SWITCH, GROUP_SIGNALS, AT(single_child), .name = "single-child", NULL, NULL,
+         "no session of its own: signals go to the app alone", .on_by = ON_BY_ANY},
+	{'r', KIND_REWRITES, GROUP_SIGNALS, AT(policy.rewrite), .name = "rewrite", NULL, "S:R",
+         "pass R on instead of S; 0 drops it; repeatable", .id = OPTION_REWRITE},
+	{'v', KIND_LEVEL, GROUP_LOG, 0, .name = "verbose", NULL, NULL, "say every signal and every process reaped",
          .number = LOG_VERBOSE, .on_by = ON_BY_ANY},
-	{'h', OPTION_REQUEST, GROUP_OTHER, 0, "help", NULL, NULL, .help = "print this", .number = REQUEST_HELP},
-	{'V', OPTION_REQUEST, GROUP_OTHER, 0, "version", NULL, NULL, .help = "print the version",
+	{'h', KIND_REQUEST, GROUP_OTHER, 0, .name = "help", NULL, NULL, "print this", .number = REQUEST_HELP},
+	{'V', KIND_REQUEST, GROUP_OTHER, 0, .name = "version", NULL, NULL, "print the version",
          .number = REQUEST_VERSION},
-	{0, OPTION_SWITCH, GROUP_SIGNALS, AT(single_child), NULL, "DUMB_INIT_SETSID", NULL,
-         .help = "0: no session of its own, as -c", .on_by = '0'},
-	{0, OPTION_LEVEL, GROUP_LOG, 0, NULL, "DUMB_INIT_DEBUG", NULL,
-         .help = "1: say every signal and every process reaped", .number = LOG_VERBOSE, .on_by = '1'},
+	{0, KIND_SWITCH, GROUP_SIGNALS, AT(single_child), .name = NULL, "DUMB_INIT_SETSID", NULL,
+         "0: no session of its own, as -c", .on_by = '0'},
+	{0, KIND_LEVEL, GROUP_LOG, 0, .name = NULL, "DUMB_INIT_DEBUG", NULL,
+         "1: say every signal and every process reaped", .number = LOG_VERBOSE, .on_by = '1'},
 };
-
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 static const struct table TABLES[] = {
 	[COMPAT_LULL] = {"LULL_", OPTIONS, COUNT(OPTIONS)},
@@ -148,21 +146,13 @@ const struct option *options_row(enum compat_id mode, size_t index)
 
 /* --- Error texts -------------------------------------------------------------------------------------------------- */
 
-/* A value may have any length, the line may not. NULL: there is no value. */
+enum { SHOWN = 100 }; /* bytes of a value: it may have any length, the line may not */
+
+/* NULL: there is no value. */
 static void add_value(struct text *why, const char *value)
 {
-	enum { SHOWN = 100 };
 	if (value != NULL)
 		text_add(why, " \"%.*s\"", (int)strnlen(value, SHOWN), value);
-}
-
-/* Starts the line for a value that may be rejected. */
-static void begin_error(struct parser *parser, const char *dashes, const char *name, const char *value)
-{
-	parser->why->length = 0;
-	text_add(parser->why, "%s%s", dashes, name);
-	add_value(parser->why, value);
-	text_add(parser->why, ": ");
 }
 
 static int reject(struct parser *parser, const char *reason)
@@ -177,14 +167,14 @@ static int expect(struct parser *parser, bool is_valid, const char *reason)
 	return is_valid ? 0 : reject(parser, reason);
 }
 
-/* The same for a list, of which `bad` is the invalid item. */
-static int expect_items(struct parser *parser, bool is_valid, const char *bad, const char *reason)
+/* Rejects a list that has an invalid item. NULL: it has none. */
+static int expect_no(struct parser *parser, const char *invalid, const char *reason)
 {
-	enum { SHOWN = 100 };
-	size_t length = strcspn(bad, ",");
-	if (!is_valid)
-		text_add(parser->why, "\"%.*s\" ", (int)(length < SHOWN ? length : SHOWN), bad);
-	return expect(parser, is_valid, reason);
+	if (invalid == NULL)
+		return 0;
+	size_t length = strcspn(invalid, ",");
+	text_add(parser->why, "\"%.*s\" ", (int)(length < SHOWN ? length : SHOWN), invalid);
+	return reject(parser, reason);
 }
 
 /* --- Values ------------------------------------------------------------------------------------------------------- */
@@ -192,13 +182,13 @@ static int expect_items(struct parser *parser, bool is_valid, const char *bad, c
 static int store_time(struct parser *parser, enum option_kind kind, const char *value, int64_t *time_ms)
 {
 #define TIME_FORM "not a time up to a year; write it like 5, 250ms, 1.5s, 2m, 1h or 1m30s"
-	bool may_be_never = kind == OPTION_TIME_OR_NEVER;
+	bool may_be_never = kind == KIND_TIME_OR_NEVER;
 	*time_ms = may_be_never && strcmp(value, "never") == 0 ? TIME_NEVER : time_parse(value, strlen(value));
 	if (*time_ms < 0)
 		return reject(parser, may_be_never ? TIME_FORM ", or never" : TIME_FORM);
 	if (may_be_never && *time_ms == 0)
 		return reject(parser, "0 could mean at once or never; write 1ms or never");
-	if (kind == OPTION_GRACE_PERIOD && *time_ms <= 1000)
+	if (kind == KIND_GRACE_PERIOD && *time_ms <= 1000)
 		return reject(parser, "SIGKILL comes 1 s before it is over; write more than 1s");
 	return 0;
 }
@@ -214,30 +204,32 @@ static void store_verbosity(enum log_level *level, enum source source, const cha
 	*level = number > LOG_VERBOSE ? LOG_VERBOSE : number < 0 ? LOG_ERROR : (enum log_level)number;
 }
 
+/* Of verbose and quiet the last one counts; switching one off leaves the other as it is. */
+static void store_level(enum log_level *level, enum log_level wanted, bool on)
+{
+	if (on)
+		*level = wanted;
+	else if (*level == wanted)
+		*level = LOG_NOTICE;
+}
+
 static int store_switch(struct parser *parser, const struct option *option, const char *value, bool *field)
 {
 	struct options *options = parser->options;
-	bool is_digit = value[0] != '\0' && value[1] == '\0';
-	bool is_verbose = option->kind == OPTION_LEVEL && option->number == LOG_VERBOSE;
-	int on = boolean_parse(value);
-	if (option->on_by != '\0') {
-		on = 1;
-		if (option->on_by != ON_BY_ANY && (!is_digit || value[0] != option->on_by))
-			return 0;
-	} else if (is_verbose && is_digit && value[0] >= '2' && value[0] <= '9') {
-		on = 1; /* a count, as other inits have it: there is one level */
-	}
+	char digit = value[0] != '\0' && value[1] == '\0' ? value[0] : '\0';
+	if (option->on_by != '\0' && option->on_by != ON_BY_ANY && option->on_by != digit)
+		return 0;
+	/* Other inits take a count for verbose; lull has one level. */
+	bool is_count = option->kind == KIND_LEVEL && option->number == LOG_VERBOSE && digit >= '2' && digit <= '9';
+	int on = option->on_by != '\0' || is_count ? 1 : boolean_parse(value);
 	if (on < 0)
 		return reject(parser, "neither on nor off; write 1, 0, true, false, yes, no, on or off");
-	if (option->kind == OPTION_SWITCH)
+	if (option->kind == KIND_SWITCH)
 		*field = on > 0;
-	else if (option->kind == OPTION_REQUEST && on > 0 && options->request < option->number)
+	if (option->kind == KIND_LEVEL)
+		store_level(&options->log_level, option->number, on > 0);
+	if (option->kind == KIND_REQUEST && on > 0 && options->request < option->number)
 		options->request = option->number;
-	/* Of verbose and quiet the last one counts; switching one off leaves the other as it is. */
-	else if (option->kind == OPTION_LEVEL && on > 0)
-		options->log_level = option->number;
-	else if (option->kind == OPTION_LEVEL && options->log_level == option->number)
-		options->log_level = LOG_NOTICE;
 	return 0;
 }
 
@@ -250,71 +242,68 @@ static int store_value(struct parser *parser, const struct option *option, const
 	void *field = (char *)options + option->offset;
 	const char **given = &options->given[parser->source][option->id];
 	bool is_first = *given == NULL; /* of its source: it replaces a list, the next ones add to it */
-	const char *bad = "";
-	bool valid = true;
 	*given = value;
 	switch (option->kind) {
-	case OPTION_TIME:
-	case OPTION_TIME_OR_NEVER:
-	case OPTION_GRACE_PERIOD:
+	case KIND_TIME:
+	case KIND_TIME_OR_NEVER:
+	case KIND_GRACE_PERIOD:
 		return store_time(parser, option->kind, value, field);
-	case OPTION_PLAN:
+	case KIND_PLAN:
 		return plan_parse(field, value, parser->why);
-	case OPTION_SWITCH:
-	case OPTION_IGNORED:
-	case OPTION_LEVEL:
-	case OPTION_REQUEST:
+	case KIND_SWITCH:
+	case KIND_IGNORED:
+	case KIND_LEVEL:
+	case KIND_REQUEST:
 		return store_switch(parser, option, value, field);
-	case OPTION_SIGNAL:
+	case KIND_SIGNAL:
 		*(int *)field = signal_parse(value, strlen(value));
 		return expect(parser, *(int *)field > 0, "not a signal; write a name or a number like TERM");
-	case OPTION_SIGNALS:
+	case KIND_SIGNALS:
 		if (is_first)
 			*(uint64_t *)field = 0;
-		valid = signals_parse(value, field, &bad) == 0;
-		return expect_items(parser, valid, bad,
-		                    "is not a signal that can be caught; write names or numbers like TERM,QUIT");
-	case OPTION_REWRITES:
+		return expect_no(parser, signals_parse(value, field),
+		                 "is not a signal that can be caught; write names or numbers like TERM,QUIT");
+	case KIND_REWRITES:
 		if (is_first)
 			memset(field, NOT_REWRITTEN, sizeof options->policy.rewrite);
-		valid = rewrite_parse(value, field, &bad) == 0;
-		return expect_items(parser, valid, bad,
-		                    "is no pair of signals; write FROM:TO like TERM:QUIT, or FROM:0 to drop it");
-	case OPTION_CODES:
+		return expect_no(parser, rewrite_parse(value, field),
+		                 "is no pair of signals; write FROM:TO like TERM:QUIT, or FROM:0 to drop it");
+	case KIND_CODES:
 		if (is_first)
 			memset(field, 0, sizeof options->policy.success_exit);
-		valid = codes_parse(value, field, &bad) == 0;
-		return expect_items(parser, valid, bad, "is not an exit code; write numbers from 0 to 255 like 143");
-	case OPTION_PORT:
+		return expect_no(parser, codes_parse(value, field),
+		                 "is not an exit code; write numbers from 0 to 255 like 143");
+	case KIND_PORT:
 		*(int *)field = port_parse(value);
 		return expect(parser, *(int *)field > 0, "not a port; write a number from 1 to 65535");
-	case OPTION_ADDRESS:
+	case KIND_ADDRESS:
 		return expect(parser, address_parse(value, field) == 0,
 		              "no place to listen; write a port, or an address and a port, like 8080, 127.0.0.1:8080 "
 		              "or [::1]:8080");
-	case OPTION_PATH: /* absolute, because lull leaves its directory */
-		valid = value[0] == '/';
-		if (valid)
-			*(const char **)field = value;
-		return expect(parser, valid, "not an absolute path; write it from / on");
-	case OPTION_FORMAT:
+	case KIND_PATH: /* absolute, because lull leaves its directory */
+		if (value[0] != '/')
+			return reject(parser, "not an absolute path; write it from / on");
+		*(const char **)field = value;
+		return 0;
+	case KIND_FORMAT:
 		options->log_format = strcmp(value, "json") == 0 ? LOG_JSON : LOG_TEXT;
 		return expect(parser, options->log_format == LOG_JSON || strcmp(value, "text") == 0,
 		              "no form of log lines; write text or json");
-	case OPTION_VERBOSITY:
+	case KIND_VERBOSITY:
 		store_verbosity(&options->log_level, parser->source, value);
 		return 0;
 	}
 	return -1;
 }
 
-/*
- * Applies a value, given as `name`; NULL: none. Returns 0, or -1 with the whole error text in parser->why.
- */
+/* Applies a value, given as `name`; NULL: none. Returns 0, or -1 with the whole error text in parser->why. */
 static int apply(struct parser *parser, const struct option *option, const char *dashes, const char *name,
                  const char *value)
 {
-	begin_error(parser, dashes, name, value);
+	parser->why->length = 0;
+	text_add(parser->why, "%s%s", dashes, name);
+	add_value(parser->why, value);
+	text_add(parser->why, ": ");
 	if (value == NULL && option->argument != NULL)
 		return reject(parser, "a value is missing");
 	if (store_value(parser, option, value != NULL ? value : "1") < 0)
@@ -451,9 +440,9 @@ static const struct option *find_name(const struct table *table, const char *nam
 	return NULL;
 }
 
-static int reject_with_help(struct parser *parser, const char *reason)
+static int reject_with_help(struct parser *parser)
 {
-	text_add(parser->why, "%s; see %s", reason, parser->options->compat->help);
+	text_add(parser->why, "; see %s", parser->options->compat->help);
 	return -1;
 }
 
@@ -470,7 +459,7 @@ static int reject_unknown_name(struct parser *parser, const char *name, size_t l
 			return -1;
 		}
 	}
-	return reject_with_help(parser, "");
+	return reject_with_help(parser);
 }
 
 /* "--name", "--name=value" or "--name value". Returns how many arguments were used, or -1. */
@@ -499,8 +488,8 @@ static int apply_letters(struct parser *parser, char **arguments)
 		const char name[] = {*at, '\0'};
 		const struct option *option = find_letter(parser->table, *at);
 		if (option == NULL) {
-			begin_error(parser, "-", name, NULL);
-			return reject_with_help(parser, "no such option");
+			text_add(parser->why, "-%s: no such option", name);
+			return reject_with_help(parser);
 		}
 		bool is_last = option->argument != NULL;
 		const char *value = !is_last ? NULL : at[1] != '\0' ? at + 1 : arguments[1];
@@ -582,6 +571,13 @@ static void add_given(struct parser *parser, enum source source, enum option_id 
 	text_add(parser->why, "%s", separator);
 }
 
+/* Does the source give one of the short ways to write a plan? */
+static bool has_timing(const struct options *options, enum source source)
+{
+	const char *const *given = options->given[source];
+	return given[OPTION_DELAY] != NULL || given[OPTION_TIMEOUT] != NULL || given[OPTION_GRACE] != NULL;
+}
+
 /* One source must not give the same thing in two ways. */
 static int reject_conflicts(struct parser *parser, enum source source)
 {
@@ -590,9 +586,9 @@ static int reject_conflicts(struct parser *parser, enum source source)
 		uint8_t ids[2];
 		const char *reason;
 	} CONFLICTS[] = {
-		{{OPTION_STEPS, OPTION_DELAY}, PLAN},
-		{{OPTION_STEPS, OPTION_TIMEOUT}, PLAN},
-		{{OPTION_STEPS, OPTION_GRACE}, PLAN},
+		{{OPTION_PLAN, OPTION_DELAY}, PLAN},
+		{{OPTION_PLAN, OPTION_TIMEOUT}, PLAN},
+		{{OPTION_PLAN, OPTION_GRACE}, PLAN},
 		{{OPTION_GRACE, OPTION_TIMEOUT}, "both say when SIGKILL comes; write one or the other"},
 	};
 	const char *const *given = parser->options->given[source];
@@ -637,8 +633,8 @@ static int resolve_plan(struct parser *parser)
 	const char *const *variables = options->given[SOURCE_VARIABLE];
 	if (reject_conflicts(parser, SOURCE_FLAG) < 0 || reject_conflicts(parser, SOURCE_VARIABLE) < 0)
 		return -1;
-	bool is_short = flags[OPTION_DELAY] != NULL || flags[OPTION_TIMEOUT] != NULL || flags[OPTION_GRACE] != NULL;
-	bool is_plan = flags[OPTION_STEPS] != NULL || (variables[OPTION_STEPS] != NULL && !is_short);
+	bool is_plan =
+		flags[OPTION_PLAN] != NULL || (variables[OPTION_PLAN] != NULL && !has_timing(options, SOURCE_FLAG));
 	bool is_grace =
 		flags[OPTION_GRACE] != NULL || (variables[OPTION_GRACE] != NULL && flags[OPTION_TIMEOUT] == NULL);
 	if (is_grace && !is_plan)
@@ -706,15 +702,6 @@ static void set_defaults(struct parser *parser, const struct compat_mode *compat
 			(void)store_value(parser, &OWN->rows[i], OWN->rows[i].initial);
 }
 
-/* Other inits log nothing about a shutdown; lull does in their modes if a variable changes its timing. */
-static void log_changed_shutdown(struct options *options)
-{
-	static const uint8_t TIMING[] = {OPTION_DELAY, OPTION_TIMEOUT, OPTION_GRACE, OPTION_STEPS};
-	for (size_t i = 0; i < COUNT(TIMING); i++)
-		if (options->given[SOURCE_VARIABLE][TIMING[i]] != NULL && options->log_level == LOG_WARNING)
-			options->log_level = LOG_NOTICE;
-}
-
 static int reject_no_command(struct parser *parser)
 {
 	const struct compat_mode *compat = parser->options->compat;
@@ -731,7 +718,10 @@ int options_parse(struct options *options, const struct compat_mode *compat, cha
 	struct parser parser = {.options = options, .why = why, .discard = &discard, .table = &TABLES[compat->id]};
 	set_defaults(&parser, compat);
 	int variables = apply_variables(&parser, OWN, envp);
-	log_changed_shutdown(options);
+	/* Other inits log nothing about a shutdown; lull does in their modes if a variable changes its timing. */
+	bool is_planned = has_timing(options, SOURCE_VARIABLE) || options->given[SOURCE_VARIABLE][OPTION_PLAN] != NULL;
+	if (is_planned && options->log_level == LOG_WARNING)
+		options->log_level = LOG_NOTICE;
 	if (parser.table != OWN)
 		variables |= apply_variables(&parser, parser.table, envp);
 	int flags = apply_flags(&parser, argv[0] != NULL ? argv + 1 : argv);

@@ -35,23 +35,23 @@ enum request {
 
 /* The kind of a value, and the type of the field that it is stored in. */
 enum option_kind {
-	OPTION_TIME,          /* int64_t, in ms */
-	OPTION_TIME_OR_NEVER, /* the same, but not 0; "never" is TIME_NEVER */
-	OPTION_GRACE_PERIOD,  /* the same, more than 1 s */
-	OPTION_PLAN,          /* struct plan */
-	OPTION_SWITCH,        /* bool */
-	OPTION_IGNORED,       /* a switch without an effect; it has no field */
-	OPTION_SIGNAL,        /* int */
-	OPTION_SIGNALS,       /* uint64_t, a list */
-	OPTION_REWRITES,      /* uint8_t[65], a list */
-	OPTION_CODES,         /* uint64_t[4], a list */
-	OPTION_PORT,          /* int */
-	OPTION_ADDRESS,       /* struct address */
-	OPTION_PATH,          /* const char *, an absolute path */
-	OPTION_FORMAT,        /* enum log_format; `argument` has the choices */
-	OPTION_LEVEL,         /* a switch: options.log_level is `number` */
-	OPTION_VERBOSITY,     /* tini's -v and TINI_VERBOSITY: options.log_level */
-	OPTION_REQUEST,       /* a switch: options.request is `number`, if that is higher */
+	KIND_TIME,          /* int64_t, in ms */
+	KIND_TIME_OR_NEVER, /* the same, but not 0; "never" is TIME_NEVER */
+	KIND_GRACE_PERIOD,  /* the same, more than 1 s */
+	KIND_PLAN,          /* struct plan */
+	KIND_SWITCH,        /* bool */
+	KIND_IGNORED,       /* a switch without an effect; it has no field */
+	KIND_SIGNAL,        /* int */
+	KIND_SIGNALS,       /* uint64_t, a list */
+	KIND_REWRITES,      /* uint8_t[65], a list */
+	KIND_CODES,         /* uint64_t[4], a list */
+	KIND_PORT,          /* int */
+	KIND_ADDRESS,       /* struct address */
+	KIND_PATH,          /* const char *, an absolute path */
+	KIND_FORMAT,        /* enum log_format; `argument` has the choices */
+	KIND_LEVEL,         /* a switch: options.log_level is `number` */
+	KIND_VERBOSITY,     /* tini's -v and TINI_VERBOSITY: options.log_level */
+	KIND_REQUEST,       /* a switch: options.request is `number`, if that is higher */
 };
 
 /* The section of --help. */
@@ -70,7 +70,7 @@ enum option_id {
 	OPTION_DELAY,
 	OPTION_TIMEOUT,
 	OPTION_GRACE,
-	OPTION_STEPS, /* --plan */
+	OPTION_PLAN,
 	OPTION_STOP_ON,
 	OPTION_REWRITE,
 	OPTION_SUCCESS_EXIT,
@@ -90,15 +90,15 @@ struct option {
 	enum option_kind kind : 5;
 	enum option_group group : 3;
 	uint16_t offset;      /* of its field in struct options */
+	uint8_t id;           /* enum option_id */
+	uint8_t number;       /* see enum option_kind */
+	char on_by;           /* a switch of a peer: the one digit that turns it on, or ON_BY_ANY; '\0': see values.h */
+	bool every_mode;      /* the flag exists in every compatibility mode */
 	const char *name;     /* without the dashes; NULL: none */
 	const char *variable; /* NULL: none */
-	const char *argument; /* name of the argument; NULL: a switch */
+	const char *argument; /* its name, with the choices if there are few; NULL: a switch */
 	const char *help;     /* NULL: accepted, and not in --help */
-	uint8_t id;           /* enum option_id */
-	bool every_mode;      /* the flag exists in every compatibility mode */
-	char on_by;          /* a switch of a peer: the only value that turns it on, or ON_BY_ANY; '\0': see values.h */
-	uint8_t number;      /* see enum option_kind */
-	const char *initial; /* the default, parsed as a value; NULL: none */
+	const char *initial;  /* the default, parsed as a value; NULL: none */
 };
 
 enum { ON_BY_ANY = '*' };

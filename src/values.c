@@ -1,5 +1,5 @@
 /*
- * Owns the grammar of values. Never knows which option a value is for.
+ * Owns the syntax of values. Never knows which option a value belongs to.
  */
 #include "values.h"
 
@@ -27,7 +27,8 @@ static size_t count_digits(const char *at, const char *end)
 	return count;
 }
 
-/* The unit at *at, not one that is larger than `from`; none at all only stands for seconds. Moves *at past it. */
+/* The index of the unit at *at, `from` or a smaller one, or -1. No unit means seconds in the first part. Moves *at past
+ * it. */
 static int parse_unit(const char **at, const char *end, int from, bool first)
 {
 	size_t length = 0;
@@ -44,7 +45,7 @@ static int parse_unit(const char **at, const char *end, int from, bool first)
 	return -1;
 }
 
-/* The digits behind a decimal point, in ms of a unit of unit_ms; -1 when that is no whole number of them. */
+/* The digits after a decimal point in ms, for a unit of unit_ms; -1: not a whole number of ms. */
 static int64_t parse_fraction(const char *digits, size_t length, int64_t unit_ms)
 {
 	enum { LONGEST = 9 };
@@ -57,7 +58,7 @@ static int64_t parse_fraction(const char *digits, size_t length, int64_t unit_ms
 	return value * unit_ms % scale == 0 ? value * unit_ms / scale : -1;
 }
 
-/* One number and its unit, which must be smaller than the one before it (*unit is the largest that may come). */
+/* One number and its unit in ms, or -1. *unit is the largest valid unit, and then the largest for the next part. */
 static int64_t parse_part(const char **at, const char *end, int *unit, bool first)
 {
 	size_t digits = count_digits(*at, end);
@@ -103,63 +104,60 @@ int boolean_parse(const char *word)
 	return -1;
 }
 
-bool signal_is_passed_on(int signo)
+bool signal_can_be_forwarded(int signo)
 {
 	return signo > 0 && signo != SIGKILL && signo != SIGSTOP && signo != SIGCHLD;
 }
 
-/* The next word of a list, up to the comma; *at is moved past it, and becomes NULL after the last. */
-static const char *next_word(const char **at, size_t *length)
+/* The next item of a list, up to the comma. Moves *at past it; NULL after the last one. */
+static const char *next_item(const char **at, size_t *length)
 {
-	const char *word = *at;
-	*length = strcspn(word, ",");
-	*at = word[*length] == ',' ? word + *length + 1 : NULL;
-	return word;
+	const char *item = *at;
+	*length = strcspn(item, ",");
+	*at = item[*length] == ',' ? item + *length + 1 : NULL;
+	return item;
 }
 
-int signals_parse(const char *list, uint64_t *signals, const char **bad)
+const char *signals_parse(const char *list, uint64_t *signals)
 {
 	for (size_t length; list != NULL;) {
-		const char *word = next_word(&list, &length);
-		int signo = signal_parse(word, length);
-		*bad = word;
-		if (!signal_is_passed_on(signo))
-			return -1;
+		const char *item = next_item(&list, &length);
+		int signo = signal_parse(item, length);
+		if (!signal_can_be_forwarded(signo))
+			return item;
 		*signals |= SIGNAL_BIT(signo);
 	}
-	return 0;
+	return NULL;
 }
 
-int rewrite_parse(const char *list, uint8_t table[65], const char **bad)
+const char *rewrite_parse(const char *list, uint8_t table[65])
 {
 	for (size_t length; list != NULL;) {
-		const char *word = next_word(&list, &length);
-		const char *colon = memchr(word, ':', length);
-		*bad = word;
+		const char *item = next_item(&list, &length);
+		const char *colon = memchr(item, ':', length);
 		if (colon == NULL)
-			return -1;
-		size_t rest = length - (size_t)(colon + 1 - word);
+			return item;
+		size_t rest = length - (size_t)(colon + 1 - item);
 		bool drop = rest == 1 && colon[1] == '0';
-		int from = signal_parse(word, (size_t)(colon - word));
+		int from = signal_parse(item, (size_t)(colon - item));
 		int to = drop ? 0 : signal_parse(colon + 1, rest);
-		if (!signal_is_passed_on(from) || to < 0)
-			return -1;
+		if (!signal_can_be_forwarded(from) || to < 0)
+			return item;
 		table[from] = (uint8_t)to;
 	}
-	return 0;
+	return NULL;
 }
 
-int codes_parse(const char *list, uint64_t codes[4], const char **bad)
+const char *codes_parse(const char *list, uint64_t codes[4])
 {
 	for (size_t length; list != NULL;) {
-		const char *word = next_word(&list, &length);
-		int64_t code = text_number(word, length, 255);
-		*bad = word;
+		const char *item = next_item(&list, &length);
+		int64_t code = text_number(item, length, 255);
 		if (code < 0)
-			return -1;
+			return item;
 		codes[code / 64] |= UINT64_C(1) << (code % 64);
 	}
-	return 0;
+	return NULL;
 }
 
 int port_parse(const char *word)

@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *word = input_bytes(&input, &length);
 	int signo = signal_parse(word, length);
 	demand(signo == -1 || (signo >= 1 && signo <= SIGNALS_MAX), "a signal is 1 to 64, or none");
-	demand(!signal_is_passed_on(SIGKILL) && !signal_is_passed_on(SIGSTOP) && !signal_is_passed_on(-1),
+	demand(!signal_can_be_forwarded(SIGKILL) && !signal_can_be_forwarded(SIGSTOP) && !signal_can_be_forwarded(-1),
 	       "what can not be caught is not passed on");
 	check_word(word, length, signo);
 	if (signo > 0)

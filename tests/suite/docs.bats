@@ -30,7 +30,7 @@ letters() {
 }
 
 names() {
-	table | sed -n 's/^\t{[^"]*, "\([^"]*\)".*/--\1/p'
+	table | sed -n 's/^\t{.*\.name = "\([^"]*\)".*/--\1/p'
 }
 
 variables() {
@@ -84,7 +84,7 @@ each_known() {
 		[ "$letter" = 0 ] || line="-$letter, $line"
 		[ "$variable" = NULL ] || line+="( .*)?, $variable"
 		section OPTIONS | grep -qE -- "^ +$line\$" || fail "no entry like: $line"
-	done < <(table | tr -d "\"'" | sed -n 's/^\t{\([^,]*\), [A-Z_]*, [A-Z_]*, [^,]*, \([a-z-]*\), \([A-Z_]*\),.*/\1 \2 \3/p')
+	done < <(table | tr -d "\"'" | sed -n 's/^\t{\([^,]*\), [^=]*\.name = \([a-z-]*\), \([A-Z_]*\),.*/\1 \2 \3/p')
 }
 
 @test "the README has each option and variable" {
