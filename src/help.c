@@ -175,20 +175,7 @@ static void add_plan_step(struct text *text, const struct policy *policy, int si
 		add_row(text, at_ms, signal_name(signo, name), policy->group ? " to the app's group" : " to the app");
 }
 
-/* When the pre-stop program is killed: the core computes it for a shutdown that starts at 0. */
-static int64_t pre_stop_deadline_ms(const struct policy *policy)
-{
-	struct lifecycle lifecycle;
-	struct actions actions;
-	struct event stop = {.kind = EVENT_SIGNAL, .signo = 1};
-	while ((policy->stop_on & SIGNAL_BIT(stop.signo)) == 0)
-		stop.signo++;
-	lifecycle_init(&lifecycle, policy);
-	lifecycle_step(&lifecycle, &stop, 0, &actions);
-	return lifecycle.pre_stop_ms != TIME_NEVER ? lifecycle.pre_stop_ms : 0;
-}
-
-static void add_drain(struct text *text, const struct options *options)
+static void add_drain(struct text *text, const struct options *options, const struct schedule *schedule)
 {
 	char bytes[96];
 	char time[TEXT_TIME_SIZE];
@@ -198,30 +185,27 @@ static void add_drain(struct text *text, const struct options *options)
 	if (options->pre_stop == NULL)
 		return;
 	text_add(&whom, " is started; the first signal waits for it, until %s at the latest",
-	         text_time(pre_stop_deadline_ms(&options->policy), time));
+	         text_time(lifecycle_pre_stop_limit_ms(schedule, 0), time));
 	add_row(text, 0, options->pre_stop, bytes);
 }
 
 /* Returns when SIGKILL is sent, which may be earlier than in the plan because of a rewrite; TIME_NEVER: never. */
-static int64_t add_steps(struct text *text, const struct policy *policy)
+static int64_t add_steps(struct text *text, const struct policy *policy, const struct schedule *schedule)
 {
-	const struct plan *plan = &policy->plan;
-	int64_t at_ms = 0;
-	int signo = 0;
-	if (plan->steps[0].wait_ms > 0)
+	int64_t times_ms[PLAN_STEPS];
+	int64_t kill_ms = schedule_kill_ms(schedule, 0);
+	schedule_times(schedule, 0, times_ms);
+	if (times_ms[0] > 0)
 		add_row(text, 0, "the app goes on", "; other signals are passed on at once");
-	for (int i = 0; i < plan->count && signo != SIGKILL; i++) {
-		const struct step *step = &plan->steps[i];
-		signo = step->signo != PLAN_STOP_SIGNAL ? step->signo : only_stop_signal(policy);
-		at_ms += step->wait_ms;
-		add_plan_step(text, policy, signo, at_ms);
+	for (int i = 0, signo = 0; i < policy->plan.count && signo != SIGKILL; i++) {
+		signo = schedule_signal(schedule, i);
+		add_plan_step(text, policy, signo, times_ms[i]);
 	}
-	if (signo != SIGKILL) {
+	if (kill_ms == TIME_NEVER)
 		text_add(text, "     never  SIGKILL: lull waits for as long as it takes\n");
-		return TIME_NEVER;
-	}
-	add_row(text, at_ms + LIFECYCLE_GIVE_UP_MS, "lull exits", ", whatever is left");
-	return at_ms;
+	else
+		add_row(text, kill_ms + LIFECYCLE_GIVE_UP_MS, "lull exits", ", whatever is left");
+	return kill_ms;
 }
 
 /* SIGKILL is sent 1 s before the end of the grace period: the orchestrator needs this second itself. */
@@ -261,13 +245,16 @@ int help_explain(const struct options *options)
 {
 	char bytes[PAGE_SIZE];
 	struct text text = TEXT_IN(bytes);
+	struct schedule schedule;
+	const struct policy *policy = &options->policy;
+	schedule_start(&schedule, &policy->plan, only_stop_signal(policy), 0);
 	text_add(&text, "A stop begins with ");
-	add_signals(&text, options->policy.stop_on);
+	add_signals(&text, policy->stop_on);
 	text_add(&text, ". Counted from then:\n\n");
-	add_drain(&text, options);
-	int64_t kill_ms = add_steps(&text, &options->policy);
+	add_drain(&text, options, &schedule);
+	int64_t kill_ms = add_steps(&text, policy, &schedule);
 	text_add(&text, "\n");
 	add_need(&text, options, kill_ms);
-	add_remaining(&text, &options->policy);
+	add_remaining(&text, policy);
 	return print(STDOUT_FILENO, &text);
 }
