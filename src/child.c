@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "path.h"
+#include "exec.h"
 #include "text.h"
 
 enum { CALL_CLOSE_RANGE = 436 }; /* on all but alpha and mips; musl and older headers have no name for it */
@@ -135,74 +135,12 @@ struct attempt {
 	char listen_pid_entry[sizeof LISTEN_PID + 12];
 };
 
-/* A program that is damaged or was built for another machine is no script. */
-static bool is_text(const char *path)
-{
-	char bytes[64];
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t length = fd >= 0 ? read(fd, bytes, sizeof bytes) : -1;
-	if (fd >= 0)
-		(void)close(fd);
-	return length >= 0 && memchr(bytes, '\0', (size_t)length) == NULL;
-}
-
-/* /bin/sh overwrites the argument before the command, which lull no longer needs. Returns only with errno. */
-static void exec_file(const struct start *start, char *path)
-{
-	char **command = start->command;
-	char shell[] = "/bin/sh";
-	execve(path, command, start->envp);
-	if (errno != ENOEXEC || !start->shell)
-		return;
-	if (is_text(path)) {
-		char *const kept[] = {command[-1], command[0]};
-		command[-1] = shell;
-		command[0] = path;
-		execve(shell, command - 1, start->envp);
-		command[-1] = kept[0];
-		command[0] = kept[1];
-	}
-	errno = ENOEXEC;
-}
-
-/* A separate function, so that a command given by path does not touch this 4 kB buffer. */
-static int __attribute__((noinline)) search_command(const struct start *start)
-{
-	char bytes[PATH_MAX];
-	struct text file = TEXT_IN(bytes);
-	const char *path = path_of(start->envp);
-	const char *name = start->command[0];
-	int error = ENOENT;
-	for (const char *at = path != NULL ? path : PATH_DEFAULT; path_next(&at, name, &file);) {
-		if (text_is_full(&file))
-			continue;
-		exec_file(start, file.bytes);
-		if (errno == EACCES)
-			error = EACCES;
-		else if (errno != ENOENT && errno != ENOTDIR)
-			return errno;
-	}
-	return error;
-}
-
-/* As execvp(3), but only a text, and only if asked for, is handed to a shell. Returns only to say why not. */
-static int exec_command(const struct start *start)
-{
-	char *name = start->command[0];
-	if (name[0] == '\0')
-		return ENOENT;
-	if (strchr(name, '/') == NULL)
-		return search_command(start);
-	exec_file(start, name);
-	return errno;
-}
-
 void child_become(const struct start *start)
 {
 	signal_mask before;
 	if (signals_restore(start->mask) < 0)
 		return;
-	errno = exec_command(start);
+	errno = exec_command(start->command, start->envp, start->shell);
 	(void)signals_block(&before);
 }
 
@@ -216,7 +154,7 @@ _Noreturn static void become_program(const struct start *start, void (*prepare)(
 	if (report >= 0 && report <= STDERR_FILENO)
 		report = fcntl(report, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	prepare(context);
-	int error = signals_restore(start->mask) == 0 ? exec_command(start) : errno;
+	int error = signals_restore(start->mask) == 0 ? exec_command(start->command, start->envp, start->shell) : errno;
 	(void)write(report, &error, sizeof error);
 	_exit(error == ENOENT ? 127 : 126);
 }

@@ -14,7 +14,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "path.h"
+#include "exec.h"
 
 /* The beginning of a file, which holds all that the kernel goes by. */
 struct head {
@@ -36,7 +36,7 @@ static const struct {
 /* The first file of that name in the path. */
 static bool find_in_path(const char *command, const char *path, struct text *file)
 {
-	while (path_next(&path, command, file))
+	while (exec_next_file(&path, command, file))
 		if (access(file->bytes, F_OK) == 0)
 			return true;
 	return false;
@@ -55,8 +55,8 @@ static bool find_file(const char *command, char *const *envp, struct text *file,
 		text_add(why, errno == ENOTDIR ? "a part of its path is not a directory" : "there is no such file");
 		return false;
 	}
-	const char *path = path_of(envp);
-	if (find_in_path(command, path != NULL ? path : PATH_DEFAULT, file))
+	const char *path = exec_path(envp);
+	if (find_in_path(command, path != NULL ? path : EXEC_PATH_DEFAULT, file))
 		return true;
 	if (path != NULL)
 		text_add(why, "not found in PATH, which is \"%s\"", path);

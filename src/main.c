@@ -23,8 +23,8 @@
  *   shutdown_log  the log lines about a shutdown
  *   report        the line about the whole run, for a file
  *   cgroup        processes that the kernel killed because of a memory limit
+ *   exec          execve(2), and where a command is searched for
  *   exec_error    why a command could not be executed
- *   path          where a command is searched for
  *   help          --help, --version, --explain
  *   log           log lines on stderr
  *   text, json    text in a buffer of fixed size

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "../../src/exec.h"
 #include "../../src/exec_error.h"
-#include "../../src/path.h"
 #include "fuzz.h"
 #include "world.h"
 
@@ -27,7 +27,7 @@ static char *place_of(const char *command, const char *path)
 	char bytes[4096];
 	struct text file = TEXT_IN(bytes);
 	const char *at = path;
-	if (strchr(command, '/') == NULL && path_next(&at, command, &file))
+	if (strchr(command, '/') == NULL && exec_next_file(&at, command, &file))
 		return fuzz_copy(bytes);
 	return fuzz_copy(command);
 }
@@ -39,7 +39,7 @@ static void check_path(const char *path, const char *command)
 	struct text file = TEXT_IN(bytes);
 	const char *at = path;
 	size_t length;
-	for (const char *rest = path; path_next(&at, command, &file);) {
+	for (const char *rest = path; exec_next_file(&at, command, &file);) {
 		const char *directory = next_of(&rest, ':', &length);
 		demand(at == rest, "directories are taken one by one");
 		demand(file.length < sizeof bytes && strncmp(bytes, directory, length < 4095 ? length : 4095) == 0,
