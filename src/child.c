@@ -1,13 +1,12 @@
 /*
- * Owns fork, process group, terminal, exec, kill, reap and status. Never knows of delays, plans or phases.
+ * Owns the app's process, in the order of its life: prepare, start, signal, suspend, reap, restore the terminal. Also
+ * starts the pre-stop program. Never knows delays or phases.
  */
 #include "child.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -22,40 +21,41 @@
 
 enum { CALL_CLOSE_RANGE = 436 }; /* on all but alpha and mips; musl and older headers have no name for it */
 
-static const char LISTEN_PID[] = "LISTEN_PID=";
-static const char LISTEN_PIDFDID[] = "LISTEN_PIDFDID=";
-
-/* --- Before ----------------------------------------------------------------------------------------------------- */
+/* --- Prepare ---------------------------------------------------------------------------------------------------- */
 
 /*
- * The signal that lull asks the kernel for. The C libraries use it inside a process, so no other program sends it. With
- * the one from --parent-death itself, a signal that the living parent sends could not be told from a thread that ended.
+ * The signal that lull requests from the kernel for --parent-death. C libraries keep this number for themselves
+ * (signal(7)), so no other program sends it. With the signal of --parent-death itself, lull could not distinguish a
+ * signal from the living parent from the exit of one of the parent's threads.
  */
 enum { PARENT_DEATH = 32 };
 
-/* A parent that dies before prctl(2) takes effect sends nothing. */
-static int set_parent_death(struct child *child, int parent_death)
+/* If the parent exits before prctl(2) takes effect, the kernel sends nothing. */
+static int request_parent_death_signal(struct child *child, int parent_death)
 {
-	bool direct = parent_death == SIGKILL || parent_death == SIGSTOP;
-	int signo = direct ? parent_death : PARENT_DEATH;
+	bool is_uncatchable = parent_death == SIGKILL || parent_death == SIGSTOP;
+	int signo = is_uncatchable ? parent_death : PARENT_DEATH;
 	child->parent = getppid();
 	if (prctl(PR_SET_PDEATHSIG, (long)signo) < 0)
 		return -1;
 	pid_t parent = getppid();
-	bool is_known = child->parent >= 0 && parent >= 0; /* the call is not denied */
+	bool is_known = child->parent >= 0 && parent >= 0; /* getppid(2) is not denied by seccomp(2) */
 	return !is_known || parent == child->parent ? 0 : kill(child->self, signo);
 }
 
+/*
+ * gettid(2) and getpid(2) are the same in the first thread. musl has the result of gettid(2) from its own start, so it
+ * takes no system call: getpid(2) would be a twelfth before the app runs.
+ */
 int child_prepare(struct child *child, bool subreaper, int parent_death)
 {
-	pid_t self = gettid(); /* the process' number is its first thread's, which musl has asked for at its start... */
-	if (self <= 0)
-		self = getpid(); /* ...where that was not denied */
-	*child = (struct child){.self = self, .init = self == 1};
-	child->job = child->init ? JOB_INIT : JOB_NONE;
+	pid_t self = gettid();
+	if (self <= 0) /* musl's call at its start was denied by seccomp(2) */
+		self = getpid();
+	*child = (struct child){.self = self, .init = self == 1, .job = self == 1 ? JOB_INIT : JOB_NONE};
 	if (!child->init && subreaper)
 		(void)prctl(PR_SET_CHILD_SUBREAPER, 1L);
-	return parent_death != 0 ? set_parent_death(child, parent_death) : 0;
+	return parent_death != 0 ? request_parent_death_signal(child, parent_death) : 0;
 }
 
 bool child_is_subreaper(void)
@@ -76,10 +76,10 @@ bool child_parent_death(const struct child *child, int parent_death, siginfo_t *
 	return true;
 }
 
-/* --- The terminal ------------------------------------------------------------------------------------------------ */
+/* --- The terminal ----------------------------------------------------------------------------------------------- */
 
-/* The controlling terminal, wherever the standard descriptors lead; -1: none. */
-static int open_terminal(void)
+/* Returns a descriptor of lull's controlling terminal, or -1 if it has none. */
+static int open_controlling_terminal(void)
 {
 	int terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (terminal >= 0 || errno == ENXIO)
@@ -90,7 +90,7 @@ static int open_terminal(void)
 	return -1;
 }
 
-/* A group from outside the PID namespace (unshare, bwrap, nsenter) has no number here: both calls say 0 of any such. */
+/* getpgrp(2) and tcgetpgrp(3) return 0 for a process group from outside the PID namespace (unshare, bwrap, nsenter). */
 static bool has_foreign_group(void)
 {
 	return getpgrp() == 0;
@@ -102,59 +102,39 @@ static bool is_foreground(int terminal)
 }
 
 /*
- * Only what the app has is taken from it, or what nobody has any more, as a job of a shell that was killed with it:
- * whoever else is in the foreground meanwhile shall stay there.
+ * Makes lull's group the foreground group, if the app's group is that, or a group without processes. Another program
+ * may have become the foreground job meanwhile, and stays it.
  */
-static void take_back(const struct child *child, int terminal)
+static void become_foreground(const struct child *child, int terminal)
 {
 	pid_t group = tcgetpgrp(terminal);
-	bool deserted = group > 1 && kill(-group, 0) < 0 && errno == ESRCH;
-	if (child->foreground && (group == child->group || deserted))
+	bool is_empty = group > 1 && kill(-group, 0) < 0 && errno == ESRCH;
+	if (child->foreground && (group == child->group || is_empty))
 		(void)tcsetpgrp(terminal, getpgrp());
 }
 
-void child_hand_back(const struct child *child)
-{
-	int terminal = child->foreground ? open_terminal() : -1;
-	if (terminal < 0)
-		return;
-	take_back(child, terminal);
-	(void)close(terminal);
-}
-
-/* --- Start ------------------------------------------------------------------------------------------------------- */
-
-/* How the child becomes the app. It may share lull's memory until exec. */
-struct attempt {
-	const struct start *start;
-	int terminal;      /* to give to the app, or -1 */
-	bool has_terminal; /* lull has a terminal, given to the app or not */
-	bool own_group;    /* the app leads a process group */
-	bool ignore_sigchld;
-	char **listen_pid; /* the entry of the environment that has lull's PID, or NULL */
-	char listen_pid_entry[sizeof LISTEN_PID + 12];
-};
+/* --- Start ------------------------------------------------------------------------------------------------------ */
 
 void child_become(const struct start *start)
 {
 	signal_mask before;
-	if (signals_restore(start->mask) < 0)
+	if (signals_set_mask(start->mask) < 0)
 		return;
 	errno = exec_command(start->command, start->envp, start->shell);
 	(void)signals_block(&before);
 }
 
 /*
- * Runs in the child. `report` is the end of a pipe that gets why exec failed, or -1. It is one of 0 to 2 where those
- * are closed, and prepare() may replace them.
+ * Runs in the child. `report` is the end of a pipe for the errno of a failed exec, or -1. It may be one of 0 to 2,
+ * which prepare() may replace.
  */
-_Noreturn static void become_program(const struct start *start, void (*prepare)(void *context), void *context,
-                                     int report)
+_Noreturn static void run_program(const struct start *start, void (*prepare)(void *context), void *context, int report)
 {
 	if (report >= 0 && report <= STDERR_FILENO)
 		report = fcntl(report, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	prepare(context);
-	int error = signals_restore(start->mask) == 0 ? exec_command(start->command, start->envp, start->shell) : errno;
+	int error =
+		signals_set_mask(start->mask) == 0 ? exec_command(start->command, start->envp, start->shell) : errno;
 	(void)write(report, &error, sizeof error);
 	_exit(error == ENOENT ? 127 : 126);
 }
@@ -170,8 +150,9 @@ pid_t child_fork(int exit_signal)
 }
 
 /*
- * vfork(2) may be fork(2), under an emulator and in older versions of musl: nothing is read from shared memory. Where
- * pipe2(2) is missing, musl's has an end that the program may inherit, and lull would wait for its exit.
+ * The app is started by vfork(2), as fork(2) takes 46 us more (docs/design.md). It may be fork(2) all the same, under
+ * qemu-user and in older versions of musl, so the parent reads nothing that the child wrote to memory. pipe2(2) by
+ * syscall(2): where it is missing, musl uses pipe(2), and a child of the app could keep its end open for ever.
  */
 pid_t child_spawn(const struct start *start, enum spawn_wait wait, void (*prepare)(void *context), void *context,
                   int *failure)
@@ -180,12 +161,11 @@ pid_t child_spawn(const struct start *start, enum spawn_wait wait, void (*prepar
 	(void)syscall(SYS_pipe2, ends, O_CLOEXEC);
 	pid_t pid = wait == SPAWN_WAIT ? vfork() : child_fork(SIGCHLD);
 	if (pid == 0)
-		become_program(start, prepare, context, ends[1]);
+		run_program(start, prepare, context, ends[1]);
 	int error = errno;
+	bool is_open = ends[1] >= 0 && close(ends[1]) < 0; /* then read(2) would wait for ever */
 	*failure = ends[0];
-	/* As long as this end is open, a read would wait for ever. */
-	bool is_lost = ends[1] >= 0 && close(ends[1]) < 0;
-	if (pid < 0 || is_lost) {
+	if (pid < 0 || is_open) {
 		(void)close(ends[0]);
 		*failure = -1;
 	}
@@ -205,140 +185,152 @@ int child_read_failure(int *failure)
 	return error;
 }
 
-static void ignore_until_exec(int signo)
+static const char LISTEN_PID[] = "LISTEN_PID=";
+
+/* What the child does to become the app. It may share lull's memory until exec. */
+struct launch {
+	const struct start *start;
+	int terminal;         /* lull's controlling terminal, or -1 */
+	bool gives_terminal;  /* the app's group becomes the foreground group */
+	bool leads_group;     /* the app leads a process group */
+	bool ignores_sigchld; /* lull was started with SIGCHLD ignored */
+	char **listen_pid;    /* the entry of the environment that has lull's PID, or NULL */
+	char listen_pid_bytes[sizeof LISTEN_PID + 12];
+};
+
+static void do_nothing(int signo)
 {
 	(void)signo;
 }
 
 /*
- * Stopped before exec, the child would keep lull waiting in clone(2), deaf. exec(2) makes the default of a handler
- * again.
+ * If the terminal stopped the child before exec, lull would wait in vfork(2) and handle no signal. exec(2) resets a
+ * handler to the default action.
  */
-static void outlast_stops(void)
+static void catch_terminal_stops(void)
 {
 	static const int STOPS[] = {SIGTSTP, SIGTTIN, SIGTTOU};
 	for (size_t i = 0; i < sizeof STOPS / sizeof STOPS[0]; i++) {
 		struct sigaction inherited = {0};
-		const struct sigaction pass = {.sa_handler = ignore_until_exec};
+		const struct sigaction caught = {.sa_handler = do_nothing};
 		if (sigaction(STOPS[i], NULL, &inherited) == 0 && inherited.sa_handler == SIG_DFL)
-			(void)sigaction(STOPS[i], &pass, NULL);
+			(void)sigaction(STOPS[i], &caught, NULL);
 	}
 }
 
-/* Runs in the child. All signals are blocked, so taking the terminal does not stop it. */
+/* Runs in the child. All signals are blocked, so tcsetpgrp(3) from a background group does not stop it. */
 static void prepare_app(void *context)
 {
-	struct attempt *attempt = context;
-	if (attempt->start->session && setsid() >= 0)
+	struct launch *launch = context;
+	if (launch->start->session && setsid() >= 0)
 		(void)ioctl(STDIN_FILENO, TIOCSCTTY, 0L);
-	else if (attempt->own_group)
+	else if (launch->leads_group)
 		(void)setpgid(0, 0);
-	if (attempt->terminal >= 0)
-		(void)tcsetpgrp(attempt->terminal, getpid());
-	if (attempt->ignore_sigchld)
+	if (launch->gives_terminal)
+		(void)tcsetpgrp(launch->terminal, getpid());
+	if (launch->ignores_sigchld)
 		(void)signal(SIGCHLD, SIG_IGN);
-	if (attempt->listen_pid != NULL) {
-		struct text entry = TEXT_IN(attempt->listen_pid_entry);
+	if (launch->listen_pid != NULL) {
+		struct text entry = TEXT_IN(launch->listen_pid_bytes);
 		text_add(&entry, "%s%d", LISTEN_PID, (int)getpid());
-		*attempt->listen_pid = attempt->listen_pid_entry;
+		*launch->listen_pid = launch->listen_pid_bytes;
 	}
-	if (attempt->has_terminal)
-		outlast_stops();
+	if (launch->terminal >= 0)
+		catch_terminal_stops();
 }
 
-/* Sockets that systemd passed to lull are the app's: sd_listen_fds(3). Finds the entry, and drops its companion. */
-static char **find_listen_pid(char **envp)
+static bool is_listen_pid(const char *entry, pid_t pid)
 {
-	char self[16];
-	struct text pid = TEXT_IN(self);
-	char **found = NULL;
-	for (char **entry = envp; *entry != NULL; entry++) {
-		if (strncmp(*entry, LISTEN_PID, sizeof LISTEN_PID - 1) != 0)
-			continue;
-		if (pid.length == 0)
-			text_add(&pid, "%d", (int)getpid());
-		if (strcmp(*entry + sizeof LISTEN_PID - 1, self) == 0)
-			found = entry;
-	}
-	if (found == NULL)
-		return NULL;
-	char **kept = envp;
-	for (char **entry = envp; *entry != NULL; entry++) {
-		if (strncmp(*entry, LISTEN_PIDFDID, sizeof LISTEN_PIDFDID - 1) == 0)
-			continue;
-		if (entry == found)
-			found = kept;
-		*kept++ = *entry;
-	}
-	*kept = NULL;
-	return found;
+	const size_t length = sizeof LISTEN_PID - 1;
+	return strncmp(entry, LISTEN_PID, length) == 0 &&
+	       text_number(entry + length, strlen(entry + length), INT_MAX) == pid;
+}
+
+static char **find_listen_pid(char **envp, pid_t pid)
+{
+	while (*envp != NULL && !is_listen_pid(*envp, pid))
+		envp++;
+	return *envp != NULL ? envp : NULL;
 }
 
 /*
- * Decides who has the terminal and which group the app is in. Returns the terminal to give away, or -1: what could not
- * be given back to a foreign group is not taken from it, and the shell above that group manages it.
+ * Decides which group the app is in, and whether that becomes the foreground group. If lull's own group is a foreign
+ * one, the terminal stays with it: lull could not restore it.
  */
-static int share_terminal(struct child *child, struct attempt *attempt, int terminal)
+static void plan_job(struct child *child, struct launch *launch)
 {
-	if (terminal < 0)
-		return -1;
+	if (launch->terminal < 0)
+		return;
 	if (!child->init)
 		child->job = JOB_PROMPT;
 	else if (has_foreign_group())
 		child->job = JOB_NONE;
-	attempt->own_group = child->job == JOB_INIT || attempt->start->group;
-	child->foreground = attempt->own_group && is_foreground(terminal);
-	return child->foreground ? terminal : -1;
+	launch->leads_group = child->job == JOB_INIT || launch->start->group;
+	child->foreground = launch->leads_group && is_foreground(launch->terminal);
+	launch->gives_terminal = child->foreground;
 }
 
-/* An inherited SIG_IGN would have the kernel throw the app's status away. Returns whether there was one. */
-static bool default_sigchld(void)
+/* With an inherited SIG_IGN the kernel would discard the app's exit status. Returns whether SIGCHLD was ignored. */
+static bool reset_sigchld(void)
 {
 	struct sigaction before = {0};
 	const struct sigaction plain = {.sa_handler = SIG_DFL};
 	return sigaction(SIGCHLD, &plain, &before) == 0 && before.sa_handler == SIG_IGN;
 }
 
-int child_start(struct child *child, const struct start *start)
+/*
+ * A session leader that gives up its terminal sends SIGHUP and SIGCONT to itself; lull forwards no signal of its own.
+ * LISTEN_PID is set by systemd for the process that it starts, sd_listen_fds(3): its sockets are for the app.
+ * LISTEN_PIDFDID, the number of lull's pidfd, is not the app's.
+ */
+static void prepare_launch(struct child *child, const struct start *start, struct launch *launch)
 {
-	struct attempt attempt;
-	attempt.start = start;
-	attempt.own_group = true;
-	attempt.listen_pid = find_listen_pid(start->envp);
-	char *listen_pid_before = attempt.listen_pid != NULL ? *attempt.listen_pid : NULL;
-	attempt.ignore_sigchld = default_sigchld();
-	/* A leader that gives it up sends itself SIGHUP and SIGCONT: what comes from lull itself is not passed on. */
+	*launch = (struct launch){.start = start, .terminal = -1, .leads_group = true};
+	launch->ignores_sigchld = reset_sigchld();
+	launch->listen_pid = find_listen_pid(start->envp, child->self);
+	if (launch->listen_pid != NULL) {
+		exec_unset(start->envp, "LISTEN_PIDFDID=");
+		launch->listen_pid = find_listen_pid(start->envp, child->self); /* the entries have moved */
+	}
 	if (start->session)
 		(void)ioctl(STDIN_FILENO, TIOCNOTTY);
-	int terminal = start->session ? -1 : open_terminal();
-	attempt.has_terminal = terminal >= 0;
-	attempt.terminal = share_terminal(child, &attempt, terminal);
+	else
+		launch->terminal = open_controlling_terminal();
+	plan_job(child, launch);
+}
+
+int child_start(struct child *child, const struct start *start)
+{
+	struct launch launch;
+	prepare_launch(child, start, &launch);
+	char *listen_pid_before = launch.listen_pid != NULL ? *launch.listen_pid : NULL;
 	int failure;
-	pid_t pid = child_spawn(start, SPAWN_WAIT, prepare_app, &attempt, &failure);
+	pid_t pid = child_spawn(start, SPAWN_WAIT, prepare_app, &launch, &failure);
 	int fork_error = errno;
 	int error = child_read_failure(&failure);
-	if (attempt.listen_pid != NULL)
-		*attempt.listen_pid = listen_pid_before;
-	if (terminal >= 0)
-		(void)close(terminal);
+	if (launch.listen_pid != NULL)
+		*launch.listen_pid = listen_pid_before; /* the child may have shared lull's memory */
+	if (launch.terminal >= 0)
+		(void)close(launch.terminal);
 	if (pid < 0) {
 		errno = fork_error;
 		return START_FORK;
 	}
 	pid_t group = getpgid(pid);
-	child->group = attempt.own_group && (group == pid || group < 0) ? pid : 0; /* setpgid(2) may be denied */
+	bool is_leader = group == pid || group < 0; /* setpgid(2) may be denied */
+	child->group = launch.leads_group && is_leader ? pid : 0;
 	if (error != 0) {
 		(void)waitpid(pid, NULL, 0);
-		child_hand_back(child);
+		child_restore_terminal(child);
 		errno = error;
 		return START_EXEC;
 	}
 	child->pid = pid;
-	child->last_word = start->last_word;
+	child->group_exit_signal = start->group_exit_signal;
 	return 0;
 }
 
-/* --- After ------------------------------------------------------------------------------------------------------ */
+/* --- Inherited descriptors -------------------------------------------------------------------------------------- */
 
 /* getdents64(2) */
 struct descriptor_entry {
@@ -360,7 +352,7 @@ static void close_entries(const char *entries, long filled, int directory, int f
 	}
 }
 
-/* Closing while reading skips none: the position in the directory is a descriptor's number. */
+/* The position in this directory is a descriptor's number, so closing meanwhile skips none. */
 static bool close_listed(int first, unsigned last)
 {
 	char entries[1024] __attribute__((aligned(8)));
@@ -374,8 +366,11 @@ static bool close_listed(int first, unsigned last)
 	return filled == 0;
 }
 
-/* Descriptors may be above the limit, which may have been lowered after they were opened. Without /proc they stay. */
-static void close_between(int first, unsigned last)
+/*
+ * close_range(2) needs Linux 5.9. The limit is the last resort: if it was lowered after descriptors above it were
+ * opened, these stay open.
+ */
+void child_close_range(int first, unsigned last)
 {
 	if (syscall(CALL_CLOSE_RANGE, (unsigned)first, last, 0) == 0 || close_listed(first, last))
 		return;
@@ -387,12 +382,6 @@ static void close_between(int first, unsigned last)
 		(void)close(fd);
 }
 
-void child_close_from(int first)
-{
-	close_between(first, ~0U);
-}
-
-/* What is kept comes in ascending order, as it was opened. One that can not be moved stays where it is. */
 void child_release_inherited(int keep[2])
 {
 	int first = STDERR_FILENO + 1;
@@ -401,15 +390,17 @@ void child_release_inherited(int keep[2])
 		if (moved < 0)
 			(void)close(fd);
 		if (moved < 0 && keep[fd] >= first) {
-			close_between(first, (unsigned)keep[fd] - 1);
+			child_close_range(first, (unsigned)keep[fd] - 1);
 			first = keep[fd] + 1;
 		} else {
 			keep[fd] = moved;
 		}
 	}
-	child_close_from(first);
+	child_close_range(first, ~0U);
 	(void)chdir("/");
 }
+
+/* --- Signal ----------------------------------------------------------------------------------------------------- */
 
 int child_signal(const struct child *child, int signo, bool group)
 {
@@ -420,7 +411,7 @@ int child_signal(const struct child *child, int signo, bool group)
 	bool to_group = group && child->group != 0;
 	int sent = kill(to_group ? -child->group : child->pid, signo);
 	if (sent < 0 && to_group && errno == ESRCH)
-		sent = kill(child->pid, signo); /* it has left that group */
+		sent = kill(child->pid, signo); /* the app has left the group */
 	return sent;
 }
 
@@ -436,10 +427,12 @@ void child_continue(const struct child *child)
 	(void)child_signal(child, SIGCONT, true);
 }
 
+/* --- Suspend ---------------------------------------------------------------------------------------------------- */
+
 /*
- * With every signal blocked only SIGSTOP stops; the others are let through for a moment, also one that lull was started
- * with ignored. SIGTSTP stands for SIGSTOP, which would stop us for ever where no shell is above: the kernel drops
- * SIGTSTP there (an orphaned process group).
+ * Unblocks the signal for the moment that it takes to stop, with the default action: lull may have been started with it
+ * ignored. SIGTSTP is used in place of SIGSTOP, because the kernel discards it if no shell could continue lull (an
+ * orphaned process group).
  */
 static void stop_self(const struct child *child, int signo)
 {
@@ -447,33 +440,34 @@ static void stop_self(const struct child *child, int signo)
 	int own = signo == SIGSTOP ? SIGTSTP : signo;
 	(void)signal(own, SIG_DFL);
 	(void)kill(whole_job ? 0 : child->self, own);
-	(void)signals_restore(~SIGNAL_BIT(own));
-	(void)signals_restore(~(signal_mask)0);
+	(void)signals_set_mask(~SIGNAL_BIT(own));
+	(void)signals_set_mask(~(signal_mask)0);
 }
 
-/* Nothing has come of the stop meanwhile: stopping now would leave the app running under a lull that is stopped. */
+/* If the app was continued or has exited meanwhile, lull must not stop. */
 static bool is_still_stopped(const struct child *child)
 {
 	siginfo_t state = {0};
-	int asked = waitid(P_PID, (id_t)child->pid, &state, WCONTINUED | WEXITED | WNOHANG | WNOWAIT);
-	return asked < 0 || state.si_pid == 0;
+	int result = waitid(P_PID, (id_t)child->pid, &state, WCONTINUED | WEXITED | WNOHANG | WNOWAIT);
+	return result < 0 || state.si_pid == 0;
 }
 
 /*
- * An app that shares lull's group was stopped with it, and is continued with it. One in a group of its own (--group)
- * gives the terminal back first and gets it again when lull is brought to the foreground; when it stopped only because
- * lull has the terminal already, it gets that at once. What the terminal stops is the whole job: lull's group, with the
- * script or the pipeline that it is part of. After SIGSTOP it is continued by the shell's SIGCONT alone, passed on.
+ * An app in lull's group was stopped with it, and is continued with it. For an app in its own group (--group) lull
+ * restores the terminal, stops, and gives the terminal to the app again when lull is in the foreground. If the app
+ * stopped because it needs the terminal and lull is in the foreground, lull does not stop. What the terminal stops is
+ * the whole job: lull's group, with the script or the pipeline that it is part of. An app that was stopped by SIGSTOP
+ * is continued only by the shell's SIGCONT, which lull forwards.
  */
 void child_suspend(struct child *child, int signo)
 {
 	if (!is_still_stopped(child))
 		return;
-	int terminal = child->group != 0 ? open_terminal() : -1;
+	int terminal = child->group != 0 ? open_controlling_terminal() : -1;
 	bool wants_terminal = signo == SIGTTIN || signo == SIGTTOU;
 	if (terminal < 0 || !wants_terminal || !is_foreground(terminal)) {
 		if (terminal >= 0)
-			take_back(child, terminal);
+			become_foreground(child, terminal);
 		stop_self(child, signo);
 	}
 	if (terminal < 0)
@@ -485,15 +479,17 @@ void child_suspend(struct child *child, int signo)
 		child_continue(child);
 }
 
+/* --- Reap ------------------------------------------------------------------------------------------------------- */
+
 static bool stops_job(int signo)
 {
 	return signo == SIGSTOP || signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU;
 }
 
 /*
- * A child that called ptrace(PTRACE_TRACEME) stops at each signal until lull, its tracer, continues it. Lets it run
- * untraced, with its signal. After exec(2) that is a SIGTRAP from itself, which is for the tracer. Returns whether it
- * was traced.
+ * A child that called ptrace(PTRACE_TRACEME) stops at each signal until lull, its tracer, continues it. Detaches it,
+ * with its signal; but the SIGTRAP after exec(2), which comes from the child itself, is for the tracer only. Returns
+ * whether the child was traced.
  */
 static bool detach_traced(pid_t pid, int signo)
 {
@@ -504,17 +500,17 @@ static bool detach_traced(pid_t pid, int signo)
 	return syscall(SYS_ptrace, (long)PTRACE_DETACH, (long)pid, 0L, (long)signo) == 0;
 }
 
-static struct reaped describe(const struct child *child, pid_t pid, int status)
+static struct reaped decode_status(const struct child *child, pid_t pid, int status)
 {
 	struct reaped reaped = {.kind = REAPED_OTHER, .pid = pid};
-	bool app = pid == child->pid;
+	bool is_app = pid == child->pid;
 	if (WIFEXITED(status) || WIFSIGNALED(status)) {
-		reaped.kind = app ? REAPED_APP : REAPED_ORPHAN;
+		reaped.kind = is_app ? REAPED_APP : REAPED_ORPHAN;
 		reaped.by_signal = WIFSIGNALED(status);
 		reaped.status = reaped.by_signal ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 	} else if (WIFCONTINUED(status)) {
-		reaped.kind = app ? REAPED_APP_CONTINUED : REAPED_OTHER;
-	} else if (!detach_traced(pid, WSTOPSIG(status)) && app && stops_job(WSTOPSIG(status))) {
+		reaped.kind = is_app ? REAPED_APP_CONTINUED : REAPED_OTHER;
+	} else if (!detach_traced(pid, WSTOPSIG(status)) && is_app && stops_job(WSTOPSIG(status))) {
 		reaped.kind = REAPED_APP_STOPPED;
 		reaped.stop_signal = WSTOPSIG(status);
 	}
@@ -522,19 +518,19 @@ static struct reaped describe(const struct child *child, pid_t pid, int status)
 }
 
 /*
- * Until the app is reaped nobody else can have its number, which is its group's too: that is when the group gets the
- * last word. Returns whom to wait for, as waitpid(2) has it, or 0: nobody has anything to say.
+ * Sends group_exit_signal if the app has exited. As long as it is not reaped, no other group can have its PID. Returns
+ * the PID for waitpid(2), or 0: no child has changed its state.
  */
-static pid_t say_last_word(struct child *child, pid_t pid)
+static pid_t signal_group_at_exit(struct child *child, pid_t pid)
 {
 	siginfo_t next = {0};
-	if (child->last_word == 0 || waitid(pid == CHILD_ANY ? P_ALL : P_PID, (id_t)pid, &next,
-	                                    WEXITED | WSTOPPED | WCONTINUED | WNOHANG | WNOWAIT) < 0)
+	if (child->group_exit_signal == 0 || waitid(pid == CHILD_ANY ? P_ALL : P_PID, (id_t)pid, &next,
+	                                            WEXITED | WSTOPPED | WCONTINUED | WNOHANG | WNOWAIT) < 0)
 		return pid;
 	bool ended = next.si_code == CLD_EXITED || next.si_code == CLD_KILLED || next.si_code == CLD_DUMPED;
 	if (next.si_pid == child->pid && ended) {
-		(void)kill(-child->group, child->last_word);
-		child->last_word = 0;
+		(void)kill(-child->group, child->group_exit_signal);
+		child->group_exit_signal = 0;
 	}
 	return next.si_pid;
 }
@@ -542,13 +538,13 @@ static pid_t say_last_word(struct child *child, pid_t pid)
 struct reaped child_reap(struct child *child, pid_t pid)
 {
 	int status = 0;
-	pid_t next = say_last_word(child, pid);
+	pid_t next = signal_group_at_exit(child, pid);
 	pid_t found = next != 0 ? waitpid(next, &status, WNOHANG | WUNTRACED | WCONTINUED) : 0;
 	if (found == 0 || (found < 0 && errno == ECHILD && pid != CHILD_ANY))
 		return (struct reaped){.kind = REAPED_NOTHING};
 	if (found < 0)
 		return (struct reaped){.kind = errno == ECHILD ? REAPED_NONE_LEFT : REAPED_FAILED};
-	struct reaped reaped = describe(child, found, status);
+	struct reaped reaped = decode_status(child, found, status);
 	if (reaped.kind == REAPED_APP)
 		child->pid = 0;
 	return reaped;
@@ -557,4 +553,15 @@ struct reaped child_reap(struct child *child, pid_t pid)
 bool child_reap_goes_on(const struct reaped *last)
 {
 	return last->kind != REAPED_NOTHING && last->kind != REAPED_NONE_LEFT && last->kind != REAPED_FAILED;
+}
+
+/* --- Restore the terminal --------------------------------------------------------------------------------------- */
+
+void child_restore_terminal(const struct child *child)
+{
+	int terminal = child->foreground ? open_controlling_terminal() : -1;
+	if (terminal < 0)
+		return;
+	become_foreground(child, terminal);
+	(void)close(terminal);
 }

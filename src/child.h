@@ -1,5 +1,5 @@
 /*
- * The app as a process: started, signalled, reaped; and the terminal that it may have.
+ * The app's process: started, signalled, suspended, reaped; and the terminal that it may have.
  */
 #ifndef LULL_CHILD_H
 #define LULL_CHILD_H
@@ -12,40 +12,40 @@
 #include "signals.h"
 
 struct child {
-	pid_t self;   /* lull's own */
-	pid_t parent; /* lull's parent at the start; 0: in another PID namespace, or --parent-death was not given */
-	pid_t pid;    /* the app's; 0 once it was reaped: then nobody may be signalled by that number */
-	pid_t group;  /* the process group that the app leads, which may outlive it; 0 when it shares lull's */
-	bool init;    /* lull is PID 1 */
-	enum job job;
-	bool foreground; /* the app's group was made the terminal's foreground group */
-	int last_word;   /* as in struct start; 0 once it was sent */
+	pid_t self;            /* lull's own PID */
+	pid_t parent;          /* lull's parent at the start; 0: in another PID namespace, or without --parent-death */
+	pid_t pid;             /* the app's; 0 once it was reaped: the PID may belong to another process then */
+	pid_t group;           /* the process group that the app leads, which may outlive it; 0: the app is in lull's */
+	bool init;             /* lull is PID 1 */
+	enum job job;          /* as child_start() found it */
+	bool foreground;       /* the app's group was made the terminal's foreground group */
+	int group_exit_signal; /* as in struct start; 0 once it was sent */
 };
 
-/* What a program starts with: for the app as lull itself was started. */
+/* How to start a program. */
 struct start {
-	char **command; /* with `shell`: part of an argv, and the argument before it may be overwritten */
-	char **envp;
-	signal_mask mask;
-	bool group;    /* asked for: the app leads a group of its own at a prompt too */
-	bool session;  /* the app leads a session of its own, and has the terminal that is stdin */
-	bool shell;    /* a text file that the kernel does not take is run by /bin/sh */
-	int last_word; /* a signal for the app's group when the app has ended; 0: none */
+	char **command;   /* ends with NULL; with `shell` part of an argv: the pointer before it may be overwritten */
+	char **envp;      /* the environment */
+	signal_mask mask; /* the signal mask */
+	bool group;       /* the app leads a process group also where lull is a job of a shell */
+	bool session;     /* the app leads a session, whose controlling terminal is stdin */
+	bool shell;       /* a text file without a "#!" line is run by /bin/sh */
+	int group_exit_signal; /* sent to the app's group when the app has exited; 0: none */
 };
 
 enum start_failure {
-	START_FORK = 1, /* there is no process; errno says why */
-	START_EXEC,     /* the process could not become the command; errno says why, as execve(2) */
+	START_FORK = 1, /* no process could be started; errno is that of fork(2) */
+	START_EXEC,     /* the command could not be executed; errno is that of execve(2) */
 };
 
 /*
- * Makes lull a reaper of orphans if it is not PID 1 and `subreaper` is set. Asks for a signal when lull's parent dies
- * (parent_death 0: none): SIGKILL or SIGSTOP itself, otherwise one for child_parent_death(). Returns 0, or -1 with
- * errno.
+ * Initializes *child. With `subreaper`, makes lull a subreaper unless it is PID 1, prctl(2). If parent_death is not 0,
+ * requests a signal for the death of lull's parent: SIGKILL or SIGSTOP itself, otherwise one for child_parent_death().
+ * Returns 0, or -1 with errno: that signal could not be requested.
  */
 int child_prepare(struct child *child, bool subreaper, int parent_death);
 
-/* Whether lull is a subreaper: it may have inherited that from the program that became lull by exec. */
+/* Returns whether lull is a subreaper. That attribute is kept over exec, so it may have been inherited. */
 bool child_is_subreaper(void);
 
 /*
@@ -56,8 +56,8 @@ bool child_is_subreaper(void);
 bool child_parent_death(const struct child *child, int parent_death, siginfo_t *info);
 
 /*
- * fork(2) as the kernel does it: the C library's may leave the caller another signal mask if rt_sigprocmask(2) fails.
- * The parent gets exit_signal when the child exits; only if that is SIGCHLD, wait(2) without __WCLONE returns it.
+ * fork(2) without the C library's, which may leave the caller another signal mask if rt_sigprocmask(2) fails. The
+ * parent gets exit_signal when the child exits; only if that is SIGCHLD, wait(2) without __WCLONE returns it.
  */
 pid_t child_fork(int exit_signal);
 
@@ -81,67 +81,77 @@ pid_t child_spawn(const struct start *start, enum spawn_wait wait, void (*prepar
 int child_read_failure(int *failure);
 
 /*
- * Becomes the command, as the app would be started but for group and terminal. Returns only with errno, as execve(2).
+ * Replaces lull by the command. Only command, envp, mask and shell of `start` are used. Returns only if that failed,
+ * with errno as of execve(2).
  */
 void child_become(const struct start *start);
 
 /*
- * Starts the app, in a process group of its own except at a prompt, as the foreground job where lull was that.
- * Returns 0 once the command runs, or why it does not. LISTEN_PID that names lull names the app in its environment.
+ * Starts the app: in a process group of its own unless lull is a job of a shell, and in the foreground if lull is.
+ * LISTEN_PID is changed in its environment if it is lull's PID. Returns 0 once the command runs, otherwise an enum
+ * start_failure with errno.
  */
 int child_start(struct child *child, const struct start *start);
 
-/* Closes all descriptors from `first` on. */
-void child_close_from(int first);
+/* Closes the descriptors from `first` to `last`, ~0U for all. Errors are ignored. */
+void child_close_range(int first, unsigned last);
 
 /*
- * Closes what lull was started with except stderr, leaves the working directory, and gives back what the start needed
- * of the stack. The descriptors in `keep`, from 3
- * up or -1, ascending, stay open and take the places of stdin and stdout: they are 0 and 1 afterwards, and
- * close-on-exec. Where dup3(2) fails they stay where they are.
+ * Closes the descriptors that lull was started with except stderr, and changes to the root directory. The descriptors
+ * in `keep`, ascending, each above 2, or -1, stay open: they become 0 and 1, close-on-exec, and `keep` is updated. If
+ * dup3(2) fails they keep their numbers.
  */
 void child_release_inherited(int keep[2]);
 
-/* Sends the app, or with `group` its process group, a signal; the app where that has no group. 0, or -1 with errno. */
+/*
+ * Sends a signal to the app, or with `group` to its process group if it leads one. Returns 0, or -1 with errno: ESRCH
+ * if the app was reaped.
+ */
 int child_signal(const struct child *child, int signo, bool group);
 
-/* The same to the app alone with the value and the sender of `info`; without them where the queue is full. */
+/*
+ * Sends the signal of `info` to the app with the sender and the value, rt_sigqueueinfo(2); without them if that fails,
+ * as it does if the queue is full. Returns as child_signal().
+ */
 int child_queue(const struct child *child, const siginfo_t *info);
 
-/* SIGCONT to the app and its group. */
+/* Sends SIGCONT to the app's process group, or to the app. */
 void child_continue(const struct child *child);
 
-/* Stops lull, as signo stopped the app, so that the shell above notices; returns when lull is continued. */
+/* Stops lull after signo has stopped the app, so that the shell notices. Returns when lull is continued. */
 void child_suspend(struct child *child, int signo);
 
-/* Gives the terminal back to lull's own group. */
-void child_hand_back(const struct child *child);
+/* Makes lull's group the terminal's foreground group again, if the app's was that. */
+void child_restore_terminal(const struct child *child);
 
 enum reaped_kind {
-	REAPED_NOTHING,   /* no child has anything to say */
+	REAPED_NOTHING,   /* no child has changed its state */
 	REAPED_NONE_LEFT, /* there is no child */
-	REAPED_FAILED,    /* that could not be asked: to be asked again, but not at once */
+	REAPED_FAILED,    /* waitpid(2) failed: to be called again, but not immediately */
 	REAPED_APP,
 	REAPED_APP_STOPPED,
 	REAPED_APP_CONTINUED,
 	REAPED_ORPHAN,
-	REAPED_OTHER, /* an orphan was stopped or continued, or a child that lull was made to trace runs untraced */
+	REAPED_OTHER, /* an orphan was stopped or continued, or a traced child was detached */
 };
 
 struct reaped {
 	enum reaped_kind kind;
 	pid_t pid;
-	int status;      /* an exit code, or 128 + the signal that ended it */
-	bool by_signal;  /* ended by a signal */
-	int stop_signal; /* REAPED_APP_STOPPED: what stopped it */
+	int status;      /* the exit code, or 128 + the signal that killed it */
+	bool by_signal;  /* it was killed by a signal */
+	int stop_signal; /* REAPED_APP_STOPPED: the signal that stopped it */
 };
 
 enum { CHILD_ANY = -1 };
 
-/* One wait(2) that does not wait, for this child or CHILD_ANY; one that is no child has nothing to say. */
+/*
+ * Calls waitpid(2) once, without waiting, for a PID or CHILD_ANY. Returns what it found: REAPED_NOTHING also for a PID
+ * that is no child.
+ */
 struct reaped child_reap(struct child *child, pid_t pid);
 
-/* After that: may there be another to reap? */
+/* Returns whether another child may be reaped after `last`. */
 bool child_reap_goes_on(const struct reaped *last);
 
 #endif

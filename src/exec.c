@@ -68,8 +68,7 @@ static int exec_file(char *path, char **command, char **envp, bool shell)
 	return error;
 }
 
-/* Not inlined, so that the buffer is not in the frame of a command that is given by its path. */
-static int __attribute__((noinline)) exec_in_path(char **command, char **envp, bool shell)
+static int exec_in_path(char **command, char **envp, bool shell)
 {
 	char bytes[PATH_MAX];
 	struct text file = TEXT_IN(bytes);

@@ -17,7 +17,7 @@ static void keep_only(int input)
 	if (input != STDIN_FILENO && dup2(input, STDIN_FILENO) < 0)
 		(void)close(STDIN_FILENO);
 	(void)close(STDOUT_FILENO);
-	child_close_from(STDERR_FILENO + 1);
+	child_close_range(STDERR_FILENO + 1, ~0U);
 }
 
 int helper_start(struct helpers *helpers, enum helper helper, int input, int (*work)(const void *context),

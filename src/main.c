@@ -145,7 +145,7 @@ static int run(struct options *options, struct log *log, char **envp, signal_mas
 	struct start start = {.command = options->command, .envp = envp, .mask = inherited};
 	start.group = options->policy.group;
 	start.session = options->session;
-	start.last_word = start.session && options->policy.abandon ? options->policy.rewrite[SIGTERM] : 0;
+	start.group_exit_signal = start.session && options->policy.abandon ? options->policy.rewrite[SIGTERM] : 0;
 	start.shell = options->compat->shell;
 	warn_of_strays(log, envp);
 	warn_of_files(options, log);

@@ -72,7 +72,7 @@ int signals_block(signal_mask *before)
 	return (int)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, before, sizeof all);
 }
 
-int signals_restore(signal_mask mask)
+int signals_set_mask(signal_mask mask)
 {
 	return (int)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
 }

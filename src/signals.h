@@ -27,7 +27,7 @@ typedef uint64_t signal_mask;
 int signals_block(signal_mask *before);
 
 /* Sets the mask. Safe between vfork and exec. 0, or -1 with errno. */
-int signals_restore(signal_mask mask);
+int signals_set_mask(signal_mask mask);
 
 /*
  * Waits for a signal until deadline_ms of signals_now_ms, TIME_NEVER for ever. Returns its number with *info filled, or

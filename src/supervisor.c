@@ -615,7 +615,7 @@ static void finish_run(struct supervisor *supervisor)
 	if (supervisor->options->report != NULL)
 		report_outcome(supervisor->options->report, log, outcome);
 	warn_of_drain_file(supervisor, helper_wait(log->helpers, HELPER_DRAIN_FILE, outcome->stop_started_ms));
-	child_hand_back(&supervisor->child);
+	child_restore_terminal(&supervisor->child);
 }
 
 /*
