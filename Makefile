@@ -80,10 +80,9 @@ $(BUILD)/tests/look: tests/helpers/look.c src/listens.c src/listens.h Makefile |
 	$(SAY) "  CC  $@"
 	@$(TEST_CC) $(TEST_CFLAGS) -O2 -D_GNU_SOURCE -o $@ $< src/listens.c
 
-FORM = text json
-$(BUILD)/tests/form: tests/helpers/form.c $(FORM:%=src/%.c) $(wildcard src/*.h) Makefile | $(BUILD)/tests
+$(BUILD)/tests/form: tests/helpers/form.c src/text.c src/text.h Makefile | $(BUILD)/tests
 	$(SAY) "  CC  $@"
-	@$(TEST_CC) $(TEST_CFLAGS) -D_GNU_SOURCE -o $@ $< $(FORM:%=src/%.c)
+	@$(TEST_CC) $(TEST_CFLAGS) -D_GNU_SOURCE -o $@ $< src/text.c
 
 $(BUILD)/tests: | $(BUILD)
 	@mkdir -p $@
@@ -203,7 +202,7 @@ coverage: $(HELPERS)
 	@mkdir -p $(COVERAGE)/tests
 	@$(TEST_CC) -no-pie -O1 -D_GNU_SOURCE -o $(COVERAGE)/tests/machine $(MACHINE) $(PURE:%=$(COVERAGE)/%.o) -lgcov
 	@$(TEST_CC) -no-pie -O1 -D_GNU_SOURCE -o $(COVERAGE)/tests/http tests/helpers/http.c $(COVERAGE)/http.o $(COVERAGE)/text.o -lgcov
-	@$(TEST_CC) -no-pie -O1 -D_GNU_SOURCE -o $(COVERAGE)/tests/form tests/helpers/form.c $(FORM:%=$(COVERAGE)/%.o) -lgcov
+	@$(TEST_CC) -no-pie -O1 -D_GNU_SOURCE -o $(COVERAGE)/tests/form tests/helpers/form.c $(COVERAGE)/text.o -lgcov
 	@MACHINE=--core DROPIN=lull LULL=$(COVERAGE)/lull FORM=$(COVERAGE)/tests/form TEST_JOBS=$$((3 * $$(nproc))) \
 		tests/run $(COVERAGE)/tests/machine $(COVERAGE)/tests/http $(filter-out $(UNCOUNTED),$(TESTS)) $(DROPIN_TESTS) >$(COVERAGE)/log 2>&1 || :
 	@tests/checks/coverage $(COVERAGE)

@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "helper.h"
-#include "json.h"
 #include "signals.h"
 #include "text.h"
 
@@ -154,7 +153,7 @@ static bool write_json(struct log *log, enum log_level level, const struct text 
 	struct text line = text_in(bytes, sizeof bytes - 2);
 	text_add(&line, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":", text_date(signals_wall_ms(), date),
 	         level_name(level));
-	json_add(&line, message->bytes, message->length);
+	text_add_json(&line, message->bytes, message->length);
 	line.size = sizeof bytes;
 	text_add(&line, "}\n");
 	return write_whole(log, &line);

@@ -11,7 +11,6 @@
 
 #include "cgroup.h"
 #include "helper.h"
-#include "json.h"
 #include "shutdown_log.h"
 #include "signals.h"
 #include "text.h"
@@ -35,7 +34,7 @@ static void add_value(struct report_line *line, const char *key, const char *lab
 {
 	add_label(line, key, label);
 	if (line->json)
-		json_add(&line->text, value, strlen(value));
+		text_add_json(&line->text, value, strlen(value));
 	else
 		text_add(&line->text, "%s", value);
 }

@@ -1,5 +1,5 @@
 /*
- * Owns bounded text. Never writes past a buffer, never allocates, never prints.
+ * Owns text in a buffer. Never writes past the buffer, allocates or prints.
  */
 #include "text.h"
 
@@ -7,66 +7,70 @@
 
 static void add_bytes(struct text *text, const char *bytes, size_t length)
 {
-	size_t room = text->size - 1 - text->length;
-	size_t taken = length < room ? length : room;
-	memcpy(text->bytes + text->length, bytes, taken);
-	text->length += taken;
+	size_t left = text->size - 1 - text->length;
+	if (length > left)
+		length = left;
+	memcpy(text->bytes + text->length, bytes, length);
+	text->length += length;
 	text->bytes[text->length] = '\0';
 }
 
-static void add_number(struct text *text, long long number)
+/* Adds a decimal number with at least `width` digits. */
+static void add_decimal(struct text *text, long long number, int width)
 {
 	char digits[24];
 	size_t at = sizeof digits;
 	unsigned long long rest = number < 0 ? 0ULL - (unsigned long long)number : (unsigned long long)number;
-	do {
+	for (; rest != 0 || width > 0; width--) {
 		digits[--at] = (char)('0' + rest % 10);
 		rest /= 10;
-	} while (rest != 0);
+	}
 	if (number < 0)
 		digits[--at] = '-';
 	add_bytes(text, digits + at, sizeof digits - at);
 }
 
-static void add_padded(struct text *text, int number, size_t width)
-{
-	char digits[10];
-	for (size_t at = width; at > 0; number /= 10)
-		digits[--at] = (char)('0' + number % 10);
-	add_bytes(text, digits, width);
-}
-
 void text_vadd(struct text *text, const char *format, va_list arguments)
 {
+	const char *string;
+	char letter;
+	int length;
 	for (const char *at = format; *at != '\0'; at++) {
-		size_t plain = strcspn(at, "%");
-		add_bytes(text, at, plain);
-		at += plain;
-		if (*at == '\0')
-			return;
-		at++;
-		if (*at == 's') {
-			const char *word = va_arg(arguments, const char *);
-			add_bytes(text, word, strlen(word));
-		} else if (strncmp(at, ".*s", 3) == 0) {
-			int length = va_arg(arguments, int);
+		if (*at != '%') {
+			add_bytes(text, at, 1);
+			continue;
+		}
+		switch (*++at) {
+		case 's':
+			string = va_arg(arguments, const char *);
+			add_bytes(text, string, strlen(string));
+			break;
+		case '.': /* %.*s */
+			length = va_arg(arguments, int);
 			add_bytes(text, va_arg(arguments, const char *), (size_t)length);
 			at += 2;
-		} else if (*at == 'd') {
-			add_number(text, va_arg(arguments, int));
-		} else if (*at == '0') {
-			add_padded(text, va_arg(arguments, int), (size_t)(at[1] - '0'));
-			at += 2;
-		} else if (*at == 'u') {
-			add_number(text, va_arg(arguments, unsigned));
-		} else if (strncmp(at, "lld", 3) == 0) {
-			add_number(text, va_arg(arguments, long long));
-			at += 2;
-		} else if (*at == 'c') {
-			char letter = (char)va_arg(arguments, int);
+			break;
+		case 'c':
+			letter = (char)va_arg(arguments, int);
 			add_bytes(text, &letter, 1);
-		} else {
-			add_bytes(text, "%", 1);
+			break;
+		case 'd':
+			add_decimal(text, va_arg(arguments, int), 1);
+			break;
+		case 'u':
+			add_decimal(text, va_arg(arguments, unsigned), 1);
+			break;
+		case 'l': /* %lld */
+			add_decimal(text, va_arg(arguments, long long), 1);
+			at += 2;
+			break;
+		case '0': /* %0Nd */
+			add_decimal(text, va_arg(arguments, int), at[1] - '0');
+			at += 2;
+			break;
+		default:
+			add_bytes(text, at, 1);
+			break;
 		}
 	}
 }
@@ -79,37 +83,24 @@ void text_add(struct text *text, const char *format, ...)
 	va_end(arguments);
 }
 
-/* How many bytes a character has that begins with this one, or 0 when none does. */
-static size_t promised_length(unsigned char first)
-{
-	if (first < 0x80)
-		return 1;
-	if (first < 0xc2 || first > 0xf4)
-		return 0;
-	return first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-}
-
-/*
- * The second byte of some is bounded further, so that each character has one form only and none is a surrogate: The
- * Unicode Standard, table 3-7.
- */
-static bool may_follow(unsigned char first, unsigned char second)
-{
-	unsigned char lowest = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-	unsigned char highest = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-	return second >= lowest && second <= highest;
-}
-
+/* Overlong forms and surrogates are not UTF-8: RFC 3629, section 3. */
 size_t text_character(const char *bytes, size_t left)
 {
 	const unsigned char *at = (const unsigned char *)bytes;
-	size_t length = promised_length(at[0]);
-	if (length > left || (length > 1 && !may_follow(at[0], at[1])))
+	if (at[0] < 0x80)
+		return 1;
+	size_t length = at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
+	if (at[0] < 0xc2 || at[0] > 0xf4 || length > left)
 		return 0;
-	for (size_t i = 2; i < length; i++)
+	unsigned code = at[0] & (0x7fU >> length);
+	for (size_t i = 1; i < length; i++) {
 		if ((at[i] & 0xc0) != 0x80)
 			return 0;
-	return length;
+		code = code << 6 | (at[i] & 0x3f);
+	}
+	bool is_overlong = (length == 3 && code < 0x800) || (length == 4 && code < 0x10000);
+	bool is_surrogate = code >= 0xd800 && code <= 0xdfff;
+	return is_overlong || is_surrogate || code > 0x10ffff ? 0 : length;
 }
 
 void text_make_printable(struct text *text)
@@ -123,35 +114,61 @@ void text_make_printable(struct text *text)
 	}
 }
 
-static int days_of_year(int year)
+/* Adds the first character of `bytes` to `piece`, escaped. Returns its length. */
+static size_t add_escaped(struct text *piece, const char *bytes, size_t left)
 {
-	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 366 : 365;
+	size_t length = text_character(bytes, left);
+	if (length == 0)
+		text_add(piece, "\xef\xbf\xbd");
+	else if (text_is_control(*bytes))
+		text_add(piece, "\\u00%d%c", *bytes >> 4, "0123456789abcdef"[*bytes & 15]);
+	else
+		text_add(piece, "%s%.*s", *bytes == '"' || *bytes == '\\' ? "\\" : "", (int)length, bytes);
+	return length > 0 ? length : 1;
+}
+
+void text_add_json(struct text *text, const char *bytes, size_t length)
+{
+	text_add(text, "\"");
+	for (size_t at = 0; at < length;) {
+		char buffer[8];
+		struct text piece = TEXT_IN(buffer);
+		at += add_escaped(&piece, bytes + at, length - at);
+		if (text->length + piece.length + sizeof "\"" > text->size)
+			break;
+		text_add(text, "%s", buffer);
+	}
+	text_add(text, "\"");
+}
+
+static int is_leap(int year)
+{
+	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
 }
 
 static int days_of_month(int month, int year)
 {
 	static const signed char DAYS[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-	return month == 1 ? days_of_year(year) - 337 : DAYS[month];
+	return DAYS[month] + (month == 1 && is_leap(year));
 }
 
+/* gmtime_r(3) would do the same, and make the program 1 kB larger. */
 const char *text_date(int64_t wall_ms, char buffer[TEXT_TIME_SIZE])
 {
-	enum { DAY_MS = 86400000 };
+	enum { DAY_MS = 86400000, DAYS_BEFORE_1970 = 719528, DAYS_OF_400_YEARS = 146097 };
 	struct text text = text_in(buffer, TEXT_TIME_SIZE);
-	int ms = (int)(wall_ms % DAY_MS);
-	if (ms < 0)
-		ms += DAY_MS;
-	int64_t day = (wall_ms - ms) / DAY_MS;
-	int year = 1970;
+	int64_t since_0_ms = wall_ms + (int64_t)DAYS_BEFORE_1970 * DAY_MS;
+	int ms = (int)(since_0_ms % DAY_MS);
+	int day = (int)(since_0_ms / DAY_MS);
+	int year = day / DAYS_OF_400_YEARS * 400;
 	int month = 0;
-	while (day < 0)
-		day += days_of_year(--year);
-	while (day >= days_of_year(year))
-		day -= days_of_year(year++);
-	while (day >= days_of_month(month, year))
-		day -= days_of_month(month++, year);
-	text_add(&text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year, month + 1, (int)day + 1, ms / 3600000,
-	         ms / 60000 % 60, ms / 1000 % 60, ms % 1000);
+	day %= DAYS_OF_400_YEARS;
+	for (; day >= 365 + is_leap(year); year++)
+		day -= 365 + is_leap(year);
+	for (; day >= days_of_month(month, year); month++)
+		day -= days_of_month(month, year);
+	text_add(&text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year, month + 1, day + 1, ms / 3600000, ms / 60000 % 60,
+	         ms / 1000 % 60, ms % 1000);
 	return buffer;
 }
 
@@ -191,7 +208,7 @@ static char lower(char letter)
 	return letter >= 'A' && letter <= 'Z' ? (char)(letter - 'A' + 'a') : letter;
 }
 
-/* Levenshtein's distance, one row at a time; words past the row's width count as far away. */
+/* The Levenshtein distance, with one row of its matrix. A longer string counts as far from all others. */
 unsigned text_distance(const char *a, const char *b)
 {
 	enum { WIDTH = 48 };

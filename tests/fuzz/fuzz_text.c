@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "../../src/json.h"
+#include "../../src/text.h"
 #include "fuzz.h"
 
 enum { BYTES_MOST = 512 };
@@ -29,7 +29,7 @@ static void check_json(const char *bytes, size_t length, size_t room)
 	char *decoded = fuzz_alloc(room);
 	char *wanted = fuzz_alloc(3 * length + 1);
 	struct text text = text_in(buffer, room);
-	json_add(&text, bytes, length);
+	text_add_json(&text, bytes, length);
 	demand(text.length < room && strlen(buffer) == text.length, "a text has an end, in its room");
 	const char *at = buffer;
 	long said = json_string(&at, buffer + text.length, decoded);

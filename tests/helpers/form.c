@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/json.h"
 #include "../../src/text.h"
 
 static void tell_dates(void)
@@ -33,7 +32,7 @@ static int tell_strings(size_t size)
 		struct text text = text_in(bytes, size);
 		if (record == NULL || fread(record, 1, length, stdin) != length)
 			return 1;
-		json_add(&text, record, length);
+		text_add_json(&text, record, length);
 		(void)fwrite(text.bytes, 1, text.length, stdout);
 		(void)putchar('\n');
 		free(record);
