@@ -1,5 +1,6 @@
 /*
- * Owns the drain file and the name of lull's process. Never decides when a container drains, never waits.
+ * Owns the name of lull's process, the search for it, and the drain file. Never decides when a container drains, never
+ * sends a signal, connects or waits.
  */
 #include "drain.h"
 
@@ -8,23 +9,110 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 #include <unistd.h>
 
-void drain_show(enum drain_state state, int port)
+#include "listens.h"
+#include "processes.h"
+
+/* The kernel keeps 15 bytes of a name, prctl(2). Without a space, /proc/PID/stat stays easy to split. */
+#define NAME_PREFIX "lull:"
+#define NAME_READY NAME_PREFIX "ready"
+#define NAME_PORT NAME_PREFIX "on:" /* and the port of --listens */
+
+void show_readiness(enum readiness readiness, int port)
 {
-	static const char *const NAMES[] = {
-		[DRAIN_READY] = DRAIN_NAME_READY,
-		[DRAIN_DRAINING] = DRAIN_NAME_DRAINING,
-		[DRAIN_ENDED] = DRAIN_NAME_ENDED,
-	};
 	char name[16];
 	struct text text = TEXT_IN(name);
-	if (state == DRAIN_READY && port != 0)
-		text_add(&text, DRAIN_NAME_PORT "%d", port);
+	if (readiness == READINESS_ENDED)
+		text_add(&text, NAME_PREFIX "ended");
+	else if (readiness == READINESS_DRAINING)
+		text_add(&text, NAME_PREFIX "draining");
+	else if (port != 0)
+		text_add(&text, NAME_PORT "%d", port);
 	else
-		text_add(&text, "%s", NAMES[state]);
+		text_add(&text, NAME_READY);
 	(void)prctl(PR_SET_NAME, name);
 }
+
+/* Returns the port in the name of a lull that serves, 0 if there is none, -1 if it does not serve. */
+static int serving_port(const char *name)
+{
+	const size_t prefix = sizeof NAME_PORT - 1;
+	if (strcmp(name, NAME_READY) == 0)
+		return 0;
+	if (strncmp(name, NAME_PORT, prefix) != 0)
+		return -1;
+	return (int)text_number(name + prefix, strlen(name + prefix), UINT16_MAX);
+}
+
+/* --- lull --ready ------------------------------------------------------------------------------------------------ */
+
+/* The processes with lull's name. A PID of 0: not found. */
+struct lulls {
+	int64_t mount; /* of the caller */
+	struct process init;
+	struct process neighbor; /* in the caller's mount namespace; PID 1, or one that serves, if there are several */
+};
+
+/*
+ * Returns the ID of the first mount that a process sees, or -1. It is the same for all processes of a mount namespace,
+ * and different in another one (fs/namespace.c, mnt_alloc_id). Every user can read it; /proc/PID/ns/mnt needs the
+ * rights of ptrace(2).
+ */
+static int64_t first_mount(pid_t pid)
+{
+	char path[40];
+	char line[32];
+	struct text name = TEXT_IN(path);
+	text_add(&name, pid != 0 ? "/proc/%d/mountinfo" : "/proc/self/mountinfo", (int)pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	ssize_t length = read(fd, line, sizeof line);
+	(void)close(fd);
+	const char *space = length > 0 ? memchr(line, ' ', (size_t)length) : NULL;
+	return space != NULL ? text_number(line, (size_t)(space - line), INT32_MAX) : -1;
+}
+
+static void add_lull(const struct process *process, void *context)
+{
+	struct lulls *lulls = context;
+	struct process *neighbor = &lulls->neighbor;
+	bool is_near = lulls->mount >= 0 && first_mount(process->pid) == lulls->mount;
+	if (process->pid == 1)
+		lulls->init = *process;
+	if (is_near && neighbor->pid != 1 && (neighbor->pid == 0 || serving_port(neighbor->name) >= 0))
+		*neighbor = *process;
+}
+
+enum ready_status check_readiness(int port, struct text *why)
+{
+	struct lulls lulls = {.mount = first_mount(0)};
+	processes_named(NAME_PREFIX, add_lull, &lulls);
+	const struct process *lull = lulls.neighbor.pid != 0 ? &lulls.neighbor : &lulls.init;
+	if (lull->pid == 0) {
+		text_add(why, "there is no lull to ask: neither PID 1 nor any process of this mount namespace in /proc "
+		              "is one with an app");
+		return READY_NONE;
+	}
+	int own_port = serving_port(lull->name);
+	if (own_port < 0) {
+		text_add(why, "not ready: process %d is \"%s\"", (int)lull->pid, lull->name);
+		return READY_NO;
+	}
+	port = port != 0 ? port : own_port;
+	int found = port != 0 ? find_listener(port, NULL) : 1;
+	if (found > 0)
+		return READY_YES;
+	text_add(why,
+	         found == 0 ? "not ready: nothing listens on port %d"
+	                    : "not ready: who listens on port %d can not be seen",
+	         port);
+	return READY_NO;
+}
+
+/* --- The drain file ---------------------------------------------------------------------------------------------- */
 
 int drain_file_make(const char *path)
 {
@@ -35,16 +123,16 @@ int drain_file_make(const char *path)
 	return 0;
 }
 
-/* Whether one can be made is seen by making one: who may do what with a directory is more than its mode. */
+/* Makes the file to see whether it can be made: the mode of the directory does not say that. */
 int drain_file_prepare(const char *path, struct text *why)
 {
 	struct stat status;
-	bool there = lstat(path, &status) == 0;
-	if (there && (!S_ISREG(status.st_mode) || status.st_size != 0)) {
+	bool exists = lstat(path, &status) == 0;
+	if (exists && (!S_ISREG(status.st_mode) || status.st_size != 0)) {
 		text_add(why, "there is something else than an empty file");
 		return -1;
 	}
-	if (!there && (errno != ENOENT || drain_file_make(path) < 0)) {
+	if (!exists && (errno != ENOENT || drain_file_make(path) < 0)) {
 		text_add(why, "%s", strerror(errno));
 		return -1;
 	}

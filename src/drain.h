@@ -1,36 +1,36 @@
 /*
- * How lull tells that its container serves or drains: a file, and the name that lull's own process has.
+ * Readiness as other processes of the container see it: the name of lull's process, `lull --ready`, which reads it, and
+ * the drain file.
  *
- * The name needs no file, no port and no setting: everybody may read it, on a read-only root and from any user, and a
- * person sees it in `ps`. It is what `lull --ready` looks for.
+ * The name needs no file, no port and no setting. Every user can read it, also with a read-only root, and `ps` shows
+ * it.
  */
 #ifndef LULL_DRAIN_H
 #define LULL_DRAIN_H
 
+#include "readiness.h"
 #include "text.h"
 
-/*
- * What every name begins with. The kernel keeps 15 bytes of one, prctl(2); a blank in it would put those out who read
- * /proc/PID/stat as words.
- */
-#define DRAIN_NAME "lull:"
-#define DRAIN_NAME_READY DRAIN_NAME "ready"
-#define DRAIN_NAME_PORT DRAIN_NAME "on:" /* and the port that the app is to listen on */
-#define DRAIN_NAME_DRAINING DRAIN_NAME "draining"
-#define DRAIN_NAME_ENDED DRAIN_NAME "ended"
-
-enum drain_state {
-	DRAIN_READY,    /* the app runs, and nobody asked for a stop */
-	DRAIN_DRAINING, /* a stop has begun */
-	DRAIN_ENDED,    /* the app has ended by itself; what it left behind has not */
+/* The exit status of `lull --ready`. */
+enum ready_status {
+	READY_YES = 0,
+	READY_NO = 1,   /* lull drains, the app exited, or nothing listens on its port */
+	READY_NONE = 2, /* there is no lull in this container */
 };
 
-/* Takes the name of a state. `port` is the one that the app is to listen on; 0: none was named. */
-void drain_show(enum drain_state state, int port);
+/* Sets the name of lull's process. `port` is that of --listens, 0 without; `lull --ready` checks it. */
+void show_readiness(enum readiness readiness, int port);
 
 /*
- * Before the app starts: takes away what an earlier run has left at `path`, and sees that the file can be made.
- * Returns 0, or -1 with the reason added to `why`.
+ * Checks the lull of this container: PID 1, or another in the mount namespace of the caller; without one, PID 1 of
+ * another mount namespace. A process must listen on `port`; 0: on the port of this lull's --listens, if any. Adds the
+ * reason to `why` unless it returns READY_YES.
+ */
+enum ready_status check_readiness(int port, struct text *why);
+
+/*
+ * Before the app starts: removes the drain file of an earlier run, and checks that it can be made. Returns 0, or -1
+ * with the reason added to `why`.
  */
 int drain_file_prepare(const char *path, struct text *why);
 

@@ -1,6 +1,5 @@
 /*
- * Owns the readiness endpoint's sockets. Never waits but in endpoint_wait(), keeps nothing of what it reads, trusts
- * nobody.
+ * Owns the sockets of the readiness endpoint. Never waits except in endpoint_wait(), never stores what it reads.
  */
 #include "endpoint.h"
 
@@ -17,30 +16,34 @@
 #include "signals.h"
 
 enum {
-	NOBODY = -1, /* poll(2) takes no notice of it */
-	POLLED = ENDPOINT_KEPT + ENDPOINT_CONNECTIONS,
+	NO_DESCRIPTOR = -1, /* poll(2) ignores it */
 	BACKLOG = 128,
-	ACCEPTS_A_TURN = 4,
-	BYTES_A_TURN = 1024,   /* read from one connection */
-	RECEIVED_MOST = 65536, /* what a connection may send in all, be it only to be thrown away */
-	WITHOUT_POLL_MS = 10,  /* where poll(2) or signalfd(2) is denied: how often sockets are tried */
+	ACCEPTS_PER_TURN = 4,
+	BYTES_PER_TURN = 1024, /* read from one connection */
+	RECEIVED_MAX = 65536,  /* bytes of a connection in all, also those that are ignored */
+	WITHOUT_POLL_MS = 10,  /* if poll(2) or signalfd(2) is denied: how often the sockets are tried */
 };
 
 /* --- The listener ------------------------------------------------------------------------------------------------ */
 
-/* Where a standard descriptor is closed it stays so: nobody may take a socket for it. Keeps errno. */
-static int above_stderr(int fd)
+static void close_keeping_errno(int fd)
+{
+	int error = errno;
+	(void)close(fd);
+	errno = error;
+}
+
+/* If lull was started with a standard descriptor closed, no socket takes its number. Returns -1 with errno. */
+static int move_above_stderr(int fd)
 {
 	if (fd < 0 || fd > STDERR_FILENO)
 		return fd;
 	int moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	int error = errno;
-	(void)close(fd);
-	errno = error;
+	close_keeping_errno(fd);
 	return moved;
 }
 
-/* An IPv6 address that was given stands for itself, also [::]; without any, IPv4 comes to the same socket. */
+/* An IPv6 address that was given is IPv6 only, [::] too. Without an address, the socket takes IPv4 as well. */
 static int bind_and_listen(int fd, const struct address *address, int family)
 {
 	const int on = 1;
@@ -58,201 +61,158 @@ static int bind_and_listen(int fd, const struct address *address, int family)
 	return bound < 0 ? -1 : listen(fd, BACKLOG);
 }
 
-static int open_family(const struct address *address, int family)
+static int open_listener(const struct address *address, int family)
 {
-	int fd = above_stderr(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+	int fd = move_above_stderr(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 	if (fd < 0 || bind_and_listen(fd, address, family) == 0)
 		return fd;
-	int error = errno;
-	(void)close(fd);
-	errno = error;
+	close_keeping_errno(fd);
 	return -1;
-}
-
-static int open_listener(const struct address *address)
-{
-	if (address->family != AF_UNSPEC)
-		return open_family(address, address->family);
-	int fd = open_family(address, AF_INET6);
-	return fd < 0 && errno != EADDRINUSE ? open_family(address, AF_INET) : fd;
 }
 
 int endpoint_open(struct endpoint *endpoint, const struct address *address, int listens)
 {
-	endpoint->kept[ENDPOINT_LISTENER] = endpoint->kept[ENDPOINT_SIGNALS] = NOBODY;
-	if (address->port == 0 && listens == 0)
-		return 0; /* the rest is not touched */
-	*endpoint = (struct endpoint){.kept = {NOBODY, NOBODY}, .listens = listens};
-	for (int i = 0; i < ENDPOINT_CONNECTIONS; i++) {
-		endpoint->polled[ENDPOINT_KEPT + i].fd = NOBODY;
-		endpoint->connections[i].deadline_ms = TIME_NEVER;
-	}
+	*endpoint = (struct endpoint){.descriptors = {NO_DESCRIPTOR, NO_DESCRIPTOR}, .listens = listens};
 	if (address->port == 0)
 		return 0;
-	endpoint->kept[ENDPOINT_LISTENER] = open_listener(address);
-	if (endpoint->kept[ENDPOINT_LISTENER] < 0)
+	int fd = open_listener(address, address->family != AF_UNSPEC ? address->family : AF_INET6);
+	if (fd < 0 && address->family == AF_UNSPEC && errno != EADDRINUSE)
+		fd = open_listener(address, AF_INET);
+	if (fd < 0)
 		return -1;
-	endpoint->kept[ENDPOINT_SIGNALS] = above_stderr(signals_descriptor());
+	endpoint->descriptors[ENDPOINT_LISTENER] = fd;
+	endpoint->descriptors[ENDPOINT_SIGNALS] = move_above_stderr(signals_descriptor());
 	return 0;
 }
 
 /* --- The wait ---------------------------------------------------------------------------------------------------- */
 
-/* What is waited for: descriptors, none of which has anything yet, and the first of all deadlines. */
-static int64_t prepare(struct endpoint *endpoint, int64_t deadline_ms, int64_t now_ms)
+static int64_t first_deadline_ms(const struct endpoint *endpoint, int64_t deadline_ms, bool is_paused)
 {
-	bool paused = now_ms < endpoint->accept_again_ms;
-	endpoint->polled[ENDPOINT_SIGNALS].fd = endpoint->kept[ENDPOINT_SIGNALS];
-	endpoint->polled[ENDPOINT_LISTENER].fd = paused ? NOBODY : endpoint->kept[ENDPOINT_LISTENER];
-	if (paused && endpoint->accept_again_ms < deadline_ms)
-		deadline_ms = endpoint->accept_again_ms;
-	for (int i = 0; i < ENDPOINT_CONNECTIONS; i++)
-		if (endpoint->connections[i].deadline_ms < deadline_ms)
-			deadline_ms = endpoint->connections[i].deadline_ms;
-	for (int i = 0; i < POLLED; i++)
-		endpoint->polled[i] = (struct pollfd){.fd = endpoint->polled[i].fd, .events = POLLIN};
-	return deadline_ms;
-}
-
-/* Up to the last connection that there is: poll(2) takes no more entries than there may be descriptors. */
-static nfds_t count_polled(const struct endpoint *endpoint)
-{
-	nfds_t count = ENDPOINT_KEPT;
-	for (nfds_t i = ENDPOINT_KEPT; i < POLLED; i++)
-		if (endpoint->polled[i].fd != NOBODY)
-			count = i + 1;
-	return count;
+	if (endpoint->count > 0 && endpoint->connections[0].deadline_ms < deadline_ms)
+		deadline_ms = endpoint->connections[0].deadline_ms;
+	return is_paused && endpoint->accept_again_ms < deadline_ms ? endpoint->accept_again_ms : deadline_ms;
 }
 
 int64_t endpoint_wait(struct endpoint *endpoint, int64_t deadline_ms)
 {
-	if (endpoint->kept[ENDPOINT_LISTENER] == NOBODY)
+	const int *descriptors = endpoint->descriptors;
+	if (descriptors[ENDPOINT_LISTENER] == NO_DESCRIPTOR)
 		return deadline_ms;
-	const int64_t not_at_all = 0;
 	int64_t now_ms = signals_now_ms();
-	int64_t until_ms = prepare(endpoint, deadline_ms, now_ms);
+	bool is_paused = now_ms < endpoint->accept_again_ms;
+	int64_t until_ms = first_deadline_ms(endpoint, deadline_ms, is_paused);
 	int64_t left_ms = until_ms > now_ms ? until_ms - now_ms : 0;
-	int wait_ms = left_ms < INT_MAX ? (int)left_ms : INT_MAX;
-	if (until_ms == TIME_NEVER)
-		wait_ms = -1;
-	if (endpoint->kept[ENDPOINT_SIGNALS] != NOBODY &&
-	    (poll(endpoint->polled, count_polled(endpoint), wait_ms) >= 0 || errno == EINTR))
-		return not_at_all;
-	for (int i = 0; i < POLLED; i++)
-		endpoint->polled[i].revents = endpoint->polled[i].fd != NOBODY ? POLLIN : 0;
+	int wait_ms = until_ms == TIME_NEVER ? -1 : left_ms < INT_MAX ? (int)left_ms : INT_MAX;
+	nfds_t count = ENDPOINT_DESCRIPTORS + (nfds_t)endpoint->count;
+	endpoint->polled[ENDPOINT_LISTENER].fd = is_paused ? NO_DESCRIPTOR : descriptors[ENDPOINT_LISTENER];
+	endpoint->polled[ENDPOINT_SIGNALS].fd = descriptors[ENDPOINT_SIGNALS];
+	for (nfds_t i = 0; i < count; i++) {
+		endpoint->polled[i].events = POLLIN;
+		endpoint->polled[i].revents = 0;
+	}
+	if (descriptors[ENDPOINT_SIGNALS] != NO_DESCRIPTOR &&
+	    (poll(endpoint->polled, count, wait_ms) >= 0 || errno == EINTR))
+		return 0;
+	for (nfds_t i = 0; i < count; i++)
+		endpoint->polled[i].revents = endpoint->polled[i].fd != NO_DESCRIPTOR ? POLLIN : 0;
 	return now_ms + (left_ms < WITHOUT_POLL_MS ? left_ms : WITHOUT_POLL_MS);
 }
 
 /* --- Connections ------------------------------------------------------------------------------------------------- */
 
-static void let_go(struct endpoint *endpoint, int slot)
+static void close_connection(struct endpoint *endpoint, int i)
 {
-	(void)close(endpoint->polled[ENDPOINT_KEPT + slot].fd);
-	endpoint->polled[ENDPOINT_KEPT + slot].fd = NOBODY;
-	endpoint->connections[slot].deadline_ms = TIME_NEVER;
+	struct pollfd *polled = &endpoint->polled[ENDPOINT_DESCRIPTORS + i];
+	struct endpoint_connection *connection = &endpoint->connections[i];
+	size_t later = (size_t)(--endpoint->count - i);
+	(void)close(polled->fd);
+	memmove(polled, polled + 1, later * sizeof *polled);
+	memmove(connection, connection + 1, later * sizeof *connection);
 }
 
-bool endpoint_app_listens(struct endpoint *endpoint)
+bool endpoint_find_listener(struct endpoint *endpoint)
 {
 	int64_t start_ms = signals_now_ms();
-	if (start_ms < endpoint->look_again_ms)
-		return endpoint->app_listens;
-	int found = listens_look(endpoint->listens, &endpoint->no_diag);
+	if (start_ms < endpoint->check_again_ms)
+		return endpoint->is_listening;
+	int found = find_listener(endpoint->listens, &endpoint->no_diag);
 	if (found >= 0)
-		endpoint->app_listens = found > 0;
+		endpoint->is_listening = found > 0;
 	int64_t end_ms = signals_now_ms();
-	endpoint->look_again_ms = end_ms + ENDPOINT_LOOK_MS + 10 * (end_ms - start_ms);
-	return endpoint->app_listens;
-}
-
-static enum http_readiness readiness(struct endpoint *endpoint, bool draining)
-{
-	if (draining)
-		return HTTP_DRAINING;
-	return endpoint->listens != 0 && !endpoint_app_listens(endpoint) ? HTTP_STARTING : HTTP_READY;
+	endpoint->check_again_ms = end_ms + ENDPOINT_CHECK_MS + 10 * (end_ms - start_ms);
+	return endpoint->is_listening;
 }
 
 /*
- * An answer always fits into a socket that nothing was sent to. The other side's end is then waited for: to close with
- * bytes unread would have the kernel send a reset, which can overtake the answer.
+ * The buffer of a new socket has space for any response. After it, lull waits for the end of the other side: closing a
+ * socket with unread bytes makes the kernel send a reset, which can overtake the response.
  */
-static bool answer(struct endpoint *endpoint, int fd, enum http_verdict verdict, bool draining)
+static bool send_response(struct endpoint *endpoint, int fd, enum http_verdict verdict, enum readiness readiness)
 {
-	char bytes[HTTP_ANSWER_SIZE];
+	char bytes[HTTP_RESPONSE_SIZE];
 	struct text text = TEXT_IN(bytes);
-	http_answer(&text, verdict, readiness(endpoint, draining));
+	if (readiness == READINESS_READY && endpoint->listens != 0 && !endpoint_find_listener(endpoint))
+		readiness = READINESS_STARTING;
+	http_add_response(&text, verdict, readiness);
 	return send(fd, text.bytes, text.length, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)text.length &&
 	       shutdown(fd, SHUT_WR) == 0;
 }
 
-static void converse(struct endpoint *endpoint, int slot, bool draining)
+static void serve_connection(struct endpoint *endpoint, int i, enum readiness readiness)
 {
-	struct endpoint_connection *connection = &endpoint->connections[slot];
-	int fd = endpoint->polled[ENDPOINT_KEPT + slot].fd;
-	char bytes[BYTES_A_TURN];
-	ssize_t got = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
-	if (got < 0 && errno == EAGAIN)
+	struct endpoint_connection *connection = &endpoint->connections[i];
+	int fd = endpoint->polled[ENDPOINT_DESCRIPTORS + i].fd;
+	char bytes[BYTES_PER_TURN];
+	ssize_t length = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+	if (length < 0 && errno == EAGAIN)
 		return;
-	connection->received += (int)got;
-	if (got <= 0 || connection->received > RECEIVED_MOST) {
-		let_go(endpoint, slot);
-		return;
+	connection->received += (int)length;
+	bool is_over = length <= 0 || connection->received > RECEIVED_MAX;
+	if (!is_over && !connection->answered) {
+		enum http_verdict verdict = http_read(&connection->request, bytes, (size_t)length);
+		connection->answered = verdict != HTTP_INCOMPLETE;
+		is_over = connection->answered && !send_response(endpoint, fd, verdict, readiness);
 	}
-	if (connection->answered)
-		return;
-	enum http_verdict verdict = http_read(&connection->request, bytes, (size_t)got);
-	if (verdict == HTTP_MORE)
-		return;
-	connection->answered = true;
-	if (!answer(endpoint, fd, verdict, draining))
-		let_go(endpoint, slot);
-}
-
-static int make_room(struct endpoint *endpoint)
-{
-	int oldest = 0;
-	for (int i = 0; i < ENDPOINT_CONNECTIONS; i++) {
-		if (endpoint->polled[ENDPOINT_KEPT + i].fd == NOBODY)
-			return i;
-		if (endpoint->connections[i].deadline_ms < endpoint->connections[oldest].deadline_ms)
-			oldest = i;
-	}
-	let_go(endpoint, oldest);
-	return oldest;
+	if (is_over)
+		close_connection(endpoint, i);
 }
 
 /*
- * Most requests come with their connection, and are answered at once. Where there is no descriptor for one, the
- * listener is left alone for a while: it would wake us again and again.
+ * Most requests arrive with their connection, and are answered immediately. Without a descriptor for a connection the
+ * listener stays readable and would wake lull again and again, so it is not polled for a while.
  */
-static void accept_some(struct endpoint *endpoint, bool draining, int64_t now_ms)
+static void accept_connections(struct endpoint *endpoint, enum readiness readiness, int64_t now_ms)
 {
-	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-		int fd = above_stderr(
-			accept4(endpoint->kept[ENDPOINT_LISTENER], NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC));
+	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+		int fd = move_above_stderr(
+			accept4(endpoint->descriptors[ENDPOINT_LISTENER], NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC));
 		if (fd < 0) {
 			if (errno != EAGAIN)
 				endpoint->accept_again_ms = now_ms + ENDPOINT_PAUSE_MS;
 			return;
 		}
-		int slot = make_room(endpoint);
-		endpoint->polled[ENDPOINT_KEPT + slot].fd = fd;
-		endpoint->connections[slot] = (struct endpoint_connection){.deadline_ms = now_ms + ENDPOINT_LIFE_MS};
-		converse(endpoint, slot, draining);
+		if (endpoint->count == ENDPOINT_CONNECTIONS)
+			close_connection(endpoint, 0);
+		int last = endpoint->count++;
+		endpoint->polled[ENDPOINT_DESCRIPTORS + last].fd = fd;
+		endpoint->connections[last] = (struct endpoint_connection){.deadline_ms = now_ms + ENDPOINT_LIFE_MS};
+		serve_connection(endpoint, last, readiness);
 	}
 }
 
-void endpoint_serve(struct endpoint *endpoint, bool draining)
+void endpoint_serve(struct endpoint *endpoint, enum readiness readiness)
 {
-	if (endpoint->kept[ENDPOINT_LISTENER] == NOBODY)
+	if (endpoint->descriptors[ENDPOINT_LISTENER] == NO_DESCRIPTOR)
 		return;
 	int64_t now_ms = signals_now_ms();
-	for (int i = 0; i < ENDPOINT_CONNECTIONS; i++) {
+	for (int i = endpoint->count - 1; i >= 0;
+	     i--) { /* the last first, since one that is closed moves those after it */
 		if (now_ms >= endpoint->connections[i].deadline_ms)
-			let_go(endpoint, i);
-		else if (endpoint->polled[ENDPOINT_KEPT + i].revents != 0)
-			converse(endpoint, i, draining);
+			close_connection(endpoint, i);
+		else if (endpoint->polled[ENDPOINT_DESCRIPTORS + i].revents != 0)
+			serve_connection(endpoint, i, readiness);
 	}
 	if (endpoint->polled[ENDPOINT_LISTENER].revents != 0)
-		accept_some(endpoint, draining, now_ms);
+		accept_connections(endpoint, readiness, now_ms);
 }

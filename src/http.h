@@ -1,49 +1,43 @@
 /*
- * As much of HTTP as a readiness endpoint needs: where the head of a request ends, what it asks, and the answer.
- *
- * Pure: bytes in, verdict out, and no byte is kept but those of the method.
+ * HTTP/1 for a readiness probe: reads the head of a request, writes the response. Pure: makes no call.
  */
 #ifndef LULL_HTTP_H
 #define LULL_HTTP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "readiness.h"
 #include "text.h"
 
 enum {
-	HTTP_HEAD_MOST = 8192,  /* bytes that the head of a request may have */
-	HTTP_ANSWER_SIZE = 256, /* room for any answer */
-	HTTP_METHOD_LENGTH = 8, /* of a longer method only the beginning is kept */
+	HTTP_HEAD_MAX = 8192,     /* bytes of a request's head */
+	HTTP_RESPONSE_SIZE = 256, /* a buffer for any response */
+	HTTP_METHOD_SIZE = 9,     /* a longer method is cut off: it is none of those that are known */
 };
 
 enum http_verdict {
-	HTTP_MORE,          /* the head is not complete */
-	HTTP_ASKED,         /* GET or OPTIONS */
-	HTTP_ASKED_NO_BODY, /* HEAD */
-	HTTP_NOT_ALLOWED,   /* another method */
-	HTTP_MALFORMED,     /* no HTTP/1, or a head of more than HTTP_HEAD_MOST */
+	HTTP_INCOMPLETE,  /* the head has not ended yet */
+	HTTP_GET,         /* GET or OPTIONS */
+	HTTP_HEAD,        /* the response has no body */
+	HTTP_NOT_ALLOWED, /* another method */
+	HTTP_MALFORMED,   /* not HTTP/1, or the head is longer than HTTP_HEAD_MAX */
 };
 
-/* A request as far as it has come; all zero at first. */
+/* How much of a request has been read; all zero at first. */
 struct http_request {
-	uint16_t length; /* of the head */
-	uint8_t place;   /* in the head: enum place of http.c */
-	uint8_t at;      /* in the word that stands there */
-	char method[HTTP_METHOD_LENGTH];
+	uint16_t length; /* bytes of the head */
+	uint16_t at;     /* bytes of the current part */
+	uint8_t part;    /* enum part of http.c */
+	bool after_cr;   /* the last byte was the CR of a line end */
+	char method[HTTP_METHOD_SIZE];
 };
 
-/* What the endpoint says when it is asked. */
-enum http_readiness {
-	HTTP_READY,
-	HTTP_STARTING,
-	HTTP_DRAINING,
-};
-
-/* Takes the bytes that come next. Once the verdict is not HTTP_MORE, the rest is no matter. RFC 9112, section 2. */
+/* Reads the next bytes of a request. Not to be called again after a verdict other than HTTP_INCOMPLETE. */
 enum http_verdict http_read(struct http_request *request, const char *bytes, size_t length);
 
-/* Adds the whole answer to a verdict other than HTTP_MORE. */
-void http_answer(struct text *answer, enum http_verdict verdict, enum http_readiness readiness);
+/* Adds the whole response to a request with a verdict other than HTTP_INCOMPLETE. */
+void http_add_response(struct text *response, enum http_verdict verdict, enum readiness readiness);
 
 #endif

@@ -158,7 +158,7 @@ static int look_in_proc(int port)
 	return found != 0 || look_in("/proc/net/tcp6", digits) != 1 ? found : 1;
 }
 
-int listens_look(int port, bool *no_diag)
+int find_listener(int port, bool *no_diag)
 {
 	if (no_diag != NULL && *no_diag)
 		return look_in_proc(port);

@@ -13,6 +13,6 @@
  * no_diag, if not NULL, is kept from one look to the next, false at first: there is no sock_diag, and asking again
  * would have the kernel look for its module each time.
  */
-int listens_look(int port, bool *no_diag);
+int find_listener(int port, bool *no_diag);
 
 #endif

@@ -15,8 +15,8 @@
  *   signals       the signal mask, the wait for a signal, the clock, signal names
  *   processes     the processes of this PID namespace, as /proc shows them
  *   snapshot      the processes when the stop signal is sent, and the signals to those that remain
- *   drain         the drain file, and the readiness in the name of lull's process
- *   ready         lull --ready
+ *   readiness     whether the container serves: starting, ready, draining, ended
+ *   drain         the readiness in the name of lull's process, lull --ready, the drain file
  *   endpoint      the readiness endpoint: sockets
  *   http          the readiness endpoint: requests and responses; pure
  *   listens       whether a process listens on a port
@@ -27,7 +27,7 @@
  *   exec_error    why a command could not be executed
  *   help          --help, --version, --explain
  *   log           log lines on stderr
- *   text, json    text in a buffer of fixed size
+ *   text          text in a buffer of fixed size, JSON strings, dates
  */
 #include <errno.h>
 #include <string.h>
@@ -41,7 +41,6 @@
 #include "listens.h"
 #include "log.h"
 #include "options.h"
-#include "ready.h"
 #include "report.h"
 #include "shutdown_log.h"
 #include "signals.h"
@@ -92,7 +91,7 @@ static int ask(const struct options *options, struct log *log, char **envp, sign
                char words[WORDS_SIZE])
 {
 	struct text why = text_in(words, WORDS_SIZE);
-	enum ready answer = ready_ask(options->listens, &why);
+	enum ready_status answer = check_readiness(options->listens, &why);
 	if (answer != READY_YES) {
 		log_line(log, LOG_ERROR, "%s", words);
 		return (int)answer;
@@ -118,7 +117,7 @@ static int prepare(struct endpoint *endpoint, const struct options *options, cha
 	char reason[128];
 	struct text marker = TEXT_IN(reason);
 	struct text why = text_in(words, WORDS_SIZE);
-	if (options->listens != 0 && listens_look(options->listens, NULL) < 0)
+	if (options->listens != 0 && find_listener(options->listens, NULL) < 0)
 		return refuse(&why, options_given(options, OPTION_LISTENS),
 		              "the kernel's table of sockets can not be read: ", strerror(errno));
 	if (endpoint_open(endpoint, &options->ready_on, options->listens) < 0)
@@ -158,12 +157,12 @@ static int run(struct options *options, struct log *log, char **envp, signal_mas
 		log_line(log, LOG_WARNING, "%s", options->compat->no_reaper);
 	if (prepare(&supervisor.endpoint, options, words) < 0)
 		return fail(options, log, words, options->compat->exit_failed);
-	drain_show(DRAIN_READY, options->listens); /* before the app runs: it may ask at once */
+	show_readiness(READINESS_READY, options->listens); /* before the app runs: it may ask at once */
 	int failure = child_start(&supervisor.child, &start);
 	if (failure != 0)
 		return fail(options, log, words, explain_start(options, &start, (enum start_failure)failure, words));
 	log_app_runs(log);
-	child_release_inherited(supervisor.endpoint.kept);
+	child_release_inherited(supervisor.endpoint.descriptors);
 	options->policy.job = supervisor.child.job;
 	options->policy.group = options->policy.group && supervisor.child.group != 0;
 	supervisor_init(&supervisor, options, &start, log, words, snapshot);

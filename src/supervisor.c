@@ -78,7 +78,7 @@ static void forward_signal(struct supervisor *supervisor, const siginfo_t *info,
 
 static bool app_listens(struct supervisor *supervisor)
 {
-	return supervisor->options->listens != 0 && endpoint_app_listens(&supervisor->endpoint);
+	return supervisor->options->listens != 0 && endpoint_find_listener(&supervisor->endpoint);
 }
 
 /* The value of the stop signal is kept during the delay. Before a signal that ends the app, takes a snapshot. */
@@ -229,7 +229,7 @@ static void warn_of_drain_file(struct supervisor *supervisor, int error)
 static void start_draining(struct supervisor *supervisor)
 {
 	const char *path = supervisor->options->drain_file;
-	drain_show(DRAIN_DRAINING, 0);
+	show_readiness(READINESS_DRAINING, 0);
 	if (path != NULL && helper_start(supervisor->log->helpers, HELPER_DRAIN_FILE, -1, make_drain_file, path) < 0)
 		warn_of_drain_file(supervisor, make_drain_file(path));
 }
@@ -543,7 +543,7 @@ static void handle_reaped(struct supervisor *supervisor, const struct reaping *r
 	if (reaping->app_exited) {
 		note_app_exit(supervisor);
 		if (!reaping->childless && supervisor->lifecycle.stop_started_ms == TIME_NEVER)
-			drain_show(DRAIN_ENDED, 0);
+			show_readiness(READINESS_ENDED, 0);
 		handle_event(supervisor, &exited);
 	} else if (reaping->change.kind != EVENT_TIME) {
 		handle_event(supervisor, &reaping->change);
@@ -645,7 +645,8 @@ bool supervisor_turn(struct supervisor *supervisor)
 	if (supervisor->lifecycle.phase == PHASE_ENDED)
 		finish_run(supervisor);
 	else
-		endpoint_serve(&supervisor->endpoint, supervisor->lifecycle.phase != PHASE_RUNNING);
+		endpoint_serve(&supervisor->endpoint,
+		               supervisor->lifecycle.phase == PHASE_RUNNING ? READINESS_READY : READINESS_DRAINING);
 	log_release(supervisor->log);
 	return supervisor->lifecycle.phase != PHASE_ENDED;
 }

@@ -29,21 +29,24 @@ static enum http_verdict verdict_on(const struct world_connection *connection)
 	struct http_request request = {0};
 	size_t own = connection->at < connection->length ? connection->at : connection->length;
 	enum http_verdict verdict = http_read(&request, connection->bytes, own);
-	for (size_t at = own; verdict == HTTP_MORE && at < connection->at; at++)
+	for (size_t at = own; verdict == HTTP_INCOMPLETE && at < connection->at; at++)
 		verdict = http_read(&request, "x", 1);
 	return verdict;
 }
 
 static void check_answer(struct scene *scene, size_t i)
 {
-	char bytes[HTTP_ANSWER_SIZE];
+	char bytes[HTTP_RESPONSE_SIZE];
 	struct text wanted = TEXT_IN(bytes);
 	const struct world_connection *connection = &world.connections[i];
 	if (scene->answered[i] > 0 || connection->answered == 0)
 		return;
 	enum http_verdict verdict = verdict_on(connection);
-	demand(verdict != HTTP_MORE, "nobody is answered who has not asked");
-	http_answer(&wanted, verdict, scene->draining ? HTTP_DRAINING : scene->starting ? HTTP_STARTING : HTTP_READY);
+	demand(verdict != HTTP_INCOMPLETE, "nobody is answered who has not asked");
+	http_add_response(&wanted, verdict,
+	                  scene->draining   ? READINESS_DRAINING
+	                  : scene->starting ? READINESS_STARTING
+	                                    : READINESS_READY);
 	demand(connection->answered == wanted.length && memcmp(connection->answer, bytes, wanted.length) == 0,
 	       "the answer is the one to what was asked, whole, and once");
 	demand(connection->shut, "behind the answer nothing comes");
@@ -71,7 +74,7 @@ static void turn(struct scene *scene, int64_t deadline_ms)
 	int64_t until_ms = endpoint_wait(&scene->endpoint, deadline_ms);
 	demand(until_ms == 0 || (world.poll_denied && until_ms <= world.now_ms + 10), "the wait is over, or short");
 	demand(world.now_ms <= deadline_ms, "nobody waits past the deadline");
-	endpoint_serve(&scene->endpoint, scene->draining);
+	endpoint_serve(&scene->endpoint, scene->draining ? READINESS_DRAINING : READINESS_READY);
 	demand(world.calls <= CALLS_A_TURN, "a turn is short");
 	check(scene, world.now_ms);
 }
@@ -180,8 +183,8 @@ static void end(struct scene *scene)
 	int64_t now_ms = world.now_ms;
 	turn(scene, now_ms + 10 * ENDPOINT_LIFE_MS);
 	demand(world.now_ms == now_ms + 10 * ENDPOINT_LIFE_MS, "with nobody there nobody is woken");
-	for (int i = 0; i < ENDPOINT_KEPT; i++)
-		world_close(scene->endpoint.kept[i]);
+	for (int i = 0; i < ENDPOINT_DESCRIPTORS; i++)
+		world_close(scene->endpoint.descriptors[i]);
 	world_end();
 }
 

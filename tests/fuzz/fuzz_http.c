@@ -17,8 +17,8 @@ static const size_t PIECE[PIECES] = {0, 1, 7, 1024}; /* 0: whole */
 static enum http_verdict read_in_pieces(const char *bytes, size_t length, size_t most, unsigned odd)
 {
 	struct http_request request = {0};
-	enum http_verdict verdict = HTTP_MORE;
-	for (size_t at = 0; at < length && verdict == HTTP_MORE;) {
+	enum http_verdict verdict = HTTP_INCOMPLETE;
+	for (size_t at = 0; at < length && verdict == HTTP_INCOMPLETE;) {
 		size_t piece = most == 0 ? length : most + (odd >> at % 7 & 1);
 		if (piece > length - at)
 			piece = length - at;
@@ -76,8 +76,8 @@ static enum http_verdict verdict_on(const char *line, size_t length)
 	if (end - ++version != 8 || memcmp(version, "HTTP/1.", 7) != 0 || !isdigit((unsigned char)version[7]))
 		return HTTP_MALFORMED;
 	if (is(line, method, "GET") || is(line, method, "OPTIONS"))
-		return HTTP_ASKED;
-	return is(line, method, "HEAD") ? HTTP_ASKED_NO_BODY : HTTP_NOT_ALLOWED;
+		return HTTP_GET;
+	return is(line, method, "HEAD") ? HTTP_HEAD : HTTP_NOT_ALLOWED;
 }
 
 /* The line at *at without its end; false when it has none. */
@@ -91,7 +91,7 @@ static bool line_at(const char **at, const char *end, size_t *length)
 	return true;
 }
 
-/* Of a whole head. HTTP_MORE: it is not whole, or broken in its last line. */
+/* Of a whole head. HTTP_INCOMPLETE: it is not whole, or broken in its last line. */
 static enum http_verdict reference(const char *bytes, size_t length)
 {
 	const char *end = bytes + length;
@@ -101,13 +101,13 @@ static enum http_verdict reference(const char *bytes, size_t length)
 		at++;
 	const char *first = at;
 	if (!line_at(&at, end, &size))
-		return HTTP_MORE;
+		return HTTP_INCOMPLETE;
 	enum http_verdict verdict = verdict_on(first, size);
 	for (const char *line = at; verdict != HTTP_MALFORMED; line = at) {
 		if (!line_at(&at, end, &size))
-			return HTTP_MORE;
+			return HTTP_INCOMPLETE;
 		if (size == 0)
-			return at - bytes > HTTP_HEAD_MOST ? HTTP_MALFORMED : verdict;
+			return at - bytes > HTTP_HEAD_MAX ? HTTP_MALFORMED : verdict;
 		if (!only(line, size, in_field))
 			return HTTP_MALFORMED;
 	}
@@ -116,14 +116,14 @@ static enum http_verdict reference(const char *bytes, size_t length)
 
 static void check_answer(enum http_verdict verdict)
 {
-	for (int readiness = HTTP_READY; readiness <= HTTP_DRAINING; readiness++) {
-		char bytes[HTTP_ANSWER_SIZE];
+	for (int readiness = READINESS_STARTING; readiness <= READINESS_ENDED; readiness++) {
+		char bytes[HTTP_RESPONSE_SIZE];
 		struct text answer = TEXT_IN(bytes);
-		http_answer(&answer, verdict, (enum http_readiness)readiness);
-		const char *status = verdict == HTTP_NOT_ALLOWED ? "HTTP/1.1 405 "
-		                     : verdict == HTTP_MALFORMED ? "HTTP/1.1 400 "
-		                     : readiness == HTTP_READY   ? "HTTP/1.1 200 "
-		                                                 : "HTTP/1.1 503 ";
+		http_add_response(&answer, verdict, (enum readiness)readiness);
+		const char *status = verdict == HTTP_NOT_ALLOWED    ? "HTTP/1.1 405 "
+		                     : verdict == HTTP_MALFORMED    ? "HTTP/1.1 400 "
+		                     : readiness == READINESS_READY ? "HTTP/1.1 200 "
+		                                                    : "HTTP/1.1 503 ";
 		demand(strncmp(bytes, status, strlen(status)) == 0, "the status says what was found");
 		demand(answer.length < sizeof bytes - 1 && strstr(bytes, "\r\n\r\n") != NULL, "an answer is whole");
 	}
@@ -139,10 +139,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	enum http_verdict wanted = reference(bytes, length);
 	for (int i = 1; i < PIECES; i++)
 		demand(read_in_pieces(bytes, length, PIECE[i], odd) == whole, "pieces do not matter");
-	if (length >= HTTP_HEAD_MOST)
-		demand(whole != HTTP_MORE, "a head has an end");
-	demand(whole == wanted || (wanted == HTTP_MORE && whole == HTTP_MALFORMED), "the verdict is that on its lines");
-	if (whole != HTTP_MORE)
+	if (length >= HTTP_HEAD_MAX)
+		demand(whole != HTTP_INCOMPLETE, "a head has an end");
+	demand(whole == wanted || (wanted == HTTP_INCOMPLETE && whole == HTTP_MALFORMED),
+	       "the verdict is that on its lines");
+	if (whole != HTTP_INCOMPLETE)
 		check_answer(whole);
 	input_free();
 	return 0;

@@ -25,7 +25,7 @@ static void check_answer(struct input *input, int port)
 	size_t length;
 	world.answer = input_bytes(input, &length);
 	world.answer_length = length;
-	int found = listens_look(port, &no_diag);
+	int found = find_listener(port, &no_diag);
 	size_t half = length / 2;
 	demand(found >= -1 && found <= 1, "somebody listens, nobody does, or it is not known");
 	demand(found != 1 || says_found(world.answer, half) || says_found(world.answer + half, length - half),
@@ -76,10 +76,10 @@ static void check_files(struct input *input, int port)
 	world_add_files((const char *)input->at, (size_t)(input->end - input->at));
 	int four = reference("/proc/net/tcp", digits);
 	int six = reference("/proc/net/tcp6", digits);
-	int found = listens_look(port, &no_diag);
-	demand(no_diag && listens_look(port, &no_diag) == found, "where there is no sock_diag nobody asks again");
+	int found = find_listener(port, &no_diag);
+	demand(no_diag && find_listener(port, &no_diag) == found, "where there is no sock_diag nobody asks again");
 	world.read_most = 0;
-	demand(four == -1 || six == -1 || listens_look(port, NULL) == found, "pieces do not matter");
+	demand(four == -1 || six == -1 || find_listener(port, NULL) == found, "pieces do not matter");
 	if (four == 1 || (four == 0 && six == 1))
 		demand(found == 1, "who listens is found");
 	if (four == 0 && (six == 0 || six == -2))

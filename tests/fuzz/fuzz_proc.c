@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "../../src/cgroup.h"
+#include "../../src/drain.h"
 #include "../../src/processes.h"
-#include "../../src/ready.h"
 #include "../../src/signals.h"
 #include "../../src/snapshot.h"
 #include "fuzz.h"
@@ -205,7 +205,7 @@ static void check_ready(const struct tree *tree)
 {
 	char bytes[512];
 	struct text why = TEXT_IN(bytes);
-	enum ready answer = ready_ask(0, &why);
+	enum ready_status answer = check_readiness(0, &why);
 	bool serves = false;
 	demand(answer == READY_YES || answer == READY_NO || answer == READY_NONE, "there is an answer");
 	demand((answer == READY_YES) == (why.length == 0), "a no has a reason");

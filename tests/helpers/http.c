@@ -12,27 +12,27 @@ static const struct {
 	const char *bytes;
 	enum http_verdict verdict;
 } CASES[] = {
-	{"GET / HTTP/1.1\r\n\r\n", HTTP_ASKED},
-	{"GET / HTTP/1.0\n\n", HTTP_ASKED},
-	{"GET / HTTP/1.1\r\n\n", HTTP_ASKED},
-	{"GET / HTTP/1.1\n\r\n", HTTP_ASKED},
-	{"OPTIONS * HTTP/1.0\r\n\r\n", HTTP_ASKED},
-	{"OPTIONS / HTTP/1.1\r\nHost: a\r\nUser-Agent: b\tc\r\n\r\n", HTTP_ASKED},
-	{"HEAD /\xc3\xa4?x=%20 HTTP/1.1\r\nX: \xff\r\n folded\r\n\r\n", HTTP_ASKED_NO_BODY},
-	{"GET / HTTP/1.1\r\nX\n\nGET / HTTP/9", HTTP_ASKED},
+	{"GET / HTTP/1.1\r\n\r\n", HTTP_GET},
+	{"GET / HTTP/1.0\n\n", HTTP_GET},
+	{"GET / HTTP/1.1\r\n\n", HTTP_GET},
+	{"GET / HTTP/1.1\n\r\n", HTTP_GET},
+	{"OPTIONS * HTTP/1.0\r\n\r\n", HTTP_GET},
+	{"OPTIONS / HTTP/1.1\r\nHost: a\r\nUser-Agent: b\tc\r\n\r\n", HTTP_GET},
+	{"HEAD /\xc3\xa4?x=%20 HTTP/1.1\r\nX: \xff\r\n folded\r\n\r\n", HTTP_HEAD},
+	{"GET / HTTP/1.1\r\nX\n\nGET / HTTP/9", HTTP_GET},
 	{"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", HTTP_NOT_ALLOWED},
 	{"GETS / HTTP/1.1\r\n\r\n", HTTP_NOT_ALLOWED},
 	{"GE / HTTP/1.1\r\n\r\n", HTTP_NOT_ALLOWED},
 	{"OPTIONSX / HTTP/1.1\r\n\r\n", HTTP_NOT_ALLOWED},
 	{"AVERYVERYVERYLONGMETHOD / HTTP/1.1\r\n\r\n", HTTP_NOT_ALLOWED},
 	{"get / HTTP/1.1\r\n\r\n", HTTP_NOT_ALLOWED},
-	{"GET / HTTP/1.1\r\nX: y\r\n", HTTP_MORE},
-	{"GET / HTTP/1.1\r\n\r", HTTP_MORE},
-	{"GET / HTTP/1.1", HTTP_MORE},
-	{"GET", HTTP_MORE},
-	{"", HTTP_MORE},
-	{"\r\n", HTTP_MORE},
-	{"\r\n\nGET / HTTP/1.1\r\n\r\n", HTTP_ASKED},
+	{"GET / HTTP/1.1\r\nX: y\r\n", HTTP_INCOMPLETE},
+	{"GET / HTTP/1.1\r\n\r", HTTP_INCOMPLETE},
+	{"GET / HTTP/1.1", HTTP_INCOMPLETE},
+	{"GET", HTTP_INCOMPLETE},
+	{"", HTTP_INCOMPLETE},
+	{"\r\n", HTTP_INCOMPLETE},
+	{"\r\n\nGET / HTTP/1.1\r\n\r\n", HTTP_GET},
 	{"\r\n / HTTP/1.1\r\n\r\n", HTTP_MALFORMED},
 	{" / HTTP/1.1\r\n\r\n", HTTP_MALFORMED},
 	{"GET\r\n", HTTP_MALFORMED},
@@ -59,9 +59,9 @@ enum { CASES_COUNT = sizeof CASES / sizeof CASES[0], RANDOM_ROUNDS = 200000 };
 static enum http_verdict read_in_pieces(const char *bytes, size_t length, unsigned cuts)
 {
 	struct http_request request = {0};
-	enum http_verdict verdict = HTTP_MORE;
+	enum http_verdict verdict = HTTP_INCOMPLETE;
 	size_t from = 0;
-	for (size_t i = 1; i <= length && verdict == HTTP_MORE; i++) {
+	for (size_t i = 1; i <= length && verdict == HTTP_INCOMPLETE; i++) {
 		if (i < length && !(cuts >> (i % 32) & 1))
 			continue;
 		verdict = http_read(&request, bytes + from, i - from);
@@ -87,12 +87,12 @@ static bool holds_known_cases(void)
 static bool holds_the_limit(void)
 {
 	static const char BEGIN[] = "GET / HTTP/1.1\r\nX: ";
-	static char head[HTTP_HEAD_MOST + 100];
-	for (size_t length = HTTP_HEAD_MOST - 10; length < HTTP_HEAD_MOST + 10; length++) {
+	static char head[HTTP_HEAD_MAX + 100];
+	for (size_t length = HTTP_HEAD_MAX - 10; length < HTTP_HEAD_MAX + 10; length++) {
 		memset(head, 'x', sizeof head);
 		memcpy(head, BEGIN, sizeof BEGIN - 1);
 		memcpy(head + length - 4, "\r\n\r\n", 4);
-		enum http_verdict wanted = length <= HTTP_HEAD_MOST ? HTTP_ASKED : HTTP_MALFORMED;
+		enum http_verdict wanted = length <= HTTP_HEAD_MAX ? HTTP_GET : HTTP_MALFORMED;
 		if (read_in_pieces(head, length, 0) != wanted || read_in_pieces(head, length, ~0U) != wanted)
 			return false;
 	}
@@ -119,17 +119,17 @@ static bool holds_random_ones(void)
 
 static bool holds_answers(void)
 {
-	for (int verdict = HTTP_ASKED; verdict <= HTTP_MALFORMED; verdict++)
-		for (int readiness = HTTP_READY; readiness <= HTTP_DRAINING; readiness++) {
-			char bytes[HTTP_ANSWER_SIZE];
+	for (int verdict = HTTP_GET; verdict <= HTTP_MALFORMED; verdict++)
+		for (int readiness = READINESS_STARTING; readiness <= READINESS_ENDED; readiness++) {
+			char bytes[HTTP_RESPONSE_SIZE];
 			struct text text = TEXT_IN(bytes);
-			http_answer(&text, (enum http_verdict)verdict, (enum http_readiness)readiness);
+			http_add_response(&text, (enum http_verdict)verdict, (enum readiness)readiness);
 			const char *body = strstr(bytes, "\r\n\r\n");
 			const char *field = strstr(bytes, "Content-Length: ");
 			if (text.length >= sizeof bytes - 1 || body == NULL || field == NULL)
 				return false;
 			size_t length = (size_t)atoi(field + strlen("Content-Length: "));
-			if (length == 0 || strlen(body + 4) != (verdict == HTTP_ASKED_NO_BODY ? 0 : length))
+			if (length == 0 || strlen(body + 4) != (verdict == HTTP_HEAD ? 0 : length))
 				return false;
 		}
 	return true;

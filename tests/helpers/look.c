@@ -34,7 +34,7 @@ int main(int argc, char **argv)
 	int times = atoi(argv[2]);
 	for (int i = 0; i < times; i++) {
 		int64_t start_ns = now_ns();
-		found = listens_look(atoi(argv[1]), NULL);
+		found = find_listener(atoi(argv[1]), NULL);
 		took_ns[i] = now_ns() - start_ns;
 	}
 	qsort(took_ns, (size_t)times, sizeof took_ns[0], compare);
