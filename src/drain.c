@@ -75,9 +75,8 @@ static int64_t first_mount(pid_t pid)
 	return space != NULL ? text_number(line, (size_t)(space - line), INT32_MAX) : -1;
 }
 
-static void add_lull(const struct process *process, void *context)
+static void add_lull(struct lulls *lulls, const struct process *process)
 {
-	struct lulls *lulls = context;
 	struct process *neighbor = &lulls->neighbor;
 	bool is_near = lulls->mount >= 0 && first_mount(process->pid) == lulls->mount;
 	if (process->pid == 1)
@@ -86,10 +85,23 @@ static void add_lull(const struct process *process, void *context)
 		*neighbor = *process;
 }
 
+/* Without /proc none is found. */
+static void find_lulls(struct lulls *lulls)
+{
+	struct process_scan scan;
+	struct process process;
+	if (processes_open(&scan, SCOPE_NAMESPACE, (struct excluded){0}, TIME_NEVER) < 0)
+		return;
+	while (processes_next(&scan, &process))
+		if (strncmp(process.name, NAME_PREFIX, sizeof NAME_PREFIX - 1) == 0)
+			add_lull(lulls, &process);
+	processes_close(&scan);
+}
+
 enum ready_status check_readiness(int port, struct text *why)
 {
 	struct lulls lulls = {.mount = first_mount(0)};
-	processes_named(NAME_PREFIX, add_lull, &lulls);
+	find_lulls(&lulls);
 	const struct process *lull = lulls.neighbor.pid != 0 ? &lulls.neighbor : &lulls.init;
 	if (lull->pid == 0) {
 		text_add(why, "there is no lull to ask: neither PID 1 nor any process of this mount namespace in /proc "

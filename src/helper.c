@@ -1,5 +1,5 @@
 /*
- * Owns lull's helper processes. Never waits but in helper_wait().
+ * Owns lull's helper processes. Only helper_wait() waits.
  */
 #include "helper.h"
 
@@ -11,8 +11,8 @@
 #include "child.h"
 #include "signals.h"
 
-/* A helper that is blocked must not keep a port or the end of a pipe open. */
-static void keep_only(int input)
+/* A helper that is blocked must not keep a socket or a pipe open. */
+static void set_descriptors(int input)
 {
 	if (input != STDIN_FILENO && dup2(input, STDIN_FILENO) < 0)
 		(void)close(STDIN_FILENO);
@@ -25,8 +25,8 @@ int helper_start(struct helpers *helpers, enum helper helper, int input, int (*w
 {
 	pid_t pid = child_fork(HELPER_EXITED);
 	if (pid == 0) {
-		(void)prctl(PR_SET_NAME, "lull-helper"); /* not a name that `lull --ready` searches for */
-		keep_only(input);
+		(void)prctl(PR_SET_NAME, "lull-helper"); /* `lull --ready` does not search for this name */
+		set_descriptors(input);
 		_exit(work(context));
 	}
 	helpers->pids[helper] = pid > 0 ? pid : 0;
@@ -62,7 +62,7 @@ int helper_wait(struct helpers *helpers, enum helper helper, int64_t since_ms)
 	return error;
 }
 
-bool helper_is(const struct helpers *helpers, pid_t pid)
+bool helpers_include(const struct helpers *helpers, pid_t pid)
 {
 	for (int helper = 0; helpers != NULL && helper < HELPERS; helper++)
 		if (helpers->pids[helper] == pid)

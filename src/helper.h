@@ -1,9 +1,9 @@
 /*
- * Helper processes for calls on files: they block as long as a file system is frozen or does not answer, and lull must
- * send signals in the meantime.
+ * Helper processes for calls on files. Such a call blocks while its file system is frozen or does not answer, and lull
+ * must send signals meanwhile.
  *
- * The exit signal of a helper is not SIGCHLD, so wait(2) does not return it without __WCLONE: ECHILD still means that
- * no process of the app remains.
+ * The exit signal of a helper is not SIGCHLD, so wait(2) returns a helper only with __WCLONE, and ECHILD still means
+ * that no process of the app remains.
  */
 #ifndef LULL_HELPER_H
 #define LULL_HELPER_H
@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* What a helper does. */
+/* One helper for each purpose. */
 enum helper {
 	HELPER_DRAIN_FILE,
 	HELPER_REPORT,
@@ -21,7 +21,7 @@ enum helper {
 };
 
 enum {
-	HELPER_EXITED = 33,    /* the signal to lull; C libraries keep this number for themselves, signal(7) */
+	HELPER_EXITED = 33,    /* the signal to lull; C libraries reserve this number, signal(7) */
 	HELPER_WAIT_MS = 1000, /* how long lull waits for a helper when it exits */
 };
 
@@ -47,13 +47,13 @@ bool helper_has_exited(struct helpers *helpers, enum helper helper, int *error);
 bool helper_is_running(const struct helpers *helpers, enum helper helper);
 
 /*
- * Waits until the helper has exited, or until HELPER_WAIT_MS after since_ms, a time of signals_now_ms(). Takes signals
- * meanwhile and ignores them: for lull's own exit. Returns what the helper returned, ETIMEDOUT if it is still running,
- * 0 if it was not.
+ * Waits until the helper has exited, or until HELPER_WAIT_MS after since_ms, a time of signals_now_ms(). Discards the
+ * signals that arrive meanwhile, so it is only for lull's own exit. Returns what the helper returned, ETIMEDOUT if it
+ * is still running, or 0 if it was not running.
  */
 int helper_wait(struct helpers *helpers, enum helper helper, int64_t since_ms);
 
-/* Returns whether this is the PID of a helper. `helpers` may be NULL: there are none. */
-bool helper_is(const struct helpers *helpers, pid_t pid);
+/* Returns whether one of the helpers has this PID. `helpers` may be NULL: there are none. */
+bool helpers_include(const struct helpers *helpers, pid_t pid);
 
 #endif

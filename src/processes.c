@@ -1,5 +1,5 @@
 /*
- * Owns the look at /proc. Never decides who is to be signalled or when, never waits.
+ * Owns the scans of /proc. Never decides which process is signalled or when, never waits.
  */
 #include "processes.h"
 
@@ -15,44 +15,18 @@
 
 enum {
 	NAMED_MOST = 16,
-	PID_HIGHEST = 4194304, /* PID_MAX_LIMIT, include/linux/threads.h */
-	LOOKS_MOST = 3,        /* at one process whose ancestors go away while they are read */
-	STAT_SIZE = 512,       /* the fields up to the start time fit twice */
-	STATUS_SIZE = 8192,    /* with a thousand groups, or a mask of 8192 processors */
-	PROBES_A_LOOK = 4096,  /* at the clock: about a millisecond */
-	VERDICTS = 512,        /* a power of two */
-	ON_NOBODY = -1,        /* the number in a verdict that is none: 0 is a parent outside of the PID namespace */
-	/* By their numbers, which are the same on all but alpha and mips: headers may be older than the kernel. */
+	PID_HIGHEST = 4194304,  /* PID_MAX_LIMIT, include/linux/threads.h */
+	SEARCHES_MOST = 3,      /* for the ancestors of one process, if some of them exit meanwhile */
+	STAT_SIZE = 512,        /* twice the fields up to the start time */
+	STATUS_SIZE = 8192,     /* enough for a thousand groups, or a mask of 8192 processors */
+	PROBES_PER_TIME = 4096, /* PIDs that are probed between two reads of the clock: about a millisecond */
+	/* The numbers are the same on all architectures but alpha and mips. Older headers do not have them. */
 	CALL_PIDFD_SEND_SIGNAL = 424,
 	CALL_PIDFD_OPEN = 434,
 };
 
-/* That a process is ours, or is not. */
-struct ancestry {
-	pid_t pid;
-	bool ours;
-	int64_t started;
-};
-
-/* One look through all processes, or all children. */
-struct walk {
-	int directory; /* /proc, or -1 */
-	int children;  /* the kernel's list of lull's children, proc_tid_children(5), or -1 */
-	pid_t self;
-	pid_t hidden;                  /* it and what it has started are none of ours; 0: nobody */
-	const struct helpers *helpers; /* these are lull; NULL: there are none */
-	pid_t probed;                  /* how many numbers were asked for, without /proc */
-	int64_t until_ms;              /* when to give up; TIME_NEVER: at the end */
-	bool cut;                      /* it was given up */
-	struct ancestry
-		verdicts[VERDICTS]; /* on those seen before, at pid % VERDICTS: /proc has parents before children */
-	long filled;                /* bytes of entries */
-	long at;
-	char entries[4096] __attribute__((aligned(8)));
-};
-
 /* getdents64(2) */
-struct entry {
+struct directory_entry {
 	uint64_t inode;
 	int64_t offset;
 	unsigned short length;
@@ -62,29 +36,39 @@ struct entry {
 
 /* --- One process ------------------------------------------------------------------------------------------------ */
 
-/* The number at *at, which is moved past it and the blank behind it; -1: there is none. */
-static int64_t parse_number(const char **at, const char *end)
+/* Parses the number at `at` up to another character. Returns 0, or -1 if there is none. at NULL: there is no field. */
+static int parse_number(const char *at, const char *end, unsigned base, uint64_t *number)
 {
-	size_t digits = 0;
-	while (*at + digits < end && (*at)[digits] >= '0' && (*at)[digits] <= '9')
-		digits++;
-	int64_t number = text_number(*at, digits, INT64_C(100000000000000000));
-	*at += digits;
-	if (*at < end)
-		++*at;
-	return number;
+	const char *first = at;
+	*number = 0;
+	for (; at != NULL && at < end; at++) {
+		unsigned digit = *at >= 'a' ? (unsigned)*at - 'a' + 10 : (unsigned)*at - '0';
+		if (digit >= base)
+			break;
+		*number = *number * base + digit;
+	}
+	return at != first ? 0 : -1;
 }
 
-/* Moves past `count` fields, whatever is in them. */
-static const char *skip_fields(const char *at, const char *end, int count)
+/* Returns a decimal number, or -1. */
+static int64_t parse_count(const char *at, const char *end)
 {
-	for (; count > 0 && at < end; at++)
-		if (*at == ' ')
-			count--;
-	return at;
+	uint64_t number;
+	return parse_number(at, end, 10, &number) == 0 && number <= INT64_MAX ? (int64_t)number : -1;
 }
 
-/* "7 (name, which may hold anything) S 1 7 ...": the name ends at the last parenthesis; the state is field 3. */
+/* Returns a number from proc_pid_stat(5), or -1. `fourth` is field 4. */
+static int64_t parse_stat_field(const char *fourth, const char *end, int field)
+{
+	const char *at = fourth;
+	for (int i = 4; at != NULL && i < field; i++) {
+		at = memchr(at, ' ', (size_t)(end - at));
+		at = at != NULL ? at + 1 : NULL;
+	}
+	return parse_count(at, end);
+}
+
+/* "7 (name) S 1 7 ...": the name may have any bytes, so it ends at the last parenthesis. */
 int process_parse(const char *stat, size_t length, struct process *process)
 {
 	const char *end = stat + length;
@@ -92,44 +76,20 @@ int process_parse(const char *stat, size_t length, struct process *process)
 	const char *close = memrchr(stat, ')', length);
 	if (open == NULL || close == NULL || close < open || end - close < 4)
 		return -1;
-	const char *at = stat;
-	process->pid = (pid_t)parse_number(&at, open);
+	const char *fourth = close + 4;
 	struct text name = TEXT_IN(process->name);
 	text_add(&name, "%.*s", (int)(close - open - 1), open + 1);
+	process->pid = (pid_t)parse_count(stat, open);
 	process->state = close[2];
-	at = close + 4;
-	process->parent = (pid_t)parse_number(&at, end);
-	process->group = (pid_t)parse_number(&at, end);
-	at = skip_fields(at, end, 14);
-	process->threads = parse_number(&at, end);
-	at = skip_fields(at, end, 1);
-	process->started = parse_number(&at, end);
+	process->parent = (pid_t)parse_stat_field(fourth, end, 4);
+	process->group = (pid_t)parse_stat_field(fourth, end, 5);
+	process->threads = parse_stat_field(fourth, end, 20);
+	process->started = parse_stat_field(fourth, end, 22);
 	return process->pid > 0 && process->parent >= 0 && process->group >= 0 && process->started >= 0 ? 0 : -1;
 }
 
-/* Reads the file /proc/PID/NAME. Returns its length, or -1. */
-static ssize_t read_file(int directory, const char *pid, const char *name, char *bytes, size_t size)
-{
-	char buffer[32];
-	struct text path = TEXT_IN(buffer);
-	text_add(&path, "%s/%s", pid, name);
-	int fd = text_is_full(&path) ? -1 : openat(directory, buffer, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	ssize_t length = read(fd, bytes, size);
-	(void)close(fd);
-	return length;
-}
-
-static int read_process(int directory, const char *pid, struct process *process)
-{
-	char stat[STAT_SIZE];
-	ssize_t length = read_file(directory, pid, "stat", stat, sizeof stat);
-	return length > 0 ? process_parse(stat, (size_t)length, process) : -1;
-}
-
-/* Returns what follows `name` at the start of a line, or NULL if no line starts so. */
-static const char *find_field(const char *status, const char *end, const char *name)
+/* Returns what follows `name` at the start of a line of proc_pid_status(5), or NULL. */
+static const char *find_status_field(const char *status, const char *end, const char *name)
 {
 	size_t length = strlen(name);
 	for (const char *line = status; line != NULL && (size_t)(end - line) > length;) {
@@ -141,211 +101,86 @@ static const char *find_field(const char *status, const char *end, const char *n
 	return NULL;
 }
 
-/* The kernel writes sets of signals with 16 digits. Returns 0, or -1 if there is no such field. */
-static int parse_set(const char *status, const char *end, const char *name, uint64_t *set)
-{
-	const char *at = find_field(status, end, name);
-	*set = 0;
-	if (at == NULL)
-		return -1;
-	for (; at < end && *at != '\n'; at++) {
-		unsigned digit = *at >= '0' && *at <= '9' ? (unsigned)(*at - '0') : (unsigned)(*at - 'a') + 10;
-		if (digit > 15)
-			return -1;
-		*set = *set << 4 | digit;
-	}
-	return 0;
-}
-
-/* Returns a field's number, or -1. */
-static int64_t parse_count(const char *status, const char *end, const char *name)
-{
-	const char *at = find_field(status, end, name);
-	return at != NULL ? parse_number(&at, end) : -1;
-}
-
 int process_parse_signals(const char *status, size_t length, struct process_signals *signals)
 {
+	static const char SETS[][9] = {"SigPnd:\t", "ShdPnd:\t", "SigBlk:\t", "SigIgn:\t", "SigCgt:\t"};
+	enum { OWN_PENDING, PENDING, BLOCKED, IGNORED, CAUGHT, SETS_COUNT };
+	uint64_t sets[SETS_COUNT];
 	const char *end = status + length;
-	uint64_t own_pending;
-	uint64_t ignored;
-	uint64_t caught;
-	const char *state = find_field(status, end, "State:\t");
-	if (state == NULL || parse_set(status, end, "SigPnd:\t", &own_pending) < 0 ||
-	    parse_set(status, end, "ShdPnd:\t", &signals->pending) < 0 ||
-	    parse_set(status, end, "SigBlk:\t", &signals->blocked) < 0 ||
-	    parse_set(status, end, "SigIgn:\t", &ignored) < 0 || parse_set(status, end, "SigCgt:\t", &caught) < 0)
-		return -1;
+	const char *state = find_status_field(status, end, "State:\t");
+	for (int i = 0; i < SETS_COUNT; i++)
+		if (parse_number(find_status_field(status, end, SETS[i]), end, 16, &sets[i]) < 0 || state == NULL)
+			return -1;
 	signals->state = *state;
-	signals->pending |= own_pending;
-	signals->dispositions.ignored = ignored & ~signals->blocked;
-	signals->dispositions.caught = caught | signals->blocked;
-	int64_t voluntary = parse_count(status, end, "voluntary_ctxt_switches:\t");
-	int64_t involuntary = parse_count(status, end, "nonvoluntary_ctxt_switches:\t");
+	signals->pending = sets[OWN_PENDING] | sets[PENDING];
+	signals->blocked = sets[BLOCKED];
+	signals->dispositions.ignored = sets[IGNORED] & ~sets[BLOCKED];
+	signals->dispositions.caught = sets[CAUGHT] | sets[BLOCKED];
+	int64_t voluntary = parse_count(find_status_field(status, end, "voluntary_ctxt_switches:\t"), end);
+	int64_t involuntary = parse_count(find_status_field(status, end, "nonvoluntary_ctxt_switches:\t"), end);
 	signals->switches = voluntary >= 0 && involuntary >= 0 ? voluntary + involuntary : -1;
 	return 0;
 }
 
-static int read_process_number(int directory, pid_t pid, struct process *process)
+/* Reads the start of /proc/PID/NAME; pid 0: lull's own. Returns its length, or -1. */
+static ssize_t read_proc_file(int proc, pid_t pid, const char *name, char *bytes, size_t size)
 {
-	char digits[16];
-	struct text text = TEXT_IN(digits);
-	text_add(&text, "%d", (int)pid);
-	return read_process(directory, digits, process);
+	char buffer[32];
+	struct text path = TEXT_IN(buffer);
+	if (pid != 0)
+		text_add(&path, "%d/%s", (int)pid, name);
+	else
+		text_add(&path, "self/%s", name);
+	int fd = openat(proc, buffer, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	ssize_t length = read(fd, bytes, size);
+	(void)close(fd);
+	return length;
 }
 
-/* --- Whose it is ------------------------------------------------------------------------------------------------- */
-
-static struct ancestry *ancestry_of(struct walk *walk, pid_t pid)
+int process_read(int proc, pid_t pid, struct process *process)
 {
-	return &walk->verdicts[(unsigned)pid % VERDICTS];
+	char stat[STAT_SIZE];
+	ssize_t length = read_proc_file(proc, pid, "stat", stat, sizeof stat);
+	return length > 0 ? process_parse(stat, (size_t)length, process) : -1;
 }
 
-/*
- * Goes up from `at`: 1 when that ends at us, 0 when elsewhere, -1 when an ancestor has gone meanwhile. No kernel has a
- * circle there, but somebody may have mounted something else on /proc: one seen is kept, at longer and longer
- * distances.
- */
-static int leads_to_us(struct walk *walk, struct process at)
+int process_read_signals(int proc, pid_t pid, struct process_signals *signals)
 {
-	pid_t seen = 0;
-	for (unsigned steps = 1; at.parent != walk->self; steps++) {
-		const struct ancestry *known = ancestry_of(walk, at.parent);
-		if (at.parent <= 1 || at.parent == walk->hidden || at.parent == seen)
-			return 0;
-		if (known->pid == at.parent)
-			return known->ours ? 1 : 0;
-		if ((steps & (steps - 1)) == 0)
-			seen = at.parent;
-		if (read_process_number(walk->directory, at.parent, &at) < 0)
-			return -1;
-	}
-	return 1;
+	char status[STATUS_SIZE];
+	ssize_t length = read_proc_file(proc, pid, "status", status, sizeof status);
+	return length > 0 ? process_parse_signals(status, (size_t)length, signals) : -1;
 }
 
-static bool judge(struct walk *walk, const struct process *process)
-{
-	struct process at = *process;
-	int leads = process->pid != walk->hidden ? leads_to_us(walk, at) : 0;
-	for (int look = 1; leads < 0 && look < LOOKS_MOST; look++) {
-		if (read_process_number(walk->directory, process->pid, &at) < 0)
-			return false;
-		leads = leads_to_us(walk, at);
-	}
-	if (leads < 0)
-		return false;
-	*ancestry_of(walk, process->pid) =
-		(struct ancestry){.pid = process->pid, .ours = leads == 1, .started = process->started};
-	return leads == 1;
-}
-
-/* Is this still the process that was judged, and its parent too? Then it is still ours. */
-static bool is_still_ours(struct walk *walk, const struct process *process)
-{
-	struct process now;
-	struct process parent;
-	if (read_process_number(walk->directory, process->pid, &now) < 0)
-		return errno != ENOENT && errno != ESRCH;
-	if (now.parent == walk->self)
-		return true;
-	const struct ancestry *known = ancestry_of(walk, now.parent);
-	if (now.started == process->started && known->pid == now.parent && known->ours &&
-	    read_process_number(walk->directory, now.parent, &parent) == 0 && parent.started == known->started)
-		return true;
-	walk->verdicts[(unsigned)now.parent % VERDICTS].pid = ON_NOBODY;
-	return judge(walk, &now);
-}
-
-/* --- All of them ------------------------------------------------------------------------------------------------ */
-
-/* A /proc of another PID namespace would name strangers by the numbers that ours have here. */
+/* In a /proc of another PID namespace other processes have the PIDs of this one's. */
 static int open_proc(pid_t self)
 {
 	struct process process;
-	int directory = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (directory < 0)
-		return -1;
-	if (read_process(directory, "self", &process) == 0 && process.pid == self)
-		return directory;
-	(void)close(directory);
+	int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (proc < 0 || (process_read(proc, 0, &process) == 0 && process.pid == self))
+		return proc;
+	(void)close(proc);
 	return -1;
 }
 
-static bool walk_fill(struct walk *walk)
+struct dispositions process_dispositions(pid_t pid)
 {
-	walk->at = 0;
-	walk->filled = syscall(SYS_getdents64, walk->directory, walk->entries, sizeof walk->entries);
-	walk->cut = walk->filled < 0;
-	return walk->filled > 0;
+	struct process_signals signals;
+	int proc = open_proc(getpid());
+	bool is_read = proc >= 0 && process_read_signals(proc, pid, &signals) == 0;
+	if (proc >= 0)
+		(void)close(proc);
+	return is_read ? signals.dispositions : DISPOSITIONS_UNKNOWN;
 }
 
-/* A /proc that may not be listed is as good as none. */
-static void walk_begin(struct walk *walk, enum process_scope scope, pid_t hidden, const struct helpers *helpers,
-                       int64_t until_ms)
+void process_name(pid_t pid, struct process *process)
 {
-	walk->helpers = helpers;
-	walk->self = getpid();
-	walk->hidden = hidden;
-	walk->directory = open_proc(walk->self);
-	walk->children = -1;
-	walk->at = 0;
-	walk->filled = 0;
-	walk->probed = 0;
-	walk->until_ms = until_ms;
-	walk->cut = false;
-	for (int i = 0; i < VERDICTS; i++)
-		walk->verdicts[i].pid = ON_NOBODY;
-	if (walk->directory >= 0 && scope == SCOPE_CHILDREN)
-		walk->children = openat(walk->directory, "thread-self/children", O_RDONLY | O_CLOEXEC);
-	if (walk->directory < 0 || walk->children >= 0 || walk_fill(walk))
-		return;
-	(void)close(walk->directory);
-	walk->directory = -1;
-	walk->cut = false;
-}
-
-static bool walk_is_late(struct walk *walk)
-{
-	bool is_late = walk->until_ms != TIME_NEVER && signals_now_ms() >= walk->until_ms;
-	walk->cut |= is_late;
-	return is_late;
-}
-
-static void walk_end(struct walk *walk)
-{
-	if (walk->children >= 0)
-		(void)close(walk->children);
-	if (walk->directory >= 0)
-		(void)close(walk->directory);
-}
-
-/*
- * Asks wait(2) whether each number is a child of ours that still runs; asking changes nothing. Begins above our own:
- * that is where children are, as long as the numbers have not begun anew.
- */
-static bool probe_next(struct walk *walk, struct process *process)
-{
-	while (walk->probed < PID_HIGHEST) {
-		siginfo_t state = {0};
-		if (walk->probed % PROBES_A_LOOK == 0 && walk_is_late(walk))
-			return false;
-		pid_t pid = (walk->self + walk->probed++) % PID_HIGHEST + 1;
-		if (waitid(P_PID, (id_t)pid, &state, WEXITED | WNOHANG | WNOWAIT) < 0 || state.si_pid != 0 ||
-		    pid == walk->hidden)
-			continue;
-		*process = (struct process){.pid = pid, .parent = walk->self, .group = getpgid(pid), .state = '?'};
-		return true;
-	}
-	return false;
-}
-
-static const struct entry *entry_next(struct walk *walk)
-{
-	if (walk->at >= walk->filled && !walk_fill(walk))
-		return NULL;
-	const struct entry *entry = (const void *)(walk->entries + walk->at);
-	walk->at += entry->length;
-	return entry;
+	int proc = open_proc(getpid());
+	if (proc < 0 || process_read(proc, pid, process) < 0)
+		process->name[0] = '\0';
+	if (proc >= 0)
+		(void)close(proc);
 }
 
 bool process_has_exited(const struct process *process)
@@ -353,235 +188,234 @@ bool process_has_exited(const struct process *process)
 	return process->state == 'X' || (process->state == 'Z' && process->threads <= 1);
 }
 
-/* Reads more of the list of children after the unread rest. Returns whether there is more. */
-static bool children_fill(struct walk *walk)
+bool process_may_be_stopped(const struct process *process)
 {
-	long left = walk->filled - walk->at;
-	memmove(walk->entries, walk->entries + walk->at, (size_t)left);
-	ssize_t length = read(walk->children, walk->entries + left, sizeof walk->entries - (size_t)left);
-	walk->at = 0;
-	walk->filled = left + (length > 0 ? length : 0);
-	return length > 0;
+	/* 'Z': the first thread has exited, the others may be stopped. '?': there is no /proc. */
+	return process->state == 'T' || process->state == 'Z' || process->state == '?';
 }
 
-/* proc_tid_children(5): PIDs, each with a space after it. */
-static bool child_next(struct walk *walk, struct process *process)
-{
-	const char *end;
-	while ((end = memchr(walk->entries + walk->at, ' ', (size_t)(walk->filled - walk->at))) == NULL)
-		if (!children_fill(walk))
-			return false;
-	const char *at = walk->entries + walk->at;
-	pid_t pid = (pid_t)parse_number(&at, end);
-	walk->at = end + 1 - walk->entries;
-	*process = (struct process){.pid = pid, .parent = walk->self, .group = getpgid(pid), .state = '?'};
-	return true;
-}
+/* --- Ancestors -------------------------------------------------------------------------------------------------- */
 
-/* Returns whether a process is lull or one of its helpers. */
-static bool is_lull(const struct walk *walk, pid_t pid)
+static struct ancestry *ancestry_of(struct process_scan *scan, pid_t pid)
 {
-	return pid == walk->self || helper_is(walk->helpers, pid);
-}
-
-/* The next of lull's children in the kernel's list. */
-static bool listed_next(struct walk *walk, struct process *process)
-{
-	while (child_next(walk, process))
-		if (process->pid > 0 && process->pid != walk->hidden && !is_lull(walk, process->pid))
-			return true;
-	return false;
-}
-
-static bool is_in_scope(struct walk *walk, enum process_scope scope, const struct process *process)
-{
-	switch (scope) {
-	case SCOPE_NAMESPACE:
-		return true;
-	case SCOPE_CHILDREN:
-		return process->parent == walk->self && process->pid != walk->hidden;
-	case SCOPE_DESCENDANTS:
-		break;
-	}
-	return judge(walk, process);
-}
-
-/* The next process in scope that has not ended. */
-static bool walk_next(struct walk *walk, enum process_scope scope, struct process *process)
-{
-	if (walk->directory < 0)
-		return probe_next(walk, process);
-	if (walk->children >= 0)
-		return listed_next(walk, process);
-	for (const struct entry *entry; (entry = entry_next(walk)) != NULL;) {
-		if (entry->name[0] < '1' || entry->name[0] > '9')
-			continue;
-		if (walk_is_late(walk))
-			return false;
-		if (read_process(walk->directory, entry->name, process) < 0) {
-			walk->cut |= errno == EMFILE || errno == ENFILE || errno == ENOMEM;
-			continue;
-		}
-		if (is_lull(walk, process->pid) || process_has_exited(process))
-			continue;
-		if (is_in_scope(walk, scope, process))
-			return true;
-	}
-	return false;
-}
-
-/* Where the queue of signals is full it goes without its value. */
-static int send_by_number(pid_t pid, int signo, const siginfo_t *info)
-{
-	if (info != NULL && syscall(SYS_rt_sigqueueinfo, pid, signo, info) == 0)
-		return 0;
-	return kill(pid, signo);
+	return &scan->ancestries[(unsigned)pid % ANCESTRIES];
 }
 
 /*
- * A child of ours keeps its number until we reap it. Anybody else may end and leave the number to a stranger between
- * the look and the signal, so the process is held first and looked at again. Without pidfd_open (before 5.3) it is not.
+ * Follows the parents of a process. Returns 1 if they lead to lull, 0 if not, -1 if one of them has exited meanwhile.
+ * The kernel's parents have no cycle, but something else may be mounted on /proc: Brent's algorithm ends it.
  */
-static int signal_process(struct walk *walk, const struct process *process, int signo, const siginfo_t *info)
+static int search_ancestors(struct process_scan *scan, struct process at)
 {
-	if (process->parent == walk->self || walk->directory < 0)
-		return send_by_number(process->pid, signo, info);
-	int held = (int)syscall(CALL_PIDFD_OPEN, process->pid, 0);
-	if (held < 0)
-		return errno == ESRCH ? -1 : send_by_number(process->pid, signo, info);
-	long sent = 0;
-	if (is_still_ours(walk, process))
-		sent = syscall(CALL_PIDFD_SEND_SIGNAL, held, signo, info, 0);
-	if (sent < 0 && errno != ESRCH)
-		sent = send_by_number(process->pid, signo, NULL);
-	int error = errno;
-	(void)close(held);
-	errno = error;
-	return (int)sent;
-}
-
-int processes_signal(const struct signal_request *order)
-{
-	struct walk walk;
-	struct process process;
-	int refused = 0;
-	walk_begin(&walk, order->scope, order->hidden, order->helpers, TIME_NEVER);
-	if (walk.directory < 0) {
-		walk.until_ms = signals_now_ms() + PROCESSES_SCAN_MS; /* some 600 000 numbers: more may be due */
-		walk.probed = order->resume != NULL ? *order->resume : 0;
+	pid_t passed = 0;
+	for (unsigned steps = 1; at.parent != scan->self; steps++) {
+		const struct ancestry *known = ancestry_of(scan, at.parent);
+		if (at.parent <= 1 || at.parent == scan->excluded.pre_stop || at.parent == passed)
+			return 0;
+		if (known->pid == at.parent)
+			return known->is_descendant;
+		if ((steps & (steps - 1)) == 0)
+			passed = at.parent;
+		if (process_read(scan->proc, at.parent, &at) < 0)
+			return -1;
 	}
-	while (walk_next(&walk, order->scope, &process)) {
-		bool had_it = order->except != NO_PROCESS_GROUP && process.group == order->except;
-		if (!had_it && signal_process(&walk, &process, order->signo, order->info) < 0 && errno == EPERM)
-			refused++;
-		/* 'Z': its first thread has ended, the others may be stopped. '?': nobody can say. */
-		if (order->wake && strchr("TZ?", process.state) != NULL)
-			(void)signal_process(&walk, &process, SIGCONT, NULL);
+	return 1;
+}
+
+/* Returns whether a process is a descendant of lull, but not the pre-stop program or a descendant of that. */
+static bool is_descendant(struct process_scan *scan, const struct process *process)
+{
+	struct process at = *process;
+	int found = process->pid != scan->excluded.pre_stop ? search_ancestors(scan, at) : 0;
+	for (int searches = 1; found < 0 && searches < SEARCHES_MOST; searches++) {
+		if (process_read(scan->proc, process->pid, &at) < 0)
+			return false;
+		found = search_ancestors(scan, at);
 	}
-	if (order->resume != NULL)
-		*order->resume = walk.cut ? walk.probed : 0;
-	walk_end(&walk);
-	return refused;
+	if (found >= 0)
+		*ancestry_of(scan, process->pid) = (struct ancestry){process->pid, found, process->started};
+	return found > 0;
 }
 
-void processes_signal_children(int signo, const struct helpers *helpers)
+/* Reads a process that was found again, with its parent. Returns whether its PID is still that of a descendant. */
+static bool is_still_descendant(struct process_scan *scan, pid_t pid)
 {
-	struct walk walk;
 	struct process process;
-	walk_begin(&walk, SCOPE_CHILDREN, 0, helpers, TIME_NEVER);
-	while (walk.directory >= 0 && walk_next(&walk, SCOPE_CHILDREN, &process))
-		(void)kill(process.pid, signo);
-	walk_end(&walk);
+	struct process parent;
+	if (process_read(scan->proc, pid, &process) < 0)
+		return errno != ENOENT && errno != ESRCH;
+	struct ancestry *known = ancestry_of(scan, process.parent);
+	if (process.parent != scan->self && known->pid == process.parent &&
+	    (process_read(scan->proc, process.parent, &parent) < 0 || parent.started != known->started))
+		known->pid = 0;
+	return is_descendant(scan, &process);
 }
 
-bool processes_visit(enum process_scope scope, pid_t hidden, const struct helpers *helpers, int64_t until_ms,
-                     process_visitor *visit, void *context)
+/* --- Scans ------------------------------------------------------------------------------------------------------ */
+
+/* Reads the next part of the list of processes. Returns whether there was one. */
+static bool read_list(struct process_scan *scan)
 {
-	struct walk walk;
-	struct process process;
-	bool goes_on = true;
-	walk_begin(&walk, scope, hidden, helpers, until_ms);
-	while (goes_on && walk.directory >= 0 && walk_next(&walk, scope, &process))
-		goes_on = visit(walk.directory, &process, context);
-	bool complete = goes_on && walk.directory >= 0 && !walk.cut;
-	walk_end(&walk);
-	return complete;
+	scan->at = 0;
+	scan->length = scan->children >= 0 ? read(scan->children, scan->buffer, sizeof scan->buffer)
+	                                   : syscall(SYS_getdents64, scan->proc, scan->buffer, sizeof scan->buffer);
+	scan->is_cut = scan->children < 0 && scan->length < 0;
+	return scan->length > 0;
 }
 
-int process_read(int directory, pid_t pid, struct process *process)
+int processes_open(struct process_scan *scan, enum process_scope scope, struct excluded excluded, int64_t until_ms)
 {
-	return read_process_number(directory, pid, process);
+	scan->scope = scope;
+	scan->excluded = excluded;
+	scan->until_ms = until_ms;
+	scan->self = getpid();
+	scan->proc = open_proc(scan->self);
+	scan->children = -1;
+	scan->probed = 0;
+	scan->is_cut = false;
+	scan->at = scan->length = 0;
+	memset(scan->ancestries, 0, sizeof scan->ancestries);
+	if (scan->proc >= 0 && scope == SCOPE_CHILDREN)
+		scan->children = openat(scan->proc, "thread-self/children", O_RDONLY | O_CLOEXEC);
+	if (scan->children >= 0 || (scan->proc >= 0 && read_list(scan)))
+		return 0;
+	/* A seccomp profile may forbid getdents64(2): a /proc that cannot be listed is not used. */
+	processes_close(scan);
+	scan->proc = -1;
+	scan->is_cut = false;
+	return -1;
 }
 
-int process_read_signals(int directory, pid_t pid, struct process_signals *signals)
+void processes_close(struct process_scan *scan)
 {
-	char digits[16];
-	char status[STATUS_SIZE];
-	struct text text = TEXT_IN(digits);
-	text_add(&text, "%d", (int)pid);
-	ssize_t length = read_file(directory, digits, "status", status, sizeof status);
-	return length > 0 ? process_parse_signals(status, (size_t)length, signals) : -1;
+	if (scan->children >= 0)
+		(void)close(scan->children);
+	if (scan->proc >= 0)
+		(void)close(scan->proc);
 }
 
-struct dispositions process_dispositions(pid_t pid)
+static bool is_time_over(struct process_scan *scan)
 {
-	struct process_signals signals;
-	int directory = open_proc(getpid());
-	bool is_read = directory >= 0 && process_read_signals(directory, pid, &signals) == 0;
-	if (directory >= 0)
-		(void)close(directory);
-	return is_read ? signals.dispositions : DISPOSITIONS_UNKNOWN;
+	bool is_over = scan->until_ms != TIME_NEVER && signals_now_ms() >= scan->until_ms;
+	scan->is_cut |= is_over;
+	return is_over;
 }
 
-int processes_queue_group(pid_t group, const siginfo_t *info)
+/* Returns whether a process is lull or one of its helpers. */
+static bool is_of_lull(const struct process_scan *scan, pid_t pid)
 {
-	struct walk walk;
-	struct process process;
-	walk_begin(&walk, SCOPE_DESCENDANTS, 0, NULL, TIME_NEVER);
-	if (walk.directory < 0)
-		return -1;
-	while (walk_next(&walk, SCOPE_DESCENDANTS, &process)) {
-		if (process.group != group || process.pid == group)
-			continue;
-		(void)signal_process(&walk, &process, info->si_signo, info);
+	return pid == scan->self || helpers_include(scan->excluded.helpers, pid);
+}
+
+/* Without /proc. Starts after lull's own PID: its children have the next ones, until PIDs start again from 1. */
+static pid_t probe_next_child(struct process_scan *scan)
+{
+	while (scan->probed < PID_HIGHEST) {
+		siginfo_t state = {0};
+		if (scan->probed % PROBES_PER_TIME == 0 && is_time_over(scan))
+			return 0;
+		pid_t pid = (scan->self + scan->probed++) % PID_HIGHEST + 1;
+		/* WNOWAIT: a zombie remains one. */
+		if (waitid(P_PID, (id_t)pid, &state, WEXITED | WNOHANG | WNOWAIT) == 0 && state.si_pid == 0)
+			return pid;
 	}
-	walk_end(&walk);
 	return 0;
 }
 
-/* --- Words ------------------------------------------------------------------------------------------------------ */
+/* Returns the next PID in the kernel's list of children, each with a space after it; 0 at the end. */
+static pid_t read_next_child(struct process_scan *scan)
+{
+	int64_t pid = 0;
+	while (scan->at < scan->length || read_list(scan)) {
+		char digit = scan->buffer[scan->at++];
+		if (digit == ' ' && pid > 0 && pid <= PID_HIGHEST)
+			return (pid_t)pid;
+		if (digit == ' ')
+			pid = 0;
+		else if (pid <= PID_HIGHEST)
+			pid = digit >= '0' && digit <= '9' ? pid * 10 + (digit - '0') : PID_HIGHEST + 1;
+	}
+	return 0;
+}
+
+static bool find_next_child(struct process_scan *scan, struct process *process)
+{
+	pid_t pid;
+	do
+		pid = scan->children >= 0 ? read_next_child(scan) : probe_next_child(scan);
+	while (pid != 0 && (pid == scan->excluded.pre_stop || is_of_lull(scan, pid)));
+	if (pid != 0)
+		*process = (struct process){.pid = pid, .parent = scan->self, .group = getpgid(pid), .state = '?'};
+	return pid != 0;
+}
+
+/* Returns the next PID in /proc, 0 at the end. */
+static pid_t read_next_pid(struct process_scan *scan)
+{
+	while (scan->at < scan->length || read_list(scan)) {
+		const struct directory_entry *entry = (const void *)(scan->buffer + scan->at);
+		scan->at += entry->length;
+		int64_t pid = text_number(entry->name, strlen(entry->name), INT32_MAX);
+		if (pid > 0)
+			return (pid_t)pid;
+	}
+	return 0;
+}
+
+static bool is_in_scope(struct process_scan *scan, const struct process *process)
+{
+	switch (scan->scope) {
+	case SCOPE_NAMESPACE:
+		return true;
+	case SCOPE_CHILDREN:
+		return process->parent == scan->self && process->pid != scan->excluded.pre_stop;
+	case SCOPE_DESCENDANTS:
+		break;
+	}
+	return is_descendant(scan, process);
+}
+
+bool processes_next(struct process_scan *scan, struct process *process)
+{
+	if (scan->proc < 0 || scan->children >= 0)
+		return find_next_child(scan, process);
+	for (pid_t pid; (pid = read_next_pid(scan)) != 0 && !is_time_over(scan);) {
+		if (process_read(scan->proc, pid, process) < 0)
+			scan->is_cut |= errno == EMFILE || errno == ENFILE || errno == ENOMEM;
+		else if (!is_of_lull(scan, process->pid) && !process_has_exited(process) && is_in_scope(scan, process))
+			return true;
+	}
+	return false;
+}
 
 /* proc_pid_stat(5) */
 static const char *state_name(char state)
 {
-	switch (state) {
-	case 'R':
-		return "running";
-	case 'S':
-		return "sleeping";
-	case 'D':
-		return "uninterruptible";
-	case 'T':
-		return "stopped";
-	case 't':
-		return "traced";
-	case 'I':
-		return "idle";
-	case 'Z':
-		return "main thread exited, other threads running"; /* a zombie without threads has exited */
-	default:
-		return "state unknown";
-	}
+	static const struct {
+		char state;
+		const char *name;
+	} STATES[] = {
+		{'R', "running"},
+		{'S', "sleeping"},
+		{'D', "uninterruptible"},
+		{'T', "stopped"},
+		{'t', "traced"},
+		{'I', "idle"},
+		{'Z', "main thread exited, other threads running"}, /* a zombie without threads has exited */
+	};
+	for (size_t i = 0; i < sizeof STATES / sizeof *STATES; i++)
+		if (STATES[i].state == state)
+			return STATES[i].name;
+	return "state unknown";
 }
 
-int processes_describe(enum process_scope scope, pid_t hidden, const struct helpers *helpers, struct text *text,
-                       int *denied)
+int processes_describe(enum process_scope scope, struct excluded excluded, struct text *text, int *denied)
 {
-	struct walk walk;
+	struct process_scan scan;
 	struct process process;
 	int count = 0;
-	walk_begin(&walk, scope, hidden, helpers, signals_now_ms() + PROCESSES_SCAN_MS);
-	while (walk_next(&walk, scope, &process)) {
+	(void)processes_open(&scan, scope, excluded, signals_now_ms() + PROCESSES_SCAN_MS);
+	while (processes_next(&scan, &process)) {
 		if (denied != NULL && kill(process.pid, 0) < 0 && errno == EPERM)
 			++*denied;
 		if (++count > NAMED_MOST)
@@ -590,32 +424,91 @@ int processes_describe(enum process_scope scope, pid_t hidden, const struct help
 		text_add(text, "%s%d %s (%s)", count > 1 ? ", " : "", (int)process.pid, name,
 		         state_name(process.state));
 	}
-	walk_end(&walk);
-	if (walk.cut && count == 0)
+	processes_close(&scan);
+	if (scan.is_cut && count == 0)
 		count = 1;
-	if (walk.cut)
+	if (scan.is_cut)
 		text_add(text, "%sothers", text->length > 0 ? " and " : "");
 	else if (count > NAMED_MOST)
 		text_add(text, " and %d more", count - NAMED_MOST);
 	return count;
 }
 
-void process_name(pid_t pid, struct process *process)
+/* --- Signals ---------------------------------------------------------------------------------------------------- */
+
+/*
+ * If the queue of signals is full, the signal is sent without its value. Returns whether lull is permitted to signal
+ * the process.
+ */
+static bool send_by_pid(pid_t pid, int signo, const siginfo_t *info)
 {
-	struct walk walk;
-	walk_begin(&walk, SCOPE_NAMESPACE, 0, NULL, TIME_NEVER);
-	if (walk.directory < 0 || read_process_number(walk.directory, pid, process) < 0)
-		process->name[0] = '\0';
-	walk_end(&walk);
+	bool is_queued = info != NULL && syscall(SYS_rt_sigqueueinfo, pid, signo, info) == 0;
+	return is_queued || kill(pid, signo) == 0 || errno != EPERM;
 }
 
-void processes_named(const char *prefix, void (*see)(const struct process *process, void *whom), void *whom)
+/*
+ * A child of lull keeps its PID until lull reaps it. Another process may exit, and a new process may have its PID
+ * before the signal is sent: lull opens a pidfd, checks the process again and then signals the pidfd. Before Linux 5.3,
+ * which has no pidfd_open(2), it signals the PID. Returns whether lull is permitted to signal the process.
+ */
+static bool signal_process(struct process_scan *scan, const struct process *process, int signo, const siginfo_t *info)
 {
-	struct walk walk;
+	pid_t pid = process->pid;
+	bool by_pid = process->parent == scan->self || scan->proc < 0;
+	int fd = by_pid ? -1 : (int)syscall(CALL_PIDFD_OPEN, pid, 0);
+	if (by_pid || (fd < 0 && errno != ESRCH))
+		return send_by_pid(pid, signo, info);
+	bool permitted = true;
+	if (fd >= 0 && is_still_descendant(scan, pid) && syscall(CALL_PIDFD_SEND_SIGNAL, fd, signo, info, 0) < 0 &&
+	    errno != ESRCH)
+		permitted = send_by_pid(pid, signo, NULL);
+	if (fd >= 0)
+		(void)close(fd);
+	return permitted;
+}
+
+int processes_signal(const struct signal_request *request)
+{
+	struct process_scan scan;
 	struct process process;
-	walk_begin(&walk, SCOPE_NAMESPACE, 0, NULL, TIME_NEVER);
-	while (walk.directory >= 0 && walk_next(&walk, SCOPE_NAMESPACE, &process))
-		if (strncmp(process.name, prefix, strlen(prefix)) == 0)
-			see(&process, whom);
-	walk_end(&walk);
+	int denied = 0;
+	if (processes_open(&scan, request->scope, request->excluded, TIME_NEVER) < 0) {
+		scan.until_ms = signals_now_ms() + PROCESSES_SCAN_MS; /* for about 600 000 of 4 million PIDs */
+		scan.probed = request->resume != NULL ? *request->resume : 0;
+	}
+	while (processes_next(&scan, &process)) {
+		bool is_excepted = request->except != NO_PROCESS_GROUP && process.group == request->except;
+		if (!is_excepted && !signal_process(&scan, &process, request->signo, request->info))
+			denied++;
+		if (request->wake && process_may_be_stopped(&process))
+			(void)signal_process(&scan, &process, SIGCONT, NULL);
+	}
+	if (request->resume != NULL)
+		*request->resume = scan.is_cut ? scan.probed : 0;
+	processes_close(&scan);
+	return denied;
+}
+
+void processes_signal_children(int signo, const struct helpers *helpers)
+{
+	struct process_scan scan;
+	struct process process;
+	if (processes_open(&scan, SCOPE_CHILDREN, (struct excluded){.helpers = helpers}, TIME_NEVER) < 0)
+		return;
+	while (processes_next(&scan, &process))
+		(void)kill(process.pid, signo);
+	processes_close(&scan);
+}
+
+int processes_queue_group(pid_t group, const siginfo_t *info)
+{
+	struct process_scan scan;
+	struct process process;
+	if (processes_open(&scan, SCOPE_DESCENDANTS, (struct excluded){0}, TIME_NEVER) < 0)
+		return -1;
+	while (processes_next(&scan, &process))
+		if (process.group == group && process.pid != group)
+			(void)signal_process(&scan, &process, info->si_signo, info);
+	processes_close(&scan);
+	return 0;
 }

@@ -158,7 +158,8 @@ void shutdown_log_running(struct log *log, const struct lifecycle *lifecycle, pi
 {
 	char bytes[2048];
 	struct text text = TEXT_IN(bytes);
-	if (log->level >= LOG_NOTICE && processes_describe(SCOPE_DESCENDANTS, pre_stop, log->helpers, &text, NULL) > 0)
+	struct excluded excluded = {.pre_stop = pre_stop, .helpers = log->helpers};
+	if (log->level >= LOG_NOTICE && processes_describe(SCOPE_DESCENDANTS, excluded, &text, NULL) > 0)
 		log_since_signal(log, lifecycle, "still running", now_ms, ":", bytes);
 }
 
@@ -171,7 +172,8 @@ int shutdown_log_killing(struct log *log, const struct lifecycle *lifecycle, boo
 	struct text text = text_in(bytes, SHUTDOWN_LOG_NAMES_SIZE);
 	if (log->level < LOG_WARNING && names == NULL)
 		return 0;
-	int count = processes_describe(init ? SCOPE_NAMESPACE : SCOPE_DESCENDANTS, 0, log->helpers, &text, denied);
+	struct excluded excluded = {.helpers = log->helpers};
+	int count = processes_describe(init ? SCOPE_NAMESPACE : SCOPE_DESCENDANTS, excluded, &text, denied);
 	if (count == 0)
 		return 0;
 	if (lifecycle->first_sent_ms != TIME_NEVER)

@@ -9,6 +9,7 @@
 #define LULL_SIGNALS_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,11 @@ enum {
 typedef uint64_t signal_mask;
 
 #define SIGNAL_BIT(signo) ((signal_mask)1 << ((signo)-1))
+
+static inline bool signal_set_has(signal_mask set, int signo)
+{
+	return set >> (signo - 1) & 1;
+}
 
 /* Blocks every signal. *before is the mask as it was. 0, or -1 with errno. */
 int signals_block(signal_mask *before);

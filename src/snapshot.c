@@ -10,12 +10,11 @@
 #include "processes.h"
 #include "signals.h"
 
-enum { NOT_SHOWN = -1 };
+enum { NOT_IN_PROC = -1 };
 
+/* There must be an entry left. */
 static struct snapshot_entry *add_entry(struct snapshot *snapshot, const struct process *process)
 {
-	if (snapshot->count == SNAPSHOT_PROCESSES)
-		return NULL;
 	struct snapshot_entry *entry = &snapshot->entries[snapshot->count++];
 	*entry = (struct snapshot_entry){.pid = process->pid, .parent = process->parent, .started = process->started};
 	struct text name = TEXT_IN(entry->name);
@@ -23,7 +22,7 @@ static struct snapshot_entry *add_entry(struct snapshot *snapshot, const struct 
 	return entry;
 }
 
-/* Entries are few: a search from the start costs less than the files that are read for each. */
+/* A search through 512 entries costs less than opening one file in /proc. */
 static struct snapshot_entry *find_entry(struct snapshot *snapshot, pid_t pid)
 {
 	for (int i = 0; i < snapshot->count; i++)
@@ -32,25 +31,34 @@ static struct snapshot_entry *find_entry(struct snapshot *snapshot, pid_t pid)
 	return NULL;
 }
 
-static bool has_signal(uint64_t set, int signo)
+static void add_descendant(struct snapshot *snapshot, int proc, const struct process *process)
 {
-	return set >> (signo - 1) & 1;
-}
-
-static bool add_descendant(int directory, const struct process *process, void *context)
-{
-	struct snapshot *snapshot = context;
 	struct process_signals signals;
 	struct snapshot_entry *entry = add_entry(snapshot, process);
-	if (entry == NULL)
-		return false;
-	entry->is_readable = process_read_signals(directory, process->pid, &signals) == 0;
+	entry->is_readable = process_read_signals(proc, process->pid, &signals) == 0;
 	if (!entry->is_readable)
-		return true;
+		return;
 	entry->signo = (uint8_t)lifecycle_effective_signal(&signals.dispositions, snapshot->signo);
-	entry->caught = has_signal(signals.dispositions.caught, entry->signo);
+	entry->caught = signal_set_has(signals.dispositions.caught, entry->signo);
 	entry->switches = signals.switches;
-	return true;
+}
+
+/* Returns whether all descendants were added. */
+static bool add_descendants(struct snapshot *snapshot)
+{
+	struct process_scan scan;
+	struct process process;
+	int64_t until_ms = signals_now_ms() + SNAPSHOT_SCAN_MS;
+	if (processes_open(&scan, SCOPE_DESCENDANTS, (struct excluded){0}, until_ms) < 0)
+		return false;
+	while (processes_next(&scan, &process)) {
+		scan.is_cut |= snapshot->count == SNAPSHOT_PROCESSES;
+		if (scan.is_cut)
+			break;
+		add_descendant(snapshot, scan.proc, &process);
+	}
+	processes_close(&scan);
+	return !scan.is_cut;
 }
 
 void snapshot_take(struct snapshot *snapshot, int signo, pid_t app, bool is_listening)
@@ -60,21 +68,13 @@ void snapshot_take(struct snapshot *snapshot, int signo, pid_t app, bool is_list
 	snapshot->is_over = false;
 	snapshot->recheck_ms = TIME_NEVER;
 	snapshot->is_listening = is_listening;
-	int64_t until_ms = signals_now_ms() + SNAPSHOT_LOOK_MS;
-	snapshot->is_complete = processes_visit(SCOPE_DESCENDANTS, 0, NULL, until_ms, add_descendant, snapshot);
+	snapshot->is_complete = add_descendants(snapshot);
 	const struct snapshot_entry *entry = find_entry(snapshot, app);
 	snapshot->was_sent = app != 0;
 	snapshot->app_caught = entry == NULL || !entry->is_readable || entry->caught;
 }
 
 /* --- One child ---------------------------------------------------------------------------------------------------- */
-
-/* One visit of lull's children. */
-struct visit {
-	struct snapshot *snapshot;
-	const struct snapshot_order *order;
-	int denied;
-};
 
 /*
  * Returns whether the app or an ancestor of the process caught the signal. The app may know the PID of a process that
@@ -92,43 +92,48 @@ static bool has_forwarder(struct snapshot *snapshot, const struct snapshot_entry
 	return false;
 }
 
-static void signal_child(struct visit *visit, const struct process *process, int signo)
+/* Returns 1 if lull is not permitted to signal the process, 0 otherwise. */
+static int signal_child(const struct snapshot_order *order, const struct process *process, int signo)
 {
 	char name[SIGNAL_NAME_SIZE];
-	log_line(visit->order->log, LOG_VERBOSE, "sending %s to remaining process %d (%s)", signal_name(signo, name),
+	log_line(order->log, LOG_VERBOSE, "sending %s to remaining process %d (%s)", signal_name(signo, name),
 	         (int)process->pid, process->name);
-	if (kill(process->pid, signo) < 0 && errno == EPERM)
-		visit->denied++;
+	return kill(process->pid, signo) < 0 && errno == EPERM;
 }
 
-/* After execve(2) a process has other handlers: those that it had then show nothing. */
-static enum verdict judge_entry(struct visit *visit, const struct snapshot_entry *entry, const struct process *process,
+static void continue_child(const struct process *process)
+{
+	if (process_may_be_stopped(process))
+		(void)kill(process->pid, SIGCONT);
+}
+
+/* After execve(2) a process has other handlers, so those of the snapshot are not compared. */
+static enum verdict judge_entry(struct snapshot *snapshot, const struct snapshot_order *order,
+                                const struct snapshot_entry *entry, const struct process *process,
                                 const struct process_signals *signals)
 {
 	bool is_same = strncmp(entry->name, process->name, sizeof entry->name - 1) == 0;
 	bool sleeps = signals->state == 'S' || signals->state == 'T';
-	bool blocks = has_signal(signals->blocked, entry->signo);
+	/* If the first thread blocks the signal, another thread may have received it. */
+	bool blocks = signal_set_has(signals->blocked, entry->signo);
 	struct remaining remaining = {
 		.is_known = true,
 		.caught_then = entry->caught || !is_same,
-		.catches = has_signal(signals->dispositions.caught, entry->signo) || !is_same,
-		.is_pending = has_signal(signals->pending, entry->signo),
-		/* A thread of its own may read a signal that the first thread blocks. */
+		.catches = signal_set_has(signals->dispositions.caught, entry->signo) || !is_same,
+		.is_pending = signal_set_has(signals->pending, entry->signo),
 		.has_slept = sleeps && signals->switches >= 0 && signals->switches == entry->switches && !blocks,
-		.has_forwarder = has_forwarder(visit->snapshot, entry),
+		.has_forwarder = has_forwarder(snapshot, entry),
 		.was_waited_for = entry->recheck_ms != 0,
-		.port_closed = visit->snapshot->is_listening && !visit->order->is_listening,
+		.port_closed = snapshot->is_listening && !order->is_listening,
 	};
 	return lifecycle_judge(&remaining);
 }
 
-/* A process that the app's group shares has the signal, unless that has no effect on it. */
-static bool has_group_signal(const struct visit *visit, const struct process *process,
-                             const struct process_signals *signals)
+/* A process in the app's group was sent the signal too, but that has no effect if the process ignores it. */
+static bool has_group_signal(const struct snapshot_order *order, const struct process *process,
+                             const struct process_signals *signals, int signo)
 {
-	int signo = visit->snapshot->signo;
-	return process->group == visit->order->group &&
-	       lifecycle_effective_signal(&signals->dispositions, signo) == signo;
+	return process->group == order->group && lifecycle_effective_signal(&signals->dispositions, signo) == signo;
 }
 
 static void recheck_at(struct snapshot *snapshot, int64_t at_ms)
@@ -137,25 +142,27 @@ static void recheck_at(struct snapshot *snapshot, int64_t at_ms)
 		snapshot->recheck_ms = at_ms;
 }
 
-/* A process whose signals cannot be read is signalled immediately. */
-static void visit_entry(struct visit *visit, struct snapshot_entry *entry, int directory, const struct process *process)
+/* Signals a process of the snapshot, if it is time. A process whose signals cannot be read is signalled immediately. */
+static int signal_entry(struct snapshot *snapshot, const struct snapshot_order *order, struct snapshot_entry *entry,
+                        int proc, const struct process *process)
 {
 	struct process_signals signals = {.dispositions = DISPOSITIONS_UNKNOWN};
-	const struct snapshot_order *order = visit->order;
 	char time[TEXT_TIME_SIZE];
+	int denied = 0;
 	enum verdict verdict = VERDICT_SIGNAL;
 	if (order->now_ms < entry->recheck_ms) {
-		recheck_at(visit->snapshot, entry->recheck_ms);
-		return;
+		recheck_at(snapshot, entry->recheck_ms);
+		return 0;
 	}
-	bool is_readable = process_read_signals(directory, process->pid, &signals) == 0;
-	if (has_group_signal(visit, process, &signals))
+	bool is_readable = process_read_signals(proc, process->pid, &signals) == 0;
+	if (has_group_signal(order, process, &signals, snapshot->signo))
 		verdict = VERDICT_LEAVE;
 	else if (is_readable && entry->is_readable)
-		verdict = judge_entry(visit, entry, process, &signals);
+		verdict = judge_entry(snapshot, order, entry, process, &signals);
 	switch (verdict) {
 	case VERDICT_SIGNAL:
-		signal_child(visit, process, lifecycle_effective_signal(&signals.dispositions, visit->snapshot->signo));
+		denied = signal_child(order, process,
+		                      lifecycle_effective_signal(&signals.dispositions, snapshot->signo));
 		break;
 	case VERDICT_LEAVE:
 		log_line(order->log, LOG_VERBOSE, "not signalling remaining process %d (%s): it has the signal",
@@ -163,61 +170,60 @@ static void visit_entry(struct visit *visit, struct snapshot_entry *entry, int d
 		break;
 	case VERDICT_WAIT:
 		entry->recheck_ms = lifecycle_forwarded_ms(order->lifecycle, order->now_ms);
-		recheck_at(visit->snapshot, entry->recheck_ms);
+		recheck_at(snapshot, entry->recheck_ms);
 		log_line(order->log, LOG_VERBOSE,
 		         "checking remaining process %d (%s) again in %s: its parent may have forwarded the signal",
 		         (int)process->pid, process->name, text_time(entry->recheck_ms - order->now_ms, time));
-		return;
+		return 0;
 	}
 	entry->is_done = true;
-	/* 'Z': the first thread has exited, the others may be stopped. */
-	if (process->state == 'T' || process->state == 'Z')
-		(void)kill(process->pid, SIGCONT);
+	continue_child(process);
+	return denied;
 }
 
 /* /proc may hide a child, proc(5), hidepid: the kernel's list has its PID alone. It is signalled once. */
-static void visit_hidden(struct visit *visit, const struct process *child)
+static int signal_not_in_proc(struct snapshot *snapshot, const struct snapshot_order *order,
+                              const struct process *child)
 {
-	struct snapshot_entry *entry = add_entry(visit->snapshot, child);
-	if (entry == NULL)
-		return;
-	entry->started = NOT_SHOWN;
+	if (snapshot->count == SNAPSHOT_PROCESSES)
+		return 0;
+	struct snapshot_entry *entry = add_entry(snapshot, child);
+	entry->started = NOT_IN_PROC;
 	entry->is_done = true;
-	if (child->group != visit->order->group)
-		signal_child(visit, child, visit->snapshot->signo);
-	(void)kill(child->pid, SIGCONT); /* it may be stopped */
+	int denied = child->group != order->group ? signal_child(order, child, snapshot->signo) : 0;
+	continue_child(child);
+	return denied;
 }
 
 /*
- * What started after the snapshot is not in it: most likely it is part of the cleanup, and it is left alone. A child
- * that cannot be read for another reason than hidepid is read again by the next scan.
+ * Signals a child of lull, if it is time. A process that is not in the snapshot started later: it is probably part of
+ * the cleanup and is not signalled. A child that cannot be read for another reason than hidepid is read again by the
+ * next scan.
  */
-static bool visit_child(int directory, const struct process *child, void *context)
+static int signal_if_due(struct snapshot *snapshot, const struct snapshot_order *order, int proc,
+                         const struct process *child)
 {
-	struct visit *visit = context;
 	struct process process;
-	struct snapshot_entry *entry = find_entry(visit->snapshot, child->pid);
+	struct snapshot_entry *entry = find_entry(snapshot, child->pid);
 	if (entry != NULL && entry->is_done)
-		return true;
-	if (process_read(directory, child->pid, &process) < 0) {
-		if (entry == NULL && (errno == ENOENT || errno == EACCES || errno == EPERM))
-			visit_hidden(visit, child);
-		return true;
+		return 0;
+	if (process_read(proc, child->pid, &process) < 0) {
+		bool is_hidden = errno == ENOENT || errno == EACCES || errno == EPERM;
+		return entry == NULL && is_hidden ? signal_not_in_proc(snapshot, order, child) : 0;
 	}
-	if (entry != NULL && entry->started == process.started && !process_has_exited(&process))
-		visit_entry(visit, entry, directory, &process);
-	return true;
+	if (entry == NULL || entry->started != process.started || process_has_exited(&process))
+		return 0;
+	return signal_entry(snapshot, order, entry, proc, &process);
 }
 
-/* --- All of them -------------------------------------------------------------------------------------------------- */
+/* --- All children ------------------------------------------------------------------------------------------------- */
 
 static int signal_descendants(struct snapshot *snapshot, const struct snapshot_order *order)
 {
 	const struct signal_request all = {.scope = SCOPE_DESCENDANTS,
+	                                   .excluded = order->excluded,
 	                                   .signo = snapshot->signo,
 	                                   .except = order->group,
-	                                   .hidden = order->hidden,
-	                                   .helpers = order->log->helpers,
 	                                   .wake = true};
 	snapshot->is_over = true;
 	log_line(order->log, LOG_VERBOSE, "the snapshot is not complete: signalling all remaining processes");
@@ -226,26 +232,32 @@ static int signal_descendants(struct snapshot *snapshot, const struct snapshot_o
 
 int snapshot_signal(struct snapshot *snapshot, const struct snapshot_order *order)
 {
-	struct visit visit = {.snapshot = snapshot, .order = order};
+	struct process_scan scan;
+	struct process child;
+	int denied = 0;
 	snapshot->recheck_ms = TIME_NEVER;
 	if (snapshot->is_over)
 		return 0;
 	if (!snapshot->is_complete)
 		return signal_descendants(snapshot, order);
-	(void)processes_visit(SCOPE_CHILDREN, order->hidden, order->log->helpers, TIME_NEVER, visit_child, &visit);
-	return visit.denied;
-}
-
-static bool mark_signalled(int directory, const struct process *child, void *context)
-{
-	(void)directory;
-	struct snapshot_entry *entry = find_entry(context, child->pid);
-	if (entry != NULL)
-		entry->is_done = true;
-	return true;
+	if (processes_open(&scan, SCOPE_CHILDREN, order->excluded, TIME_NEVER) < 0)
+		return 0;
+	while (processes_next(&scan, &child))
+		denied += signal_if_due(snapshot, order, scan.proc, &child);
+	processes_close(&scan);
+	return denied;
 }
 
 void snapshot_children_signalled(struct snapshot *snapshot)
 {
-	(void)processes_visit(SCOPE_CHILDREN, 0, NULL, TIME_NEVER, mark_signalled, snapshot);
+	struct process_scan scan;
+	struct process child;
+	if (processes_open(&scan, SCOPE_CHILDREN, (struct excluded){0}, TIME_NEVER) < 0)
+		return;
+	while (processes_next(&scan, &child)) {
+		struct snapshot_entry *entry = find_entry(snapshot, child.pid);
+		if (entry != NULL)
+			entry->is_done = true;
+	}
+	processes_close(&scan);
 }

@@ -114,12 +114,17 @@ static int64_t scan_pause_ms(const struct lifecycle *lifecycle, int64_t now_ms)
 	return pause_ms > SCAN_MS ? pause_ms : SCAN_MS;
 }
 
+static struct excluded own_processes(const struct supervisor *supervisor)
+{
+	return (struct excluded){.pre_stop = supervisor->prestop.pid, .helpers = supervisor->log->helpers};
+}
+
 static void scan_remaining(struct supervisor *supervisor)
 {
 	struct snapshot *snapshot = supervisor->snapshot;
 	struct snapshot_order order = {.lifecycle = &supervisor->lifecycle,
 	                               .log = supervisor->log,
-	                               .hidden = supervisor->prestop.pid,
+	                               .excluded = own_processes(supervisor),
 	                               .group = supervisor->signalled_group,
 	                               .is_listening = app_listens(supervisor),
 	                               .now_ms = signals_now_ms()};
@@ -167,8 +172,7 @@ static void forward_to_remaining(struct supervisor *supervisor, const struct act
 	struct signal_request order = {.scope = SCOPE_CHILDREN,
 	                               .signo = action->signo,
 	                               .except = action->group_has_it ? app_group(supervisor) : NO_PROCESS_GROUP,
-	                               .hidden = supervisor->prestop.pid,
-	                               .helpers = supervisor->log->helpers};
+	                               .excluded = own_processes(supervisor)};
 	queued.si_signo = action->signo;
 	if (queued.si_code == SI_QUEUE)
 		order.info = &queued;
@@ -183,7 +187,7 @@ static void kill_remaining(struct supervisor *supervisor)
 	const struct signal_request order = {.scope = SCOPE_DESCENDANTS,
 	                                     .signo = SIGKILL,
 	                                     .except = NO_PROCESS_GROUP,
-	                                     .helpers = supervisor->log->helpers,
+	                                     .excluded = {.helpers = supervisor->log->helpers},
 	                                     .resume = &supervisor->kill_resume};
 	if (supervisor->child.init) {
 		(void)kill(-1, SIGKILL);

@@ -44,6 +44,7 @@ static void read_tree(struct tree *tree)
 	tree->plain = world.read_most == 0;
 	for (size_t i = 0; i < world.files_count; i++) {
 		struct process process = {.pid = 0};
+		tree->plain = tree->plain && strncmp(world.files[i].path, "/proc/0", 7) != 0;
 		if (!read_tree_file(&world.files[i], &process, &tree->plain))
 			continue;
 		for (size_t k = 0; k < tree->count; k++)
@@ -105,7 +106,7 @@ static void check_named(const struct tree *tree, enum process_scope scope, pid_t
 	char bytes[NAMES_SIZE];
 	struct text text = TEXT_IN(bytes);
 	int denied = 0;
-	int named = processes_describe(scope, hidden, NULL, &text, &denied);
+	int named = processes_describe(scope, (struct excluded){.pre_stop = hidden}, &text, &denied);
 	demand(named >= 0 && text.length < NAMES_SIZE, "names fit, or are cut");
 	demand((named > 0) == (text.length > 0), "who is counted is named");
 	demand(denied >= 0 && denied <= named, "only who is counted is counted as denied");
@@ -127,7 +128,8 @@ static void check_signalled(const struct tree *tree, const struct signal_request
 		       "the signal is the one that was asked for");
 		if (!tree->plain || !is_seen())
 			continue;
-		demand(process != NULL && descends(tree, process, order->hidden), "only descendants are signalled");
+		demand(process != NULL && descends(tree, process, order->excluded.pre_stop),
+		       "only descendants are signalled");
 		demand(process->group != order->except || world.sent[i].signo == SIGCONT, "nobody gets it twice");
 	}
 }
@@ -165,7 +167,8 @@ static void check_snapshot(const struct tree *tree, pid_t hidden, pid_t group, b
 	static struct snapshot snapshot;
 	struct log log = {.fd = -1, .level = LOG_ERROR};
 	struct lifecycle lifecycle = {.kill_ms = world.now_ms + 10000};
-	struct snapshot_order order = {.lifecycle = &lifecycle, .log = &log, .hidden = hidden, .group = group};
+	struct snapshot_order order = {
+		.lifecycle = &lifecycle, .log = &log, .excluded = {.pre_stop = hidden}, .group = group};
 	world.sent_count = 0;
 	snapshot_take(&snapshot, SIGTERM, tree->count > 0 ? tree->list[0].pid : 0, listened);
 	bool complete = snapshot.is_complete;
@@ -280,7 +283,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	world_begin();
 	world.self = (pid_t)(1 + input_byte(&input) % 16);
 	pid_t hidden = (pid_t)(input_byte(&input) % 16);
-	struct signal_request order = {.scope = SCOPE_DESCENDANTS, .signo = SIGTERM, .hidden = hidden};
+	struct signal_request order = {.scope = SCOPE_DESCENDANTS, .signo = SIGTERM};
+	order.excluded.pre_stop = hidden;
 	order.except = (pid_t)(input_byte(&input) % 16) - 1;
 	unsigned how = input_byte(&input);
 	world.pidfds = !(how & 1);
