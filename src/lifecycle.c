@@ -185,7 +185,6 @@ static void start_shutdown(struct lifecycle *lifecycle, const struct event *even
 	const struct policy *policy = lifecycle->policy;
 	lifecycle->stop_started_ms = now_ms;
 	schedule_start(&lifecycle->schedule, &policy->plan, policy->rewrite[event->signo], now_ms);
-	add_action(actions, ACTION_DRAIN, 0);
 	if (!policy->pre_stop)
 		return;
 	lifecycle->pre_stop_ms = lifecycle_pre_stop_limit_ms(&lifecycle->schedule, now_ms);
@@ -476,6 +475,13 @@ bool lifecycle_may_signal_app(const struct lifecycle *lifecycle, const struct ev
 	bool stops = event->kind == EVENT_SIGNAL && is_stop_signal(lifecycle->policy, event->signo);
 	bool runs = lifecycle->phase <= PHASE_STOPPING;
 	return runs && (stops || now_ms >= lifecycle->schedule.due_ms);
+}
+
+enum readiness lifecycle_readiness(const struct lifecycle *lifecycle)
+{
+	if (is_stopping(lifecycle))
+		return READINESS_DRAINING;
+	return lifecycle->phase == PHASE_RUNNING ? READINESS_READY : READINESS_ENDED;
 }
 
 int64_t lifecycle_deadline_ms(const struct lifecycle *lifecycle)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "plan.h"
+#include "readiness.h"
 #include "schedule.h"
 
 enum {
@@ -93,7 +94,6 @@ enum action_kind {
 	ACTION_SIGNAL_REMAINING,  /* send signo to the remaining processes */
 	ACTION_KILL_ALL,          /* SIGKILL to all processes */
 	ACTION_KILL_CHILDREN,     /* SIGKILL to lull's children: orphans that have just arrived */
-	ACTION_DRAIN,             /* make the drain file, report draining */
 	ACTION_START_PRE_STOP,    /* start the pre-stop program */
 	ACTION_KILL_PRE_STOP,     /* its time is over */
 	ACTION_SUSPEND,           /* stop lull by signo, as the app: at a prompt the shell must notice it */
@@ -170,6 +170,12 @@ int64_t lifecycle_pre_stop_limit_ms(const struct schedule *schedule, int64_t now
 
 /* Returns whether lifecycle_step() may send the app a signal with this event: event->app must be set then. */
 bool lifecycle_may_signal_app(const struct lifecycle *lifecycle, const struct event *event, int64_t now_ms);
+
+/*
+ * Returns what the process name and the readiness endpoint show, whether the app listens or not. When it becomes
+ * READINESS_DRAINING, the drain file is made.
+ */
+enum readiness lifecycle_readiness(const struct lifecycle *lifecycle);
 
 /* Returns when lifecycle_step() must be called at the latest, absolute, in ms; TIME_NEVER: only for an event. */
 int64_t lifecycle_deadline_ms(const struct lifecycle *lifecycle);

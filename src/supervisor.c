@@ -45,6 +45,7 @@ void supervisor_init(struct supervisor *supervisor, const struct options *option
 	if (options->report != NULL)
 		supervisor->outcome.started_ms = signals_now_ms();
 	supervisor->now_ms = 0;
+	supervisor->readiness = READINESS_READY;
 	lifecycle_init(&supervisor->lifecycle, &options->policy);
 }
 
@@ -230,12 +231,24 @@ static void warn_of_drain_file(struct supervisor *supervisor, int error)
 		         supervisor->options->drain_file, strerror(error));
 }
 
-static void start_draining(struct supervisor *supervisor)
+static void start_drain_file(struct supervisor *supervisor)
 {
 	const char *path = supervisor->options->drain_file;
-	show_readiness(READINESS_DRAINING, 0);
 	if (path != NULL && helper_start(supervisor->log->helpers, HELPER_DRAIN_FILE, -1, make_drain_file, path) < 0)
 		warn_of_drain_file(supervisor, make_drain_file(path));
+}
+
+/* Readiness is shown before the pre-stop program starts and the first signal is sent. When lull exits it is not read.
+ */
+static void update_readiness(struct supervisor *supervisor)
+{
+	enum readiness readiness = lifecycle_readiness(&supervisor->lifecycle);
+	if (readiness == supervisor->readiness || supervisor->lifecycle.phase == PHASE_ENDED)
+		return;
+	supervisor->readiness = readiness;
+	show_readiness(readiness, 0);
+	if (readiness == READINESS_DRAINING)
+		start_drain_file(supervisor);
 }
 
 static void log_pre_stop_failed(const struct supervisor *supervisor, int error)
@@ -313,9 +326,6 @@ static void run_action(struct supervisor *supervisor, const struct action *actio
 	case ACTION_KILL_CHILDREN:
 		kill_orphans(supervisor);
 		break;
-	case ACTION_DRAIN:
-		start_draining(supervisor);
-		break;
 	case ACTION_START_PRE_STOP:
 		start_pre_stop(supervisor, action->signo);
 		break;
@@ -367,6 +377,7 @@ static void handle_event(struct supervisor *supervisor, const struct event *happ
 	lifecycle_step(lifecycle, &event, now_ms, &actions);
 	if (lifecycle->phase != before)
 		supervisor->outcome.entered_ms[lifecycle->phase] = now_ms;
+	update_readiness(supervisor);
 	for (int i = 0; i < actions.count; i++) {
 		run_action(supervisor, &actions.list[i]);
 		if (is_planned_signal(actions.list[i].kind))
@@ -546,8 +557,6 @@ static void handle_reaped(struct supervisor *supervisor, const struct reaping *r
 	const struct event orphans = {.kind = EVENT_ORPHAN_EXITED};
 	if (reaping->app_exited) {
 		note_app_exit(supervisor);
-		if (!reaping->childless && supervisor->lifecycle.stop_started_ms == TIME_NEVER)
-			show_readiness(READINESS_ENDED, 0);
 		handle_event(supervisor, &exited);
 	} else if (reaping->change.kind != EVENT_TIME) {
 		handle_event(supervisor, &reaping->change);
@@ -649,8 +658,7 @@ bool supervisor_turn(struct supervisor *supervisor)
 	if (supervisor->lifecycle.phase == PHASE_ENDED)
 		finish_run(supervisor);
 	else
-		endpoint_serve(&supervisor->endpoint,
-		               supervisor->lifecycle.phase == PHASE_RUNNING ? READINESS_READY : READINESS_DRAINING);
+		endpoint_serve(&supervisor->endpoint, supervisor->readiness);
 	log_release(supervisor->log);
 	return supervisor->lifecycle.phase != PHASE_ENDED;
 }

@@ -21,10 +21,11 @@ struct supervisor {
 	struct prestop prestop;
 	struct lifecycle lifecycle;
 	struct outcome outcome;
-	int64_t now_ms;      /* the time of this turn, read where it matters */
-	siginfo_t signal;    /* of this turn, or the last one that lull received */
-	bool kill_forwarded; /* a rewrite has made another signal SIGKILL, and it was sent to the app */
-	pid_t kill_resume;   /* as in struct signal_request, for SIGKILL */
+	enum readiness readiness; /* as it is shown */
+	int64_t now_ms;           /* the time of this turn, read where it matters */
+	siginfo_t signal;         /* of this turn, or the last one that lull received */
+	bool kill_forwarded;      /* a rewrite has made another signal SIGKILL, and it was sent to the app */
+	pid_t kill_resume;        /* as in struct signal_request, for SIGKILL */
 
 	/* Reaping */
 	int not_reaped_after; /* signals forwarded since the children were last checked */

@@ -24,7 +24,6 @@ struct model {
 	int status;        /* the app's */
 	int stop_signal;   /* what the first request becomes */
 	int steps;         /* signals of the plan that went to the app */
-	int drained;
 	int pre_stops;
 	bool shared;   /* the terminal gave the app the first signal of the plan */
 	bool pre_stop; /* it runs */
@@ -274,9 +273,6 @@ static void check_action(struct model *model, const struct event *event, const s
 	case ACTION_KILL_CHILDREN:
 		demand(model->killed_ms != TIME_NEVER, "orphans are killed after SIGKILL");
 		break;
-	case ACTION_DRAIN:
-		demand(++model->drained == 1 && model->begun_ms == model->now_ms, "draining is told once, at once");
-		break;
 	case ACTION_START_PRE_STOP:
 		demand(++model->pre_stops == 1 && model->policy.pre_stop, "the pre-stop program is started once");
 		model->pre_stop = true;
@@ -380,6 +376,8 @@ static void happen(struct model *model, const struct event *event, int64_t now_m
 static int64_t moment(const struct model *model, unsigned byte)
 {
 	int64_t deadline_ms = lifecycle_deadline_ms(&model->core);
+	bool drains = lifecycle_readiness(&model->core) == READINESS_DRAINING;
+	demand(drains == (model->begun_ms != TIME_NEVER), "readiness is draining from the start of the shutdown on");
 	bool none = deadline_ms == TIME_NEVER;
 	switch (byte % 8) {
 	case 0:

@@ -12,7 +12,7 @@ const char *const INVARIANT_NAMES[INVARIANTS] = {
 	[NOTHING_AFTER_EXIT] = "nothing after the exit",
 	[LEAVES] = "lull leaves when there is a reason, and only then",
 	[STATUS] = "the status is the app's",
-	[DRAINING] = "draining is told once, at the stop's begin",
+	[DRAINING] = "readiness follows the phase",
 	[STOP_SAID] = "a stop is said once, before anything is sent",
 	[PLAN_ORDER] = "the plan's signals in order, each once",
 	[NOT_EARLY] = "no step before its time",
@@ -249,7 +249,6 @@ static void expect_stop(struct witness *witness, const struct event *event)
 	witness->begun_ms = witness->now_ms;
 	witness->began_with = event->signo;
 	witness->due_ms = witness->planned_ms = plus(witness->now_ms, policy->plan.steps[0].wait_ms);
-	witness->expected[ACTION_DRAIN]++;
 	witness->expected[ACTION_LOG_STOPPING]++;
 	if (policy->pre_stop) {
 		witness->expected[ACTION_START_PRE_STOP]++;
@@ -551,7 +550,6 @@ static void check_stop_said(struct witness *witness, const struct event *event, 
 {
 	bool has_it = !has_exited(witness) && had_first_step(witness, event);
 	demand(action->signo == event->signo && action->app_has_it == has_it, STOP_SAID, "another signal");
-	demand(witness->expected[ACTION_DRAIN] == 0, DRAINING, "after the stop was said");
 	demand(witness->expected[ACTION_START_PRE_STOP] == 0, PRE_STOP_ONCE, "after the stop was said");
 	if (has_it)
 		step_taken(witness, event->signo, true);
@@ -568,7 +566,6 @@ static const enum invariant REASONS[ACTION_EXIT + 1] = {
 	[ACTION_FORWARD_REMAINING] = PASSED_ON,
 	[ACTION_SIGNAL_REMAINING] = LEFTOVERS,
 	[ACTION_KILL_CHILDREN] = KILL_AGAIN,
-	[ACTION_DRAIN] = DRAINING,
 	[ACTION_START_PRE_STOP] = PRE_STOP_ONCE,
 	[ACTION_SUSPEND] = SESSION,
 	[ACTION_LOG_STOPPING] = STOP_SAID,
@@ -600,8 +597,7 @@ static void check_fields(const struct action *action)
 	bool to_group = action->kind == ACTION_FORWARD_REMAINING || action->kind == ACTION_SIGNAL_REMAINING;
 	bool kills = action->kind == ACTION_LOG_KILLING || action->kind == ACTION_KILL_ALL ||
 	             action->kind == ACTION_KILL_CHILDREN || action->kind == ACTION_KILL_PRE_STOP;
-	bool names_none =
-		action->kind == ACTION_DRAIN || action->kind == ACTION_LOG_RUNNING || action->kind == ACTION_EXIT;
+	bool names_none = action->kind == ACTION_LOG_RUNNING || action->kind == ACTION_EXIT;
 	demand(!names_none || action->signo == 0, TOLD, "signal of an action that has none");
 	demand(action->kind == ACTION_LOG_STOPPING || !action->app_has_it, TOLD,
 	       "app_has_it of an action that has none");
@@ -659,7 +655,6 @@ static void check_sent(struct witness *witness, const struct event *event, const
 		check_pre_stop_kill(witness);
 		break;
 	case ACTION_KILL_CHILDREN:
-	case ACTION_DRAIN:
 	case ACTION_START_PRE_STOP:
 	case ACTION_SUSPEND:
 	case ACTION_LOG_STOPPING:
@@ -679,7 +674,6 @@ static void check_said(struct witness *witness, const struct event *event, const
 	switch (action->kind) {
 	case ACTION_START_PRE_STOP:
 		demand(action->signo == event->signo, PRE_STOP_ONCE, "another signal");
-		demand(witness->expected[ACTION_DRAIN] == 0, DRAINING, "after the pre-stop program");
 		break;
 	case ACTION_SUSPEND:
 		demand(action->signo == (event->kind == EVENT_SIGNAL ? SIGSTOP : event->signo), SESSION,
@@ -717,7 +711,6 @@ static void check_said(struct witness *witness, const struct event *event, const
 	case ACTION_SIGNAL_REMAINING:
 	case ACTION_KILL_ALL:
 	case ACTION_KILL_CHILDREN:
-	case ACTION_DRAIN:
 	case ACTION_KILL_PRE_STOP: /* nothing is said: check_sent */
 		break;
 	}
@@ -787,6 +780,10 @@ static void check_told(const struct witness *witness, const struct lifecycle *li
 	enum phase phase = witness_phase(witness);
 	bool pre_stop_runs = witness->pre_stop == PRE_STOP_RUNS;
 	int64_t wake_ms = witness_wake_ms(witness);
+	enum readiness readiness = has_begun(witness)       ? READINESS_DRAINING
+	                           : phase == PHASE_RUNNING ? READINESS_READY
+	                                                    : READINESS_ENDED;
+	demand(lifecycle_readiness(lifecycle) == readiness, DRAINING, "another one is shown");
 	demand(lifecycle->phase == phase, PHASES, "not the one that it should be in");
 	demand(phase >= witness->phase_before, PHASES, "it went back");
 	demand(lifecycle_deadline_ms(lifecycle) == wake_ms, WAKES, "another deadline");
