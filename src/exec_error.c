@@ -16,13 +16,13 @@
 
 #include "exec.h"
 
-/* The beginning of a file, which holds all that the kernel goes by. */
+/* The start of a file, with all that the kernel reads to choose a program format. */
 struct head {
 	unsigned char bytes[4096];
 	size_t length;
 };
 
-/* By the names that uname(2) has for them. */
+/* The names are those of uname(2). */
 static const struct {
 	unsigned short number;
 	char name[12];
@@ -33,7 +33,7 @@ static const struct {
 
 /* --- Which file -------------------------------------------------------------------------------------------------- */
 
-/* The first file of that name in the path. */
+/* Returns whether a directory of `path` has such a file, executable or not. */
 static bool find_in_path(const char *command, const char *path, struct text *file)
 {
 	while (exec_next_file(&path, command, file))
@@ -81,7 +81,7 @@ static bool begins_with(const struct head *head, const char *magic, size_t lengt
 	return head->length >= length && memcmp(head->bytes, magic, length) == 0;
 }
 
-/* The interpreter of a "#!" line. */
+/* Adds the interpreter of a "#!" line. Returns false if there is no such line. */
 static bool find_interpreter(const struct head *head, struct text *interpreter)
 {
 	size_t at = 2;
@@ -102,7 +102,7 @@ static bool copy_string(const struct head *head, uint64_t offset, uint64_t size,
 	return true;
 }
 
-/* The loader that a dynamic program asks for. */
+/* Adds the loader of a dynamically linked program, elf(5) PT_INTERP. Returns false if the file names none. */
 static bool find_loader(const struct head *head, struct text *loader)
 {
 	Elf64_Ehdr elf;
@@ -121,7 +121,7 @@ static bool find_loader(const struct head *head, struct text *loader)
 	return false;
 }
 
-/* ENOENT although the file is there. */
+/* execve(2) returns ENOENT also if the interpreter or the loader of an existing file is missing. */
 static void explain_missing(const struct head *head, struct text *why)
 {
 	char bytes[256];

@@ -1,5 +1,5 @@
 /*
- * Why a command could not be executed, as a person would need it.
+ * Why a command could not be executed, in words for the log.
  */
 #ifndef LULL_EXEC_ERROR_H
 #define LULL_EXEC_ERROR_H
@@ -7,8 +7,8 @@
 #include "text.h"
 
 /*
- * Adds the reason why execve(2) of command[0], looked for in the PATH of envp, failed with `error`. Only looks at
- * files; what has changed since then is seen as it is now.
+ * Adds to `why` the reason why exec_command() of `command` with this environment failed with `error`. Reads the files
+ * as they are now: they may have changed since.
  */
 void exec_error_explain(const char *command, char *const *envp, int error, struct text *why);
 

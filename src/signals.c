@@ -1,5 +1,6 @@
 /*
- * Owns the signal mask, the wait, and the names. Never knows what a signal means to the app.
+ * Owns the signal mask, the wait for a signal, the clock, and the signals' names. Never knows what a signal means to
+ * the app.
  */
 #include "signals.h"
 
@@ -15,15 +16,15 @@
 #include "text.h"
 
 /*
- * Where time_t outgrew the first version of a call there is a second one, which an older kernel or a seccomp profile
- * may refuse. Elsewhere both are the same.
+ * On 32-bit machines these calls have a second version with 64-bit times, which kernels before 5.1 and some seccomp
+ * profiles reject: then the first version is called. On 64-bit machines both are the same.
  */
 #ifdef SYS_rt_sigtimedwait_time64
 enum { CALL_SIGTIMEDWAIT = SYS_rt_sigtimedwait_time64, CALL_CLOCK_GETTIME = SYS_clock_gettime64 };
 #else
 enum { CALL_SIGTIMEDWAIT = SYS_rt_sigtimedwait, CALL_CLOCK_GETTIME = SYS_clock_gettime };
 #endif
-/* musl's name for the first clock_gettime, where there is a second. */
+/* musl's name for the first version. */
 #ifdef SYS_clock_gettime32
 enum { CALL_CLOCK_GETTIME_OLD = SYS_clock_gettime32 };
 #else
@@ -31,7 +32,7 @@ enum { CALL_CLOCK_GETTIME_OLD = SYS_clock_gettime };
 #endif
 enum { CALL_SIGTIMEDWAIT_OLD = SYS_rt_sigtimedwait };
 
-/* The kernel's own struct timespec, and its first. */
+/* The kernel's struct timespec of the second version, and of the first. */
 struct kernel_time {
 	int64_t seconds;
 	int64_t nanoseconds;
@@ -43,10 +44,8 @@ struct old_kernel_time {
 };
 
 enum {
-	/* Where waiting fails, looking at children and clock goes on, but not as fast as it can. */
-	FAILED_WAIT_MS = 10,
-	/* Where the clock is denied there is times(2), which counts these, also monotonic: USER_HZ is 100. */
-	TICK_MS = 10,
+	FAILED_WAIT_MS = 10, /* pause if rt_sigtimedwait(2) fails, so that the loop does not spin */
+	TICK_MS = 10,        /* unit of times(2), which replaces a denied clock_gettime(2): USER_HZ is 100 */
 };
 
 static const char NAMES[][8] = {
@@ -109,7 +108,7 @@ int64_t signals_wall_ms(void)
 	return read_clock_us(CLOCK_REALTIME) / 1000;
 }
 
-/* `limit` is NULL for ever. */
+/* `limit` is how long to wait; NULL: for ever. Returns the signal, or -1 with errno. */
 static long wait_for_signal(siginfo_t *info, const struct kernel_time *limit)
 {
 	const signal_mask all = ~(signal_mask)0;
@@ -135,43 +134,43 @@ int signals_wait(siginfo_t *info, int64_t deadline_ms)
 	return signo > 0 ? (int)signo : 0;
 }
 
-static int parse_realtime(const char *word, size_t length)
+static int parse_realtime(const char *name, size_t length)
 {
-	if (length < 5 || (strncasecmp(word, "RTMIN", 5) != 0 && strncasecmp(word, "RTMAX", 5) != 0))
+	bool from_min = length >= 5 && strncasecmp(name, "RTMIN", 5) == 0;
+	bool from_max = length >= 5 && strncasecmp(name, "RTMAX", 5) == 0;
+	int64_t offset = 0;
+	if (!from_min && !from_max)
 		return -1;
-	bool from_min = strncasecmp(word, "RTMIN", 5) == 0;
-	int base = from_min ? SIGNALS_RTMIN : SIGNALS_MAX;
-	if (length == 5)
-		return base;
-	if (word[5] != (from_min ? '+' : '-'))
+	if (length > 5 && name[5] != (from_min ? '+' : '-'))
 		return -1;
-	int64_t offset = text_number(word + 6, length - 6, SIGNALS_MAX - SIGNALS_RTMIN);
+	if (length > 5)
+		offset = text_number(name + 6, length - 6, SIGNALS_MAX - SIGNALS_RTMIN);
 	if (offset < 0)
 		return -1;
-	return from_min ? base + (int)offset : base - (int)offset;
+	return from_min ? SIGNALS_RTMIN + (int)offset : SIGNALS_MAX - (int)offset;
 }
 
-static bool same(const char *word, size_t length, const char *name)
+static bool is_name(const char *name, size_t length, const char *known)
 {
-	return strlen(name) == length && strncasecmp(word, name, length) == 0;
+	return length > 0 && strlen(known) == length && strncasecmp(name, known, length) == 0;
 }
 
-int signal_parse(const char *word, size_t length)
+int signal_parse(const char *name, size_t length)
 {
-	int64_t number = text_number(word, length, SIGNALS_MAX);
+	int64_t number = text_number(name, length, SIGNALS_MAX);
 	if (number >= 0)
 		return number > 0 ? (int)number : -1;
-	if (length > 3 && strncasecmp(word, "SIG", 3) == 0) {
-		word += 3;
+	if (length > 3 && strncasecmp(name, "SIG", 3) == 0) {
+		name += 3;
 		length -= 3;
 	}
 	for (int signo = 1; signo < NAMES_COUNT; signo++)
-		if (NAMES[signo][0] != '\0' && same(word, length, NAMES[signo]))
+		if (is_name(name, length, NAMES[signo]))
 			return signo;
 	for (size_t i = 0; i < sizeof ALIASES / sizeof ALIASES[0]; i++)
-		if (same(word, length, ALIASES[i].name))
+		if (is_name(name, length, ALIASES[i].name))
 			return ALIASES[i].signo;
-	return parse_realtime(word, length);
+	return parse_realtime(name, length);
 }
 
 const char *signal_name(int signo, char buffer[SIGNAL_NAME_SIZE])
