@@ -38,9 +38,9 @@ static const struct option OPTIONS[] = {
 	{0, KIND_PLAN, GROUP_TIMING, AT(policy.plan), .name = "plan", "LULL_PLAN", "PLAN",
          "the whole stop, like 5s/TERM/20s/QUIT/2s/KILL", .id = OPTION_PLAN},
 	{0, KIND_SIGNALS, GROUP_SIGNALS, AT(policy.stop_on), .name = "stop-on", "LULL_STOP_ON", "SIG[,SIG]...",
-         "the signals that begin the stop [TERM]", .id = OPTION_STOP_ON, .initial = "TERM"},
+         "the signals that begin the stop [TERM]", .id = OPTION_STOP_ON, .initial = SIGNAL_BIT(SIGTERM)},
 	{'l', KIND_TIME, GROUP_TIMING, AT(policy.linger_ms), .name = "linger", "LULL_LINGER", "TIME",
-         "how long what the app leaves behind may take [5s]", .id = OPTION_LINGER, .initial = "5s"},
+         "how long what the app leaves behind may take [5s]", .id = OPTION_LINGER, .initial = 5000},
 	{0, KIND_PATH, GROUP_DRAIN, AT(pre_stop), .name = "pre-stop", "LULL_PRE_STOP", "PROGRAM",
          "start this when the stop begins; the signal waits for it"},
 	{0, KIND_PATH, GROUP_DRAIN, AT(drain_file), .name = "drain-file", "LULL_DRAIN_FILE", "PATH",
@@ -374,13 +374,9 @@ void options_scrub(char **envp)
 /* Kubernetes sets such variables for a Service whose name begins with "lull". */
 static bool is_of_service(const char *name)
 {
-	static const char SERVICE[] = "_SERVICE_";
-	static const char PORT[] = "_PORT_";
-	for (const char *word = strchr(name, '_'); word != NULL; word = strchr(word + 1, '_')) {
-		bool is_port = strncmp(word, PORT, sizeof PORT - 2) == 0 && strchr("_", word[sizeof PORT - 2]) != NULL;
-		if (is_port || strncmp(word, SERVICE, sizeof SERVICE - 1) == 0)
+	for (const char *at = name; (at = strchr(at, '_')) != NULL; at++)
+		if (strncmp(at, "_SERVICE_", 9) == 0 || strncmp(at, "_PORT_", 6) == 0 || strcmp(at, "_PORT") == 0)
 			return true;
-	}
 	return false;
 }
 
@@ -390,7 +386,7 @@ static bool is_set_by_lull(const char *name)
 	return strcmp(name, "LULL_PID") == 0 || strcmp(name, "LULL_SIGNAL") == 0;
 }
 
-static const char *nearest_variable(const char *name)
+static const char *find_nearest_variable(const char *name)
 {
 	const char *nearest = "";
 	unsigned least = ~0U;
@@ -416,7 +412,7 @@ const char *options_next_stray(char **envp, size_t *at, const char **nearest)
 		text_add(&name, "%.*s", (int)strcspn(entry, "="), entry);
 		if (is_of_service(bytes) || is_set_by_lull(bytes))
 			continue;
-		*nearest = nearest_variable(bytes);
+		*nearest = find_nearest_variable(bytes);
 		return entry;
 	}
 	return NULL;
@@ -662,9 +658,9 @@ static int reject_own_port(struct parser *parser)
 static void resolve_rewrites(uint8_t rewrite[LIFECYCLE_SIGNALS], bool session)
 {
 	for (int signo = 0; signo < LIFECYCLE_SIGNALS; signo++) {
-		bool is_stop = signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU;
+		bool is_stop = session && (signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU);
 		if (rewrite[signo] == NOT_REWRITTEN)
-			rewrite[signo] = (uint8_t)(session && is_stop ? SIGSTOP : signo);
+			rewrite[signo] = (uint8_t)(is_stop ? SIGSTOP : signo);
 	}
 }
 
@@ -689,17 +685,16 @@ static int resolve(struct parser *parser)
 }
 
 /* The defaults are in the table, and here if they depend on the compatibility mode. */
-static void set_defaults(struct parser *parser, const struct compat_mode *compat)
+static void set_defaults(struct options *options, const struct compat_mode *compat)
 {
-	struct options *options = parser->options;
 	*options = (struct options){.compat = compat, .timeout_ms = compat->timeout_ms};
 	options->log_level = compat->log_level;
 	options->subreaper = compat->subreaper;
 	options->policy.group = options->policy.suspends = compat->session;
 	memset(options->policy.rewrite, NOT_REWRITTEN, sizeof options->policy.rewrite);
 	for (size_t i = 0; i < OWN->count; i++)
-		if (OWN->rows[i].initial != NULL)
-			(void)store_value(parser, &OWN->rows[i], OWN->rows[i].initial);
+		if (OWN->rows[i].initial != 0)
+			*(uint64_t *)(void *)((char *)options + OWN->rows[i].offset) = OWN->rows[i].initial;
 }
 
 static int reject_no_command(struct parser *parser)
@@ -716,7 +711,7 @@ int options_parse(struct options *options, const struct compat_mode *compat, cha
 	char nothing[1];
 	struct text discard = TEXT_IN(nothing);
 	struct parser parser = {.options = options, .why = why, .discard = &discard, .table = &TABLES[compat->id]};
-	set_defaults(&parser, compat);
+	set_defaults(options, compat);
 	int variables = apply_variables(&parser, OWN, envp);
 	/* Other inits log nothing about a shutdown; lull does in their modes if a variable changes its timing. */
 	bool is_planned = has_timing(options, SOURCE_VARIABLE) || options->given[SOURCE_VARIABLE][OPTION_PLAN] != NULL;

@@ -27,8 +27,7 @@ static size_t count_digits(const char *at, const char *end)
 	return count;
 }
 
-/* The index of the unit at *at, `from` or a smaller one, or -1. No unit means seconds in the first part. Moves *at past
- * it. */
+/* The index of the unit at *at, which is moved past it, or -1. `from` is the largest valid one. None means seconds. */
 static int parse_unit(const char **at, const char *end, int from, bool first)
 {
 	size_t length = 0;
@@ -81,13 +80,13 @@ static int64_t parse_part(const char **at, const char *end, int *unit, bool firs
 	return rest_ms < 0 ? -1 : whole * UNITS[found].ms + rest_ms;
 }
 
-int64_t time_parse(const char *word, size_t length)
+int64_t time_parse(const char *value, size_t length)
 {
-	const char *end = word + length;
+	const char *end = value + length;
 	int64_t total_ms = 0;
 	int unit = 0;
-	for (const char *at = word; at < end || at == word;) {
-		int64_t part_ms = parse_part(&at, end, &unit, at == word);
+	for (const char *at = value; at < end || at == value;) {
+		int64_t part_ms = parse_part(&at, end, &unit, at == value);
 		total_ms += part_ms;
 		if (part_ms < 0 || total_ms > TIME_LONGEST_MS)
 			return -1;
@@ -95,11 +94,11 @@ int64_t time_parse(const char *word, size_t length)
 	return total_ms;
 }
 
-int boolean_parse(const char *word)
+int boolean_parse(const char *value)
 {
-	static const char WORDS[][6] = {"0", "1", "false", "true", "no", "yes", "off", "on"};
-	for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++)
-		if (strcasecmp(word, WORDS[i]) == 0)
+	static const char FORMS[][6] = {"0", "1", "false", "true", "no", "yes", "off", "on"};
+	for (size_t i = 0; i < sizeof FORMS / sizeof FORMS[0]; i++)
+		if (strcasecmp(value, FORMS[i]) == 0)
 			return i % 2 == 1;
 	return -1;
 }
@@ -160,27 +159,27 @@ const char *codes_parse(const char *list, uint64_t codes[4])
 	return NULL;
 }
 
-int port_parse(const char *word)
+int port_parse(const char *value)
 {
 	const int highest = 65535;
-	int64_t port = text_number(word, strlen(word), highest);
+	int64_t port = text_number(value, strlen(value), highest);
 	return port > 0 ? (int)port : -1;
 }
 
-int address_parse(const char *word, struct address *address)
+int address_parse(const char *value, struct address *address)
 {
-	const char *colon = strrchr(word, ':');
-	*address = (struct address){.family = AF_UNSPEC, .port = port_parse(colon != NULL ? colon + 1 : word)};
+	const char *colon = strrchr(value, ':');
+	*address = (struct address){.family = AF_UNSPEC, .port = port_parse(colon != NULL ? colon + 1 : value)};
 	if (colon == NULL || address->port < 0)
 		return address->port < 0 ? -1 : 0;
 	char host[INET6_ADDRSTRLEN];
-	size_t length = (size_t)(colon - word);
-	bool brackets = length > 2 && word[0] == '[' && word[length - 1] == ']';
+	size_t length = (size_t)(colon - value);
+	bool brackets = length > 2 && value[0] == '[' && value[length - 1] == ']';
 	size_t skipped = brackets ? 1 : 0;
 	length -= 2 * skipped;
 	if (length >= sizeof host)
 		return -1;
-	memcpy(host, word + skipped, length);
+	memcpy(host, value + skipped, length);
 	host[length] = '\0';
 	address->family = brackets ? AF_INET6 : AF_INET;
 	return inet_pton(address->family, host, address->bytes) == 1 ? 0 : -1;

@@ -13,10 +13,10 @@
 #define TIME_LONGEST_MS INT64_C(31536000000)
 
 /* "5", "250ms", "1.5s", "2m", "1h", "1m30s" in ms; -1: invalid, a fraction of a millisecond, or longer than a year. */
-int64_t time_parse(const char *word, size_t length);
+int64_t time_parse(const char *value, size_t length);
 
 /* "1 true yes on", "0 false no off", in any case: 1 or 0; -1: invalid. */
-int boolean_parse(const char *word);
+int boolean_parse(const char *value);
 
 /* "TERM,QUIT": adds bit n - 1 for each signal n. Returns the first invalid item, NULL if there is none. */
 const char *signals_parse(const char *list, uint64_t *signals);
@@ -29,7 +29,7 @@ const char *rewrite_parse(const char *list, uint8_t table[65]);
 const char *codes_parse(const char *list, uint64_t codes[4]);
 
 /* A TCP port, "8080": 1 to 65535, or -1. */
-int port_parse(const char *word);
+int port_parse(const char *value);
 
 /* Where to listen. */
 struct address {
@@ -39,7 +39,7 @@ struct address {
 };
 
 /* "8080", "127.0.0.1:8080", "[::1]:8080". Returns 0, or -1. */
-int address_parse(const char *word, struct address *address);
+int address_parse(const char *value, struct address *address);
 
 /* Can lull receive this signal and forward it? Not SIGKILL and SIGSTOP, which cannot be caught, and not SIGCHLD. */
 bool signal_can_be_forwarded(int signo);
