@@ -98,7 +98,7 @@ struct option {
 	const char *variable; /* NULL: none */
 	const char *argument; /* its name, with the choices if there are few; NULL: a switch */
 	const char *help;     /* NULL: accepted, and not in --help */
-	uint64_t initial;     /* the default of a time or of a list of signals; 0: none. Parsing texts: 2000 instructions */
+	uint64_t initial; /* the default of a time or of a list of signals; 0: none. A text costs 2000 instructions */
 };
 
 enum { ON_BY_ANY = '*' };
