@@ -25,7 +25,7 @@ enum {
 	CALL_PIDFD_OPEN = 434,
 };
 
-/* getdents64(2) */
+/* getdents64(2). readdir(3) allocates memory, which adds 8.3 kB to the program. */
 struct directory_entry {
 	uint64_t inode;
 	int64_t offset;

@@ -119,6 +119,7 @@ int processes_open(struct process_scan *scan, enum process_scope scope, struct e
 /* Finds the next process of a scan. Returns false at its end, which is not that of the list if is_cut is set. */
 bool processes_next(struct process_scan *scan, struct process *process);
 
+/* Ends a scan, also one that processes_open() returned -1 for. */
 void processes_close(struct process_scan *scan);
 
 /*

@@ -24,6 +24,7 @@ typedef uint64_t signal_mask;
 
 #define SIGNAL_BIT(signo) ((signal_mask)1 << ((signo)-1))
 
+/* Returns whether the set has the signal, 1 to 64. */
 static inline bool signal_set_has(signal_mask set, int signo)
 {
 	return set >> (signo - 1) & 1;

@@ -101,27 +101,32 @@ static int signal_child(const struct snapshot_order *order, const struct process
 	return kill(process->pid, signo) < 0 && errno == EPERM;
 }
 
-static void continue_child(const struct process *process)
-{
-	if (process_may_be_stopped(process))
-		(void)kill(process->pid, SIGCONT);
-}
-
-/* After execve(2) a process has other handlers, so those of the snapshot are not compared. */
+/*
+ * Decides whether to signal a process of the snapshot, and sets *signo to what to send. A process whose signals cannot
+ * be read is signalled immediately. After execve(2) a process has other handlers: they are not compared with those of
+ * the snapshot.
+ */
 static enum verdict judge_entry(struct snapshot *snapshot, const struct snapshot_order *order,
-                                const struct snapshot_entry *entry, const struct process *process,
-                                const struct process_signals *signals)
+                                const struct snapshot_entry *entry, int proc, const struct process *process, int *signo)
 {
+	struct process_signals signals = {.dispositions = DISPOSITIONS_UNKNOWN};
+	bool is_readable = process_read_signals(proc, process->pid, &signals) == 0;
+	*signo = lifecycle_effective_signal(&signals.dispositions, snapshot->signo);
+	/* A process in the group was sent the stop signal, but that has no effect if the process ignores it. */
+	if (process->group == order->group && *signo == snapshot->signo)
+		return VERDICT_LEAVE;
+	if (!is_readable || !entry->is_readable)
+		return VERDICT_SIGNAL;
 	bool is_same = strncmp(entry->name, process->name, sizeof entry->name - 1) == 0;
-	bool sleeps = signals->state == 'S' || signals->state == 'T';
+	bool sleeps = signals.state == 'S' || signals.state == 'T';
 	/* If the first thread blocks the signal, another thread may have received it. */
-	bool blocks = signal_set_has(signals->blocked, entry->signo);
-	struct remaining remaining = {
+	bool blocks = signal_set_has(signals.blocked, entry->signo);
+	const struct remaining remaining = {
 		.is_known = true,
 		.caught_then = entry->caught || !is_same,
-		.catches = signal_set_has(signals->dispositions.caught, entry->signo) || !is_same,
-		.is_pending = signal_set_has(signals->pending, entry->signo),
-		.has_slept = sleeps && signals->switches >= 0 && signals->switches == entry->switches && !blocks,
+		.catches = signal_set_has(signals.dispositions.caught, entry->signo) || !is_same,
+		.is_pending = signal_set_has(signals.pending, entry->signo),
+		.has_slept = sleeps && signals.switches >= 0 && signals.switches == entry->switches && !blocks,
 		.has_forwarder = has_forwarder(snapshot, entry),
 		.was_waited_for = entry->recheck_ms != 0,
 		.port_closed = snapshot->is_listening && !order->is_listening,
@@ -129,55 +134,37 @@ static enum verdict judge_entry(struct snapshot *snapshot, const struct snapshot
 	return lifecycle_judge(&remaining);
 }
 
-/* A process in the app's group was sent the signal too, but that has no effect if the process ignores it. */
-static bool has_group_signal(const struct snapshot_order *order, const struct process *process,
-                             const struct process_signals *signals, int signo)
-{
-	return process->group == order->group && lifecycle_effective_signal(&signals->dispositions, signo) == signo;
-}
-
-static void recheck_at(struct snapshot *snapshot, int64_t at_ms)
-{
-	if (at_ms < snapshot->recheck_ms)
-		snapshot->recheck_ms = at_ms;
-}
-
-/* Signals a process of the snapshot, if it is time. A process whose signals cannot be read is signalled immediately. */
+/* Signals a process of the snapshot, if it is due. Returns as signal_child(). */
 static int signal_entry(struct snapshot *snapshot, const struct snapshot_order *order, struct snapshot_entry *entry,
                         int proc, const struct process *process)
 {
-	struct process_signals signals = {.dispositions = DISPOSITIONS_UNKNOWN};
 	char time[TEXT_TIME_SIZE];
+	int signo = 0;
 	int denied = 0;
-	enum verdict verdict = VERDICT_SIGNAL;
-	if (order->now_ms < entry->recheck_ms) {
-		recheck_at(snapshot, entry->recheck_ms);
-		return 0;
-	}
-	bool is_readable = process_read_signals(proc, process->pid, &signals) == 0;
-	if (has_group_signal(order, process, &signals, snapshot->signo))
-		verdict = VERDICT_LEAVE;
-	else if (is_readable && entry->is_readable)
-		verdict = judge_entry(snapshot, order, entry, process, &signals);
-	switch (verdict) {
+	bool is_early = order->now_ms < entry->recheck_ms;
+	switch (is_early ? VERDICT_WAIT : judge_entry(snapshot, order, entry, proc, process, &signo)) {
 	case VERDICT_SIGNAL:
-		denied = signal_child(order, process,
-		                      lifecycle_effective_signal(&signals.dispositions, snapshot->signo));
+		denied = signal_child(order, process, signo);
 		break;
 	case VERDICT_LEAVE:
 		log_line(order->log, LOG_VERBOSE, "not signalling remaining process %d (%s): it has the signal",
 		         (int)process->pid, process->name);
 		break;
 	case VERDICT_WAIT:
-		entry->recheck_ms = lifecycle_forwarded_ms(order->lifecycle, order->now_ms);
-		recheck_at(snapshot, entry->recheck_ms);
-		log_line(order->log, LOG_VERBOSE,
-		         "checking remaining process %d (%s) again in %s: its parent may have forwarded the signal",
-		         (int)process->pid, process->name, text_time(entry->recheck_ms - order->now_ms, time));
+		if (!is_early) {
+			entry->recheck_ms = lifecycle_forwarded_ms(order->lifecycle, order->now_ms);
+			log_line(order->log, LOG_VERBOSE,
+			         "checking remaining process %d (%s) again in %s: its parent may have forwarded the "
+			         "signal",
+			         (int)process->pid, process->name, text_time(entry->recheck_ms - order->now_ms, time));
+		}
+		if (entry->recheck_ms < snapshot->recheck_ms)
+			snapshot->recheck_ms = entry->recheck_ms;
 		return 0;
 	}
 	entry->is_done = true;
-	continue_child(process);
+	if (process_may_be_stopped(process))
+		(void)kill(process->pid, SIGCONT);
 	return denied;
 }
 
@@ -191,12 +178,12 @@ static int signal_not_in_proc(struct snapshot *snapshot, const struct snapshot_o
 	entry->started = NOT_IN_PROC;
 	entry->is_done = true;
 	int denied = child->group != order->group ? signal_child(order, child, snapshot->signo) : 0;
-	continue_child(child);
+	(void)kill(child->pid, SIGCONT); /* it may be stopped */
 	return denied;
 }
 
 /*
- * Signals a child of lull, if it is time. A process that is not in the snapshot started later: it is probably part of
+ * Signals a child of lull, if it is due. A process that is not in the snapshot started later: it is probably part of
  * the cleanup and is not signalled. A child that cannot be read for another reason than hidepid is read again by the
  * next scan.
  */
