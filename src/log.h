@@ -1,5 +1,5 @@
 /*
- * What lull says: one line a message on stderr, by one write that can not block.
+ * The log: one line for each message on stderr, by one write that cannot block.
  */
 #ifndef LULL_LOG_H
 #define LULL_LOG_H
@@ -11,9 +11,9 @@
 #include "helper.h"
 
 enum log_level {
-	LOG_ERROR,   /* lull could not do its work */
+	LOG_ERROR,   /* lull cannot work */
 	LOG_WARNING, /* something is wrong */
-	LOG_NOTICE,  /* the two lines of a stop */
+	LOG_NOTICE,  /* the two lines about a shutdown */
 	LOG_VERBOSE, /* every signal, every process reaped */
 };
 
@@ -26,37 +26,37 @@ enum { LOG_LINE_SIZE = 4096 }; /* PIPE_BUF: a line is written whole or not at al
 
 struct log {
 	int fd;               /* -1: there is no stderr */
-	enum log_level level; /* what is said, up to this */
+	enum log_level level; /* the highest that is logged */
 	enum log_format format;
-	unsigned dropped; /* lines that would have blocked, since the last one that did not */
+	unsigned dropped; /* lines that were lost since the last one that was written */
 	mode_t mode;      /* of the file, stat(2); 0: not known yet */
-	/* A regular file is written by this process before the app runs, then by a helper: a write may block. */
+	/* Before the app runs lull writes to a regular file itself, then a helper does: the write may block. */
 	bool is_direct;
-	int queue[2]; /* two sockets, lull's and the helper's; -1: it has written nothing */
+	int queue[2]; /* two sockets, lull's and the helper's; -1: no line yet */
 	struct helpers *helpers;
 	bool is_holding;
 	size_t held_length;
 	char *held; /* whole lines, of LOG_LINE_SIZE bytes */
 };
 
-/* A log to standard error. `held` is room for lines that are kept. */
+/* Sets up a log on stderr. `held` is the buffer of log_hold(). */
 void log_init(struct log *log, enum log_level level, enum log_format format, struct helpers *helpers,
               char held[LOG_LINE_SIZE]);
 
 /*
- * To be called once the app runs, before other descriptors are opened or closed: without a stderr lull does not write
- * to a descriptor that is 2 later.
+ * To be called once the app runs, before other descriptors are opened or closed: if stderr is closed, lull must not
+ * write to another file that gets the number 2 later.
  */
 void log_app_runs(struct log *log);
 
-/* log_hold() makes log_line() keep lines, up to LOG_LINE_SIZE bytes; log_release() writes them. */
+/* After log_hold(), log_line() stores lines, up to LOG_LINE_SIZE bytes; log_release() writes them. */
 void log_hold(struct log *log);
 void log_release(struct log *log);
 
 /* Before lull exits: waits until the helper has written all lines, HELPER_WAIT_MS at most. */
 void log_finish(struct log *log);
 
-/* Says one line; see text_add for the format. */
+/* Logs one line. The formats are those of text_add(). */
 void log_line(struct log *log, enum log_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif
