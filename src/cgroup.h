@@ -1,5 +1,5 @@
 /*
- * What the memory cgroup says about lull's container.
+ * Processes that the kernel killed because of a memory limit.
  */
 #ifndef LULL_CGROUP_H
 #define LULL_CGROUP_H
@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 /*
- * How many processes of lull's own cgroup the kernel has killed for want of memory, since that cgroup was made:
- * oom_kill in memory.events (cgroup v2) or memory.oom_control (v1, since Linux 4.13). -1: nobody says.
+ * Returns how many processes of lull's cgroup the kernel's out-of-memory killer has killed since the cgroup was made:
+ * oom_kill in memory.events (cgroup v2) or memory.oom_control (v1, since Linux 4.13). -1: not known.
  */
 int64_t cgroup_oom_kills(void);
 
