@@ -1,8 +1,8 @@
 /*
  * Owns the search in the kernel's table of sockets. Never connects, never waits.
  *
- * Beside one listening socket sock_diag takes 28 us, /proc/net 10 ms (docs/design.md). gVisor and many seccomp profiles
- * have only /proc/net.
+ * With one socket in the table sock_diag takes 28 us, /proc/net 10 ms (docs/design.md). gVisor has only /proc/net, and
+ * a seccomp profile may deny sock_diag.
  */
 #include "listens.h"
 
@@ -60,8 +60,10 @@ struct diag_response {
 
 _Static_assert(sizeof(struct diag_request) == 72, "the size of struct inet_diag_req_v2 with its header");
 
-/* The kernel makes the first part of the response, here all of it, in send(2): recv(2) does not wait. Returns 1, 0 or
- * -1. */
+/*
+ * The kernel makes the first part of the response, here all of it, in send(2), so recv(2) does not wait. Returns 1, 0
+ * or -1.
+ */
 static int query_family(int fd, int family, int port)
 {
 	const struct diag_request request = {
@@ -127,15 +129,15 @@ static const char *listening_port(const char *line, const char *end)
 static int find_in_table(const char *path, const char wanted[PORT_DIGITS])
 {
 	char bytes[4096];
-	size_t kept = 0;
+	size_t filled = 0;
 	int others = 0;
 	int found = 0;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
-	for (ssize_t got = 1; found == 0 && others < OTHERS_MAX && got > 0 && kept < sizeof bytes;) {
-		got = read(fd, bytes + kept, sizeof bytes - kept);
-		const char *end = bytes + kept + (got > 0 ? got : 0);
+	for (ssize_t got = 1; found == 0 && others < OTHERS_MAX && got > 0 && filled < sizeof bytes;) {
+		got = read(fd, bytes + filled, sizeof bytes - filled);
+		const char *end = bytes + filled + (got > 0 ? got : 0);
 		const char *line = bytes;
 		for (const char *stop; (stop = memchr(line, '\n', (size_t)(end - line))) != NULL; line = stop + 1) {
 			const char *port = listening_port(line, stop);
@@ -144,8 +146,8 @@ static int find_in_table(const char *path, const char wanted[PORT_DIGITS])
 			else if (memcmp(port, wanted, PORT_DIGITS) == 0)
 				found = 1;
 		}
-		kept = (size_t)(end - line);
-		memmove(bytes, line, kept);
+		filled = (size_t)(end - line);
+		memmove(bytes, line, filled);
 	}
 	(void)close(fd);
 	return found;
