@@ -1,4 +1,4 @@
-"""What an init costs that can be counted, the same each time, on any machine. Nothing here is timed or judged."""
+"""Costs of an init that can be counted and are the same each time, on any machine. Nothing is timed or judged here."""
 
 import re
 import subprocess

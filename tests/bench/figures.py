@@ -1,4 +1,4 @@
-"""The figures: what each is, what lull is to reach, and whether they can be believed. Nothing here runs or prints."""
+"""The figures: what each is, lull's goal for it, and whether a run is valid. This module runs and prints nothing."""
 
 import statistics
 from collections.abc import Callable, Sequence

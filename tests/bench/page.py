@@ -1,4 +1,4 @@
-"""The page that a person reads: docs/benchmarks.md."""
+"""Writes docs/benchmarks.md."""
 
 import datetime
 import os

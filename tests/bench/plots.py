@@ -1,4 +1,4 @@
-"""The pictures. In colours that can be read on white and on black, since a picture does not know what page it is on."""
+"""The pictures. The colours are readable on white and on black, since a picture has no background of its own."""
 
 import math
 from collections.abc import Sequence

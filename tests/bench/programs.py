@@ -1,4 +1,4 @@
-"""The inits that are measured, and the helpers that measure. Nothing here runs anything."""
+"""The inits that are measured, and the programs that measure. This module runs nothing."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Tables of figures, as text for a terminal and as Markdown for a page. Nothing here runs or judges."""
+"""Tables of figures, as text for a terminal and as Markdown for a page. This module judges nothing."""
 
 from collections.abc import Iterable
 

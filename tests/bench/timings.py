@@ -1,4 +1,4 @@
-"""Runs `measure` in pieces, in each of which every init has its turn. Nothing here judges."""
+"""Runs `measure` in pieces; each piece measures each init. This module judges nothing."""
 
 import json
 import subprocess

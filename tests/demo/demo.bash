@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the demos share: words on the screen, a namespace and a directory of their own. What they show is theirs.
+# Functions that the demos share: output, a namespace and a directory.
 # shellcheck source=tests/suite/lib.bash
 . "${BASH_SOURCE[0]%/*}/../suite/lib.bash"
 unset "${!LULL_@}" # what somebody has set for a lull of his own
@@ -20,19 +20,19 @@ tell() {
 	fold -s -w "$WIDTH" <<<"$*" | sed 's/ *$//'
 }
 
-# Sets TIME, since the act began.
+# Sets TIME to the time since the act began.
 set_time() {
 	local ms=$(($(now_ms) - ACT_BEGAN))
 	printf -v TIME '%3d.%02d s' $((ms / 1000)) $((ms % 1000 / 10))
 }
 
-# Sets MARGIN, what stands before a line of say. A demo may have another.
+# Sets MARGIN, the prefix of a line of say. A demo may define another one.
 set_margin() {
 	set_time
 	MARGIN="$TIME  "
 }
 
-# A line with the time, also when it takes more than one.
+# Prints a text with the time; it may be longer than a line.
 say() {
 	set_margin
 	fold -s -w $((WIDTH - ${#MARGIN})) <<<"$*" | sed "1s/^/$DIM$MARGIN$PLAIN/; 2,\$s/^/${MARGIN//?/ }/; s/ *\$//"
@@ -46,7 +46,7 @@ act() {
 	ACT_BEGAN=$(now_ms)
 }
 
-# seen CLAIM COMMAND...: what was to be seen, and whether it was.
+# seen CLAIM COMMAND...: prints the claim, and whether the command succeeds.
 seen() {
 	local claim=$1
 	shift
@@ -58,7 +58,7 @@ seen() {
 	fi
 }
 
-# Also what lib.bash calls when something never came true.
+# lib.bash calls this if a wait fails.
 fail() {
 	printf "$DEMO: %s\n" "$@" >&2
 	exit 1
@@ -72,8 +72,8 @@ need() {
 
 MORE_NAMESPACES=() # flags of unshare, where a demo needs more than that of pids
 
-# Sets NAMESPACE, the command that makes its command PID 1: as root, or else in a user namespace too. In a session of
-# its own, since the terminal of whoever looks on is not a container's.
+# Sets NAMESPACE, a command that runs its argument as PID 1; if not root, in a user namespace too. In a new session, since
+# a container does not have the terminal of the user.
 find_namespace() {
 	local reason
 	NAMESPACE=(setsid unshare "${MORE_NAMESPACES[@]}" --pid --fork --kill-child --mount-proc)
@@ -88,7 +88,7 @@ find_namespace() {
 		"in a container, start that with docker run --privileged"
 }
 
-# Sets PYTHON. Past a wrapper that only looks for the real one: that is the name lull would see.
+# Sets PYTHON to the interpreter itself, not to a wrapper such as pyenv's: lull logs the name of the process.
 find_python() {
 	need python3 python3
 	# shellcheck disable=SC2034
@@ -97,13 +97,13 @@ find_python() {
 
 # --- Begin and end ------------------------------------------------------------------------------------------------
 
-# Kills the job with all that is in its namespace.
+# Kills the job and all processes in its namespace.
 clean_up() {
 	[ -z "${JOB-}" ] || { kill -KILL "$JOB" && wait "$JOB"; } 2>/dev/null
 	rm -rf "$DIR"
 }
 
-# Finds all that every demo needs, and goes to DIR, a directory that lasts as long as the demo.
+# Checks what each demo needs, and changes to DIR, a directory that is removed when the demo ends.
 begin_demo() {
 	need setsid util-linux
 	need unshare util-linux
@@ -116,7 +116,7 @@ begin_demo() {
 	cd "$DIR" || exit 1
 }
 
-# Fails when anything was not seen.
+# Fails if a claim was not true.
 end_demo() {
 	if [ "$FAILURES" -gt 0 ]; then fail "$FAILURES of the things above were not seen"; fi
 }

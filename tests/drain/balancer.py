@@ -1,6 +1,6 @@
-"""HAProxy, Debian's, as people run it: health checks, and two ways into the same servers.
+"""Debian's HAProxy with a common configuration: health checks, and two ports for the same servers.
 
-Knows nothing of containers or of lull: a server is an address, and a check is a port and a page.
+It is independent of containers and of lull: a server is an address, and a check is a port and a path.
 """
 
 import csv

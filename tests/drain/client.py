@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Constant load at a limited rate, and a count of every request that did not end well.
+"""Constant load at a limited rate, and a count of failed requests.
 
     client.py PORT ORDERS_PORT
 
-Begins when started, ends on SIGTERM, and then prints one JSON object: for "requests" (to PORT) and "orders" (to
-ORDERS_PORT) how many there were, how many failed and how, and how long the good ones took. A request is good when it is
-answered 200 with the whole body. Nothing is tried again: that is the balancer's work, not ours.
+Exits on SIGTERM, and then prints one JSON object: for "requests" (to PORT) and "orders" (to ORDERS_PORT) how many there
+were, how many failed and how, and how long the successful ones took. A request is successful if it is answered 200 with
+the whole body. No request is repeated: that is the task of the load balancer.
 
-A machine that is busy makes it slower, but does not make it count less: each connection begins its next request when it
-is time to or when the last one has ended, whatever is later.
+A busy machine makes it slower, but it does not skip requests: each connection begins its next request at the planned
+time or when the last one has ended, whichever is later.
 """
 
 import collections

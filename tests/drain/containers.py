@@ -1,13 +1,13 @@
-"""A Docker of our own, beside whatever else runs on this machine.
+"""A separate dockerd, which does not affect other programs on this machine.
 
-isolate() starts the calling program again in PID, mount, network and IPC namespaces of its own, with an empty /run.
-Nothing can be in the way in there, nobody is disturbed, and nothing outlives the program, however it ends: the kernel
-takes the namespaces away. So this dockerd uses its usual paths, all below /run, and the addresses are free to choose.
+isolate() starts the calling program again in new PID, mount, network and IPC namespaces, with an empty /run. The kernel
+removes the namespaces and all processes in them when the program exits, in any way. So dockerd uses its usual paths,
+all below /run, and the addresses are free to choose.
 
-The image needs no registry: it is a handful of empty directories and symbolic links, and the host's /usr and /etc are
-mounted into it read-only, so that every program that is installed here runs in a container.
+The image needs no registry: it has a few empty directories and symbolic links, and the host's /usr and /etc are mounted
+into it read-only, so each program that is installed here runs in a container.
 
-Needs root, Debian's docker.io, iproute2 and util-linux. Nothing here knows of load balancers or of draining.
+Needs root, Debian's docker.io, iproute2 and util-linux.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
-"""What a run has to show. lull's counts must be 0; the others' must be large enough for that to mean something.
+"""What a run must show. lull's counts must be 0; those of the others must be large enough for that to mean something.
 
-A count is never compared exactly, and a single restart of the others proves little: the table's rows and columns are
-judged, not its cells. Nothing here runs or prints.
+A count is never compared exactly, and a single restart of the others proves little: the rows and columns of the table
+are judged, not its cells. This module starts and prints nothing.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

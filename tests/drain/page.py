@@ -1,4 +1,4 @@
-"""The page that a person reads: docs/draining.md, with every run whole."""
+"""Writes docs/draining.md, with all numbers of each run."""
 
 import datetime
 import os

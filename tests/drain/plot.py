@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""The sweep over the delay, drawn.
+"""Draws the failed requests by delay.
 
     plot.py STEM    draws STEM.svg again from the data in STEM.csv
 
-In colours that can be read on white and on black, since a picture does not know what page it is on.
+The colours are readable on white and on black, since a picture has no background of its own.
 """
 
 import csv

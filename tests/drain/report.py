@@ -1,4 +1,4 @@
-"""Tables of results, as text for a terminal and as Markdown for a page. Nothing here runs or judges."""
+"""Tables of results, as text for a terminal and as Markdown for a page. This module judges nothing."""
 
 import collections
 import statistics

@@ -1,6 +1,6 @@
-"""One rolling restart: three containers behind a balancer, under load, stopped and started again one after the other.
+"""One rolling restart: three containers behind a load balancer, under load, restarted one after the other.
 
-A Setup says what is restarted, a Result what came of it. Nothing here judges.
+A Setup describes what is restarted, a Result what happened. This module judges nothing.
 """
 
 import collections

@@ -1,4 +1,4 @@
-"""What is restarted: the table's apps and inits, each way of telling the balancer, the start, and the sweep."""
+"""What is restarted: the apps and inits of the table, each kind of readiness signal, the start, and the delays to plot."""
 
 import contextlib
 import subprocess

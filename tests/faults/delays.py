@@ -1,4 +1,4 @@
-"""Which calls may delay a signal by the time that they take, and why: what is not here may not."""
+"""Which system calls may delay a signal by their duration, and why. Any other delay fails the suite."""
 
 import re
 

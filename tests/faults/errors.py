@@ -1,8 +1,8 @@
-"""Which errors a call may give: the ERRORS section of its manual page (Linux man-pages 6.03), the source, whole.
+"""The errors of each system call: the whole ERRORS section of its manual page (Linux man-pages 6.03).
 
-Every call may also be answered EPERM or ENOSYS, by a seccomp profile: these two are added to all. EINTR is added where
-signal(7) says that a handler interrupts the call, or that a stop and a continuation do.
-A call that is not here is attacked with DEFAULT, and fails the suite until somebody has thought of it.
+A seccomp profile can make any call fail with EPERM or ENOSYS: these two are added to all. EINTR is added if signal(7)
+says that a handler, or a stop and a continuation, interrupts the call.
+A call that is not listed here fails with DEFAULT, and fails the suite until it is added.
 """
 
 DEFAULT = "EPERM ENOSYS EINVAL ENOMEM EINTR"

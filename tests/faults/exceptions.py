@@ -1,4 +1,4 @@
-"""What a fault may cost, and why. What is not here and is lost or broken fails the suite."""
+"""What a fault may cost, and why. Any other loss fails the suite."""
 
 import re
 from dataclasses import dataclass

@@ -1,7 +1,6 @@
-"""One run of a scenario: lull, strace beside it, and what the scenario waits for. Knows no scenario and no exception.
+"""One run of a scenario: lull, strace, and the waits of the scenario. Independent of scenarios and exceptions.
 
-A worker is PID 1 of a PID namespace of its own, so that nothing but the run is in its /proc: what is left at the end is
-seen whole.
+A worker is PID 1 of a new PID namespace, so that its /proc has only the processes of the run: remaining ones are found.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""What is done to lull, and what has to come of it. Each is played once to find the calls, then once for each fault.
+"""What is done to lull, and what must happen. Each scenario is played once to find the calls, then once for each fault.
 
-A scenario says what has to hold as it goes. Where lull does less than that it says so: lose(). What may be lost to
-which fault is in exceptions.py.
+A scenario checks this as it proceeds. It calls lose() if lull does less. exceptions.py lists what may be lost to which
+fault.
 """
 
 import http.client

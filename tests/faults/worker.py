@@ -1,5 +1,5 @@
-"""Plays jobs, one after the other, in namespaces of its own, and judges them. A job comes as a line of JSON, and so
-does what became of it."""
+"""Plays jobs one after the other in new namespaces, and judges them. A job is a line of JSON on stdin, and its result is one
+on stdout."""
 
 import fcntl
 import json

@@ -1,4 +1,4 @@
-"""The app: it knows nothing of draining. An answer takes 0.2 s, and SIGTERM ends it at once, whatever it was doing."""
+"""An app without a shutdown handler. An answer takes 0.2 s, and SIGTERM ends the app immediately."""
 
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer

@@ -1,7 +1,7 @@
-"""What the tests of the orchestrators share: TAP, and images that need nothing of the host.
+"""Functions that the orchestrator tests share: TAP, and images that need nothing from the host.
 
-A stack file can not mount the host's /usr, so these images hold what they run: a program, the libraries that ldd names,
-and lull. They have the names that docs/examples/ uses.
+A stack file cannot mount the host's /usr, so these images contain what they run: a program, the libraries that ldd
+lists, and lull. They have the names that docs/examples/ uses.
 """
 
 import io

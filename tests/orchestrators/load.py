@@ -1,5 +1,5 @@
-"""Constant load: half of the clients keep their connection, half open one for each request. Every request that was not
-a complete 200 is counted as failed, by kind; nothing is tried again."""
+"""Constant load: half of the clients keep their connection, half open one for each request. A request that did not get a
+complete 200 counts as failed, by kind. No request is repeated."""
 
 import http.client
 import itertools

@@ -1,4 +1,4 @@
-"""What is asked of an init under Docker and under podman alike: each is a function of the Way, for Behaviours.ask()."""
+"""The tests that run under Docker and under podman: each is a function of the Way, for Behaviours.ask()."""
 
 import os
 import re

@@ -1,8 +1,8 @@
-"""An init under a real runtime: the runtime's own one, and lull in its place. The same is asked of both.
+"""An init under a real container runtime: the runtime's own one, and lull in its place, with the same tests.
 
-A Way is how a container gets its init: `docker run --init` with this daemon or that one, or an image that has lull as
-its ENTRYPOINT. The image knows nothing of an init: it holds tests/helpers/probe.c, which tells of each signal, and busybox,
-both static. Whoever asks runs in a world of his own (tests/drain/containers.py), and sees the containers' processes.
+A Way is how a container gets its init: `docker run --init` with one daemon or another, or an image with lull as its
+ENTRYPOINT. The image has no init: it contains tests/helpers/probe.c, which prints each signal, and busybox, both static.
+The tests run in their own namespaces (tests/drain/containers.py) and see the processes of the containers.
 """
 
 import contextlib

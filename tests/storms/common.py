@@ -1,6 +1,6 @@
-"""What storms and races share: the inits, a stage of namespaces for one of them, what it did there, and TAP.
+"""Code that storms and races share: the inits, namespaces for one of them, its numbers, and TAP.
 
-A peer's failing is shown; only lull's fails.
+A peer that fails is shown; only lull fails the suite.
 """
 
 import mmap
