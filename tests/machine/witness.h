@@ -68,10 +68,10 @@ struct witness {
 	int64_t forwarded_ms;      /* the first step, or the signal to what was left behind before it */
 	int64_t notice_ms;         /* what still runs is to be named then */
 	int64_t pre_stop_until_ms; /* the pre-stop program has time until then */
-	int64_t app_exited_ms;        /* since when what was left behind has its time */
+	int64_t app_exited_ms;     /* since when what was left behind has its time */
 	int64_t kill_due_ms;       /* for what was left behind */
 	int64_t killed_ms;         /* the first SIGKILL to all */
-	int64_t kill_again_ms;          /* the next one */
+	int64_t kill_again_ms;     /* the next one */
 	int began_with;            /* the signal */
 	int steps;                 /* of the plan that were taken */
 	int last_sent;             /* by the plan and not for job control */
