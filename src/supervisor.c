@@ -545,7 +545,10 @@ static void reap(struct supervisor *supervisor, int signo, struct reaping *reapi
 		if (!reaping->app_exited)
 			return;
 	}
-	reap_all_timed(supervisor, start_us, reaping);
+	if (signo == SIGCHLD || is_slow)
+		reap_all_timed(supervisor, start_us, reaping);
+	else
+		(void)reap_all(supervisor, reaping);
 }
 
 /* The exit of the app is handled first, since each event also does what is due: a reaped PID must not be signalled. */
