@@ -47,12 +47,19 @@
 #include "supervisor.h"
 
 enum {
-	COMMAND_SHOWN = 1024, /* bytes of its name, at most */
-	/* One room for why nothing was started, or for who was killed: what is not touched costs no memory. */
-	WORDS_SIZE = SHUTDOWN_LOG_NAMES_SIZE,
+	REASON_SIZE = 2048, /* of an error message */
+	VALUE_SHOWN = 1024, /* bytes of a command or a value in a message */
 };
 
-static void warn_of_strays(struct log *log, char **envp)
+/* The large buffers of a run, which are only touched when they are needed: a page that is not costs no memory. */
+struct buffers {
+	char held[LOG_LINE_SIZE];
+	char killed_names[SHUTDOWN_LOG_NAMES_SIZE];
+	struct snapshot snapshot;
+	char reason[REASON_SIZE];
+};
+
+static void warn_of_unknown_variables(struct log *log, char **envp)
 {
 	const char *nearest;
 	size_t at = 0;
@@ -61,23 +68,23 @@ static void warn_of_strays(struct log *log, char **envp)
 		         stray, nearest);
 }
 
-/* Returns what lull exits with when the command does not run; why is in `words`. */
-static int explain_start(const struct options *options, const struct start *start, enum start_failure failure,
-                         char words[WORDS_SIZE])
+/* Writes why the command does not run to `reason`. Returns lull's exit status. */
+static int describe_start_failure(const struct options *options, const struct start *start, enum start_failure failure,
+                                  char reason[REASON_SIZE])
 {
 	const char *name = start->command[0];
 	int error = errno;
-	struct text why = text_in(words, WORDS_SIZE);
+	struct text why = text_in(reason, REASON_SIZE);
 	if (failure == START_FORK) {
 		text_add(&why, "can not start a process: %s", strerror(error));
 		return options->compat->exit_failed;
 	}
-	text_add(&why, "can not execute \"%.*s\": ", (int)strnlen(name, COMMAND_SHOWN), name);
+	text_add(&why, "can not execute \"%.*s\": ", (int)strnlen(name, VALUE_SHOWN), name);
 	exec_error_explain(name, start->envp, error, &why);
 	return compat_exec_status(options->compat, error);
 }
 
-/* Says why lull can not do its work. Returns `status`. */
+/* Logs and reports an error. Returns `status`. */
 static int fail(const struct options *options, struct log *log, const char *reason, int status)
 {
 	log_line(log, LOG_ERROR, "%s", reason);
@@ -86,14 +93,14 @@ static int fail(const struct options *options, struct log *log, const char *reas
 	return status;
 }
 
-/* What becomes the command keeps the environment: it is a probe of the user's, not the app. */
-static int ask(const struct options *options, struct log *log, char **envp, signal_mask inherited,
-               char words[WORDS_SIZE])
+/* A command after --ready is another health check, not the app: it keeps the whole environment. */
+static int run_ready_check(const struct options *options, struct log *log, char **envp, signal_mask inherited,
+                           char reason[REASON_SIZE])
 {
-	struct text why = text_in(words, WORDS_SIZE);
+	struct text why = text_in(reason, REASON_SIZE);
 	enum ready_status answer = check_readiness(options->listens, &why);
 	if (answer != READY_YES) {
-		log_line(log, LOG_ERROR, "%s", words);
+		log_line(log, LOG_ERROR, "%s", reason);
 		return (int)answer;
 	}
 	if (*options->command == NULL)
@@ -101,33 +108,34 @@ static int ask(const struct options *options, struct log *log, char **envp, sign
 	struct start start = {.command = options->command, .envp = envp, .mask = inherited};
 	start.shell = options->compat->shell;
 	child_become(&start);
-	return fail(options, log, words, explain_start(options, &start, START_EXEC, words));
+	return fail(options, log, reason, describe_start_failure(options, &start, START_EXEC, reason));
 }
 
-static int refuse(struct text *why, struct given given, const char *what, const char *reason)
+static int reject_given(struct text *why, struct given given, const char *what, const char *reason)
 {
-	text_add(why, "%s%s \"%.*s\": %s%s", given.dashes, given.name, (int)strnlen(given.value, COMMAND_SHOWN),
+	text_add(why, "%s%s \"%.*s\": %s%s", given.dashes, given.name, (int)strnlen(given.value, VALUE_SHOWN),
 	         given.value, what, reason);
 	return -1;
 }
 
-/* What would fail later, unseen, fails now. */
-static int prepare(struct endpoint *endpoint, const struct options *options, char words[WORDS_SIZE])
+/* Checks and opens what a shutdown needs, so that an error is seen now. */
+static int open_resources(struct endpoint *endpoint, const struct options *options, char reason[REASON_SIZE])
 {
-	char reason[128];
-	struct text marker = TEXT_IN(reason);
-	struct text why = text_in(words, WORDS_SIZE);
+	char detail[128];
+	struct text drain_why = TEXT_IN(detail);
+	struct text why = text_in(reason, REASON_SIZE);
 	if (options->listens != 0 && find_listener(options->listens, NULL) < 0)
-		return refuse(&why, options_given(options, OPTION_LISTENS),
-		              "the kernel's table of sockets can not be read: ", strerror(errno));
+		return reject_given(&why, options_given(options, OPTION_LISTENS),
+		                    "the kernel's table of sockets can not be read: ", strerror(errno));
 	if (endpoint_open(endpoint, &options->ready_on, options->listens) < 0)
-		return refuse(&why, options_given(options, OPTION_READY_ON), "can not listen there: ", strerror(errno));
-	if (options->drain_file != NULL && drain_file_prepare(options->drain_file, &marker) < 0)
-		return refuse(&why, options_given(options, OPTION_DRAIN_FILE), "no drain file: ", reason);
+		return reject_given(&why, options_given(options, OPTION_READY_ON),
+		                    "can not listen there: ", strerror(errno));
+	if (options->drain_file != NULL && drain_file_prepare(options->drain_file, &drain_why) < 0)
+		return reject_given(&why, options_given(options, OPTION_DRAIN_FILE), "no drain file: ", detail);
 	return 0;
 }
 
-/* What a stop can do without, and what may still come: a volume that is mounted later. */
+/* Warnings only: lull can shut down without these files, and a volume may be mounted later. */
 static void warn_of_files(const struct options *options, struct log *log)
 {
 	if (options->report != NULL)
@@ -137,16 +145,17 @@ static void warn_of_files(const struct options *options, struct log *log)
 		         options->pre_stop, strerror(errno));
 }
 
-static int run(struct options *options, struct log *log, char **envp, signal_mask inherited, char words[WORDS_SIZE],
-               struct snapshot *snapshot)
+static int run_app(struct options *options, struct log *log, char **envp, signal_mask inherited,
+                   struct buffers *buffers)
 {
+	char *reason = buffers->reason;
 	struct supervisor supervisor;
 	struct start start = {.command = options->command, .envp = envp, .mask = inherited};
 	start.group = options->policy.group;
 	start.session = options->session;
 	start.group_exit_signal = start.session && options->policy.abandon ? options->policy.rewrite[SIGTERM] : 0;
 	start.shell = options->compat->shell;
-	warn_of_strays(log, envp);
+	warn_of_unknown_variables(log, envp);
 	warn_of_files(options, log);
 	options_scrub(envp);
 	if (child_prepare(&supervisor.child, options->subreaper, options->parent_death) < 0)
@@ -155,41 +164,42 @@ static int run(struct options *options, struct log *log, char **envp, signal_mas
 	if (options->compat->no_reaper != NULL && !options->subreaper && !supervisor.child.init &&
 	    !child_is_subreaper())
 		log_line(log, LOG_WARNING, "%s", options->compat->no_reaper);
-	if (prepare(&supervisor.endpoint, options, words) < 0)
-		return fail(options, log, words, options->compat->exit_failed);
-	show_readiness(READINESS_READY, options->listens); /* before the app runs: it may ask at once */
+	if (open_resources(&supervisor.endpoint, options, reason) < 0)
+		return fail(options, log, reason, options->compat->exit_failed);
+	show_readiness(READINESS_READY, options->listens); /* before the app runs, which may check it */
 	int failure = child_start(&supervisor.child, &start);
 	if (failure != 0)
-		return fail(options, log, words, explain_start(options, &start, (enum start_failure)failure, words));
+		return fail(options, log, reason,
+		            describe_start_failure(options, &start, (enum start_failure)failure, reason));
 	log_app_runs(log);
 	child_release_inherited(supervisor.endpoint.descriptors);
 	options->policy.job = supervisor.child.job;
 	options->policy.group = options->policy.group && supervisor.child.group != 0;
-	supervisor_init(&supervisor, options, &start, log, words, snapshot);
+	supervisor_init(&supervisor, options, &start, log, buffers->killed_names, &buffers->snapshot);
 	while (supervisor_turn(&supervisor))
 		continue;
 	return supervisor.outcome.exit_status;
 }
 
-static void reap_all(struct child *child)
+static void reap_orphans(struct child *child)
 {
 	struct reaped reaped = {.kind = REAPED_OTHER};
 	while (child_reap_goes_on(&reaped))
 		reaped = child_reap(child, CHILD_ANY);
 }
 
-/* For what holds the namespaces of a pod: its orphans come here. */
-static int reap_only(const struct options *options, struct log *log)
+/* --pause: the first process of a pod holds the namespaces and reaps the orphans. */
+static int run_pause(const struct options *options, struct log *log)
 {
 	struct child child;
 	siginfo_t signal;
-	int kept[] = {-1, -1};
+	int descriptors[] = {-1, -1};
 	if (child_prepare(&child, options->subreaper, options->parent_death) < 0)
 		return fail(options, log, strerror(errno), options->compat->exit_failed);
 	log_app_runs(log);
-	child_release_inherited(kept);
+	child_release_inherited(descriptors);
 	for (int signo = 0; signo != SIGTERM && signo != SIGINT;) {
-		reap_all(&child);
+		reap_orphans(&child);
 		signo = signals_wait(&signal, TIME_NEVER);
 		if (signo != 0 && child_parent_death(&child, options->parent_death, &signal))
 			signo = signal.si_signo;
@@ -199,19 +209,19 @@ static int reap_only(const struct options *options, struct log *log)
 
 /* Returns the exit status. */
 static int handle_request(struct options *options, struct log *log, char **envp, signal_mask inherited,
-                          char words[WORDS_SIZE], struct snapshot *snapshot)
+                          struct buffers *buffers)
 {
 	int failed = options->compat->exit_failed;
 	switch (options->request) {
 	case REQUEST_RUN:
-		return run(options, log, envp, inherited, words, snapshot);
+		return run_app(options, log, envp, inherited, buffers);
 	case REQUEST_READY:
-		return ask(options, log, envp, inherited, words);
+		return run_ready_check(options, log, envp, inherited, buffers->reason);
 	case REQUEST_EXPLAIN:
-		warn_of_strays(log, envp);
+		warn_of_unknown_variables(log, envp);
 		return help_explain(options) < 0 ? failed : 0;
 	case REQUEST_PAUSE:
-		return reap_only(options, log);
+		return run_pause(options, log);
 	case REQUEST_HELP:
 		return help_print(options->compat) < 0 ? failed : 0;
 	case REQUEST_LICENCE:
@@ -222,13 +232,6 @@ static int handle_request(struct options *options, struct log *log, char **envp,
 	return failed;
 }
 
-/* Side by side, so that what is not touched is whole pages, which cost no memory. */
-struct room {
-	char held[LOG_LINE_SIZE];
-	struct snapshot snapshot;
-	char words[WORDS_SIZE];
-};
-
 int main(int argc, char **argv, char **envp)
 {
 	(void)argc;
@@ -237,15 +240,15 @@ int main(int argc, char **argv, char **envp)
 	struct options options;
 	struct log log;
 	struct helpers helpers = {.pids = {0}};
-	struct room room;
-	struct text why = TEXT_IN(room.words);
+	struct buffers buffers;
+	struct text why = TEXT_IN(buffers.reason);
 	int parsed = options_parse(&options, compat_mode_of(argv[0]), argv, envp, &why);
-	log_init(&log, options.log_level, options.log_format, &helpers, room.held);
+	log_init(&log, options.log_level, options.log_format, &helpers, buffers.held);
 	if (parsed == 0 && not_blocked != 0)
 		text_add(&why, "signals can not be blocked: %s", strerror(not_blocked));
 	if (parsed < 0 || not_blocked != 0)
-		return fail(&options, &log, room.words, options.compat->exit_failed);
-	int status = handle_request(&options, &log, envp, inherited, room.words, &room.snapshot);
+		return fail(&options, &log, buffers.reason, options.compat->exit_failed);
+	int status = handle_request(&options, &log, envp, inherited, &buffers);
 	log_finish(&log);
 	return status;
 }

@@ -30,7 +30,7 @@ static void add_label(struct report_line *line, const char *key, const char *lab
 		text_add(&line->text, "%s%s ", first ? "" : "; ", label);
 }
 
-static void add_value(struct report_line *line, const char *key, const char *label, const char *value)
+static void add_field(struct report_line *line, const char *key, const char *label, const char *value)
 {
 	add_label(line, key, label);
 	if (line->json)
@@ -52,13 +52,13 @@ static void add_time(struct report_line *line, const char *key, const char *labe
 	if (line->json)
 		add_count(line, key, label, ms);
 	else
-		add_value(line, key, label, text_time(ms, time));
+		add_field(line, key, label, text_time(ms, time));
 }
 
 static void add_date(struct report_line *line, const char *key, const char *label, int64_t wall_ms)
 {
 	char date[TEXT_TIME_SIZE];
-	add_value(line, key, label, text_date(wall_ms, date));
+	add_field(line, key, label, text_date(wall_ms, date));
 }
 
 /* --- The file --------------------------------------------------------------------------------------------------- */
@@ -147,7 +147,7 @@ static void start_line(struct report_line *line, const struct log *log, int64_t 
 	add_count(line, "exit", "exit", status);
 }
 
-static void write_line(struct report_line *line, const char *path, struct log *log, bool app_ran)
+static void write_report_line(struct report_line *line, const char *path, struct log *log, bool app_ran)
 {
 	line->text.size += sizeof "}\n" - 1;
 	if (!line->json)
@@ -163,8 +163,8 @@ void report_failure(const char *path, struct log *log, const char *reason, int s
 	if (path == NULL)
 		return;
 	start_line(&line, log, signals_wall_ms(), status);
-	add_value(&line, "error", "error", reason);
-	write_line(&line, path, log, false);
+	add_field(&line, "error", "error", reason);
+	write_report_line(&line, path, log, false);
 }
 
 /* --- The report of an app that was started ------------------------------------------------------------------------ */
@@ -200,9 +200,9 @@ static void add_app(struct report_line *line, const struct reaped *app)
 {
 	char name[SIGNAL_NAME_SIZE];
 	if (app->kind != REAPED_APP)
-		add_value(line, "app", "app", "has not ended");
+		add_field(line, "app", "app", "has not ended");
 	else if (app->by_signal)
-		add_value(line, "app_signal", "app ended by", signal_name(app->status - 128, name));
+		add_field(line, "app_signal", "app ended by", signal_name(app->status - 128, name));
 	else
 		add_count(line, "app_exit", "app exited", app->status);
 }
@@ -211,13 +211,13 @@ static void add_app(struct report_line *line, const struct reaped *app)
 static void add_sender_fields(struct report_line *line, const siginfo_t *info, const char *sender)
 {
 	if (info->si_code > 0) {
-		add_value(line, "sender", "from", "the kernel");
+		add_field(line, "sender", "from", "the kernel");
 		return;
 	}
 	if (info->si_pid == 0)
 		sender = "outside";
 	if (sender[0] != '\0')
-		add_value(line, "sender", "from", sender);
+		add_field(line, "sender", "from", sender);
 	add_count(line, "pid", "pid", info->si_pid);
 	add_count(line, "uid", "uid", info->si_uid);
 }
@@ -253,18 +253,18 @@ void report_outcome(const char *path, struct log *log, const struct outcome *out
 	int64_t oom_kills = cgroup_oom_kills();
 	start_line(&line, log, wall_ms, outcome->exit_status);
 	add_time(&line, "ran_ms", "ran", ended_ms - outcome->started_ms);
-	add_value(&line, "ended_by", "ended by", cause_of(outcome, oom_kills));
+	add_field(&line, "ended_by", "ended by", cause_of(outcome, oom_kills));
 	if (oom_kills > 0)
 		add_count(&line, "oom_kill", "oom_kill", oom_kills);
 	add_app(&line, &outcome->app);
 	if (stop->si_signo != 0) {
-		add_value(&line, "stop", "stop", signal_name(stop->si_signo, name));
+		add_field(&line, "stop", "stop", signal_name(stop->si_signo, name));
 		add_sender_fields(&line, stop, outcome->sender);
 		add_date(&line, "begun", "begun", wall_ms - (ended_ms - outcome->stop_started_ms));
 	}
 	add_phases(&line, outcome->entered_ms);
 	if (outcome->not_killed > 0)
 		add_count(&line, "not_killed", "not killed", outcome->not_killed);
-	add_value(&line, "killed", "killed", outcome->killed > 0 ? outcome->killed_names : "nobody");
-	write_line(&line, path, log, true);
+	add_field(&line, "killed", "killed", outcome->killed > 0 ? outcome->killed_names : "nobody");
+	write_report_line(&line, path, log, true);
 }

@@ -150,7 +150,7 @@ static int parse_realtime(const char *name, size_t length)
 	return from_min ? SIGNALS_RTMIN + (int)offset : SIGNALS_MAX - (int)offset;
 }
 
-static bool is_name(const char *name, size_t length, const char *known)
+static bool is_signal_name(const char *name, size_t length, const char *known)
 {
 	return length > 0 && strlen(known) == length && strncasecmp(name, known, length) == 0;
 }
@@ -165,10 +165,10 @@ int signal_parse(const char *name, size_t length)
 		length -= 3;
 	}
 	for (int signo = 1; signo < NAMES_COUNT; signo++)
-		if (is_name(name, length, NAMES[signo]))
+		if (is_signal_name(name, length, NAMES[signo]))
 			return signo;
 	for (size_t i = 0; i < sizeof ALIASES / sizeof ALIASES[0]; i++)
-		if (is_name(name, length, ALIASES[i].name))
+		if (is_signal_name(name, length, ALIASES[i].name))
 			return ALIASES[i].signo;
 	return parse_realtime(name, length);
 }

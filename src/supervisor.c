@@ -14,11 +14,10 @@
 #include "signals.h"
 
 enum {
-	REAP_BATCH = 64, /* children reaped in one turn, so that many of them do not delay a deadline */
-	REAP_EVERY_SIGNALS =
-		16,          /* how many signals are forwarded without a check of the children: is_only_forwarded() */
-	FAILED_REAP_MS = 10, /* when reaping is tried again after it failed */
-	SLOW_REAP_US = 20,   /* a wait(2) of all children that takes longer is slow, with some hundreds of them: ... */
+	REAP_BATCH = 64,         /* children reaped in one turn, so that many of them do not delay a deadline */
+	REAP_EVERY_SIGNALS = 16, /* after so many forwarded signals the children are checked: is_only_forwarded() */
+	FAILED_REAP_MS = 10,     /* when reaping is tried again after it failed */
+	SLOW_REAP_US = 20, /* a wait(2) of all children that takes longer is slow, with some hundreds of them: ... */
 	SLOW_REAP_QUIET_MS = 20,  /* ...the next one is made when no child has exited for this time... */
 	SLOW_REAP_APART_MS = 250, /* ...or this time after the last one */
 	SCAN_MS = 50,   /* how often children are scanned for orphans that must be signalled, at first; then... */
@@ -238,8 +237,7 @@ static void start_drain_file(struct supervisor *supervisor)
 		warn_of_drain_file(supervisor, make_drain_file(path));
 }
 
-/* Readiness is shown before the pre-stop program starts and the first signal is sent. When lull exits it is not read.
- */
+/* To be called before the pre-stop program starts and the first signal is sent. Not needed when lull exits. */
 static void update_readiness(struct supervisor *supervisor)
 {
 	enum readiness readiness = lifecycle_readiness(&supervisor->lifecycle);
@@ -572,8 +570,7 @@ static void handle_reaped(struct supervisor *supervisor, const struct reaping *r
 
 /* --- Events: signals ---------------------------------------------------------------------------------------------- */
 
-/* Returns whether the kernel sent the signal because of lull itself or a child, or lull sent it: it is not forwarded.
- */
+/* Returns whether the signal is about lull itself or a child, or was sent by lull: it is not forwarded. */
 static bool is_internal(const struct supervisor *supervisor, const siginfo_t *info)
 {
 	int signo = info->si_signo;
