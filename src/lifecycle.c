@@ -520,7 +520,7 @@ int lifecycle_effective_signal(const struct dispositions *dispositions, int sign
 
 enum verdict lifecycle_judge(const struct remaining *remaining)
 {
-	if (!remaining->is_known || remaining->is_pending)
+	if (remaining->is_pending)
 		return VERDICT_LEAVE;
 	/* Node.js removes a handler of process.once() when it has called it. */
 	if (remaining->caught_then && !remaining->catches)

@@ -188,9 +188,11 @@ int64_t lifecycle_deadline_ms(const struct lifecycle *lifecycle);
  */
 int lifecycle_effective_signal(const struct dispositions *dispositions, int signo);
 
-/* What is known about a child of lull after the app has exited. "Then" is when the stop signal was sent to the app. */
+/*
+ * What is known about a child of lull after the app has exited, if it ran when the stop signal was sent to the app:
+ * "then".
+ */
 struct remaining {
-	bool is_known;       /* it was running then */
 	bool caught_then;    /* it caught the stop signal then */
 	bool catches;        /* it catches the stop signal now */
 	bool is_pending;     /* the stop signal was sent to it and has not been delivered */

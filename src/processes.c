@@ -259,7 +259,7 @@ static bool read_list(struct process_scan *scan)
 	scan->at = 0;
 	scan->length = scan->children >= 0 ? read(scan->children, scan->buffer, sizeof scan->buffer)
 	                                   : syscall(SYS_getdents64, scan->proc, scan->buffer, sizeof scan->buffer);
-	scan->is_cut = scan->children < 0 && scan->length < 0;
+	scan->is_cut |= scan->children < 0 && scan->length < 0;
 	return scan->length > 0;
 }
 

@@ -122,7 +122,6 @@ static enum verdict judge_entry(struct snapshot *snapshot, const struct snapshot
 	/* If the first thread blocks the signal, another thread may have received it. */
 	bool blocks = signal_set_has(signals.blocked, entry->signo);
 	const struct remaining remaining = {
-		.is_known = true,
 		.caught_then = entry->caught || !is_same,
 		.catches = signal_set_has(signals.dispositions.caught, entry->signo) || !is_same,
 		.is_pending = signal_set_has(signals.pending, entry->signo),
