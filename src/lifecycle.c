@@ -346,8 +346,6 @@ static void on_app_exited(struct lifecycle *lifecycle, const struct event *event
 {
 	lifecycle->status = event->status;
 	lifecycle->exited_in_shutdown = is_stopping(lifecycle);
-	if (lifecycle->phase == PHASE_ENDED)
-		return;
 	if (event->childless)
 		add_exit(lifecycle, actions);
 	else if (lifecycle->phase != PHASE_KILLED)
@@ -443,6 +441,8 @@ void lifecycle_pre_stop_ended(struct lifecycle *lifecycle)
 void lifecycle_step(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms, struct actions *actions)
 {
 	actions->count = 0;
+	if (lifecycle->phase == PHASE_ENDED)
+		return;
 	switch (event->kind) {
 	case EVENT_SIGNAL:
 		on_signal(lifecycle, event, now_ms, actions);
@@ -461,8 +461,7 @@ void lifecycle_step(struct lifecycle *lifecycle, const struct event *event, int6
 			add_action(actions, ACTION_KILL_CHILDREN, SIGKILL);
 		break;
 	case EVENT_CHILDLESS:
-		if (lifecycle->phase != PHASE_ENDED)
-			add_exit(lifecycle, actions);
+		add_exit(lifecycle, actions);
 		break;
 	case EVENT_TIME:
 		break;
