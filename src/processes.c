@@ -143,7 +143,12 @@ int process_read(int proc, pid_t pid, struct process *process)
 {
 	char stat[STAT_SIZE];
 	ssize_t length = read_proc_file(proc, pid, "stat", stat, sizeof stat);
-	return length > 0 ? process_parse(stat, (size_t)length, process) : -1;
+	if (length <= 0 || process_parse(stat, (size_t)length, process) < 0)
+		return -1;
+	if (pid == 0 || process->pid == pid)
+		return 0;
+	errno = ESRCH; /* something else is mounted on /proc */
+	return -1;
 }
 
 int process_read_signals(int proc, pid_t pid, struct process_signals *signals)

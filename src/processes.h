@@ -49,7 +49,7 @@ int process_parse_signals(const char *status, size_t length, struct process_sign
 
 /*
  * Read /proc/PID/stat and /proc/PID/status of a process; `proc` is that of a struct process_scan. Return 0, or -1 with
- * errno: ENOENT if the process was reaped or /proc hides it.
+ * errno: ENOENT if the process was reaped or /proc hides it. pid 0: lull itself.
  */
 int process_read(int proc, pid_t pid, struct process *process);
 int process_read_signals(int proc, pid_t pid, struct process_signals *signals);
