@@ -148,7 +148,6 @@ static void warn_of_files(const struct options *options, struct log *log)
 static int run_app(struct options *options, struct log *log, char **envp, signal_mask inherited,
                    struct buffers *buffers)
 {
-	char *reason = buffers->reason;
 	struct supervisor supervisor;
 	struct start start = {.command = options->command, .envp = envp, .mask = inherited};
 	start.group = options->policy.group;
@@ -164,13 +163,13 @@ static int run_app(struct options *options, struct log *log, char **envp, signal
 	if (options->compat->no_reaper != NULL && !options->subreaper && !supervisor.child.init &&
 	    !child_is_subreaper())
 		log_line(log, LOG_WARNING, "%s", options->compat->no_reaper);
-	if (open_resources(&supervisor.endpoint, options, reason) < 0)
-		return fail(options, log, reason, options->compat->exit_failed);
+	if (open_resources(&supervisor.endpoint, options, buffers->reason) < 0)
+		return fail(options, log, buffers->reason, options->compat->exit_failed);
 	show_readiness(READINESS_READY, options->listens); /* before the app runs, which may check it */
 	int failure = child_start(&supervisor.child, &start);
 	if (failure != 0)
-		return fail(options, log, reason,
-		            describe_start_failure(options, &start, (enum start_failure)failure, reason));
+		return fail(options, log, buffers->reason,
+		            describe_start_failure(options, &start, (enum start_failure)failure, buffers->reason));
 	log_app_runs(log);
 	child_release_inherited(supervisor.endpoint.descriptors);
 	options->policy.job = supervisor.child.job;
