@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <stddef.h>
 
+#include "signals.h"
+
 static void append_action(struct actions *actions, struct action action)
 {
 	if (actions->count < ACTIONS_MAX)
@@ -17,15 +19,9 @@ static void add_action(struct actions *actions, enum action_kind kind, int signo
 	append_action(actions, (struct action){.kind = kind, .signo = signo});
 }
 
-/* Returns whether the set, bit n - 1 for signal n, has the signal. */
-static bool has_signal(uint64_t set, int signo)
-{
-	return set >> (signo - 1) & 1;
-}
-
 static bool is_stop_signal(const struct policy *policy, int signo)
 {
-	return has_signal(policy->stop_on, signo);
+	return signal_set_has(policy->stop_on, signo);
 }
 
 static bool is_job_control(int signo)
@@ -141,7 +137,7 @@ static int send_planned(struct lifecycle *lifecycle, int signo, const struct dis
 	int effective = no_replacement ? signo : lifecycle_effective_signal(app, signo);
 	bool repeats = effective != signo && lifecycle->term_sent;
 	int sent = repeats ? signo : effective;
-	bool ignored = !no_replacement && has_signal(app->ignored, effective);
+	bool ignored = !no_replacement && signal_set_has(app->ignored, effective);
 	lifecycle->term_sent |= sent == SIGTERM;
 	add_action(actions, ACTION_SIGNAL_APP, sent);
 	continue_if_stopped(lifecycle, sent, actions);
@@ -513,8 +509,8 @@ static bool has_no_default_effect(int signo)
 
 int lifecycle_effective_signal(const struct dispositions *dispositions, int signo)
 {
-	bool no_effect = has_no_default_effect(signo) && !has_signal(dispositions->caught, signo);
-	return no_effect || has_signal(dispositions->ignored, signo) ? SIGTERM : signo;
+	bool no_effect = has_no_default_effect(signo) && !signal_set_has(dispositions->caught, signo);
+	return no_effect || signal_set_has(dispositions->ignored, signo) ? SIGTERM : signo;
 }
 
 enum verdict lifecycle_judge(const struct remaining *remaining)
