@@ -181,7 +181,7 @@ struct dispositions process_dispositions(pid_t pid)
 
 void process_name(pid_t pid, struct process *process)
 {
-	int proc = open_proc(getpid());
+	int proc = pid != 0 ? open_proc(getpid()) : -1;
 	if (proc < 0 || process_read(proc, pid, process) < 0)
 		process->name[0] = '\0';
 	if (proc >= 0)

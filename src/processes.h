@@ -57,7 +57,7 @@ int process_read_signals(int proc, pid_t pid, struct process_signals *signals);
 /* Returns what a process does with its signals, or DISPOSITIONS_UNKNOWN without a /proc of this PID namespace. */
 struct dispositions process_dispositions(pid_t pid);
 
-/* Sets the name of a process, "" if it is unknown; the other fields are undefined. */
+/* Sets the name of a process, "" if it is unknown or outside the PID namespace (0); the other fields are undefined. */
 void process_name(pid_t pid, struct process *process);
 
 /* Returns whether the process has exited. A zombie with live threads has not: only its first thread has. */
