@@ -108,7 +108,7 @@ static void add_own_help(struct text *text)
 	         "On SIGTERM it can wait before it passes the signal on, and kills what has not ended in time.\n\n");
 	add_options(text, COMPAT_LULL);
 	text_add(text,
-	         "\nEach option above --ready has a variable: LULL_DELAY, LULL_STOP_ON and so on.\n"
+	         "\nEach option above --ready has a variable: LULL_DELAY, LULL_STOP_SIGNAL and so on.\n"
 	         "%s"
 	         "Exits with the status of COMMAND; 125: lull failed, 126: it can not be executed, 127: not found.\n",
 	         FORMS);
@@ -153,7 +153,7 @@ static int only_stop_signal(const struct policy *policy)
 {
 	int found = -1;
 	for (int signo = 1; signo <= SIGNALS_MAX; signo++) {
-		if ((policy->stop_on & SIGNAL_BIT(signo)) == 0)
+		if ((policy->stop_signals & SIGNAL_BIT(signo)) == 0)
 			continue;
 		if (found >= 0 && found != policy->rewrite[signo])
 			return -1;
@@ -249,7 +249,7 @@ int help_explain(const struct options *options)
 	const struct policy *policy = &options->policy;
 	schedule_start(&schedule, &policy->plan, only_stop_signal(policy), 0);
 	text_add(&text, "A stop begins with ");
-	add_signals(&text, policy->stop_on);
+	add_signals(&text, policy->stop_signals);
 	text_add(&text, ". Counted from then:\n\n");
 	add_drain(&text, options, &schedule);
 	int64_t kill_ms = add_steps(&text, policy, &schedule);

@@ -21,7 +21,7 @@ static void add_action(struct actions *actions, enum action_kind kind, int signo
 
 static bool is_stop_signal(const struct policy *policy, int signo)
 {
-	return signal_set_has(policy->stop_on, signo);
+	return signal_set_has(policy->stop_signals, signo);
 }
 
 static bool is_job_control(int signo)
@@ -212,7 +212,7 @@ static void forward_event(const struct lifecycle *lifecycle, const struct event 
 		add_action(actions, ACTION_SUSPEND, SIGSTOP);
 }
 
-/* A signal from outside that ends many apps is likely to be the image's STOPSIGNAL, which is not in --stop-on. */
+/* A signal from outside that ends many apps is likely to be the image's STOPSIGNAL, which is not in --stop-signal. */
 static void warn_of_no_delay(struct lifecycle *lifecycle, const struct event *event, struct actions *actions)
 {
 	int signo = event->signo;

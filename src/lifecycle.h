@@ -43,7 +43,7 @@ enum job {
 /* What the user has configured. */
 struct policy {
 	struct plan plan;
-	uint64_t stop_on;                   /* the stop signals, bit n - 1 for signal n */
+	uint64_t stop_signals;              /* the stop signals, bit n - 1 for signal n */
 	uint8_t rewrite[LIFECYCLE_SIGNALS]; /* the signal to forward instead; 0: none */
 	int64_t linger_ms;                  /* how long remaining processes may run without a shutdown; 0: not at all */
 	uint64_t success_exit[4];           /* exit codes that count as 0, bit n % 64 of element n / 64 */
@@ -98,7 +98,7 @@ enum action_kind {
 	ACTION_KILL_PRE_STOP,     /* its time is over */
 	ACTION_SUSPEND,           /* stop lull by signo, as the app: at a prompt the shell must notice it */
 	ACTION_LOG_STOPPING,      /* the shutdown starts */
-	ACTION_LOG_NO_DELAY,      /* signo is not one of --stop-on: it was forwarded without the delay */
+	ACTION_LOG_NO_DELAY,      /* signo is not one of --stop-signal: it was forwarded without the delay */
 	ACTION_LOG_REPLACED,      /* signo has no effect on the app: SIGTERM was sent instead */
 	ACTION_LOG_IGNORED,       /* the app ignores signo, which was sent, and SIGTERM */
 	ACTION_LOG_RUNNING,       /* the processes that still run */

@@ -118,7 +118,7 @@ void shutdown_log_no_delay(struct log *log, int signo)
 	const char *full = signal_name(signo, name);
 	log_line(log, LOG_WARNING,
 	         "%s from outside was passed on at once, without the delay; if it is the stop signal of this image, "
-	         "write --stop-on TERM,%s or LULL_STOP_ON=TERM,%s",
+	         "write --stop-signal TERM,%s or LULL_STOP_SIGNAL=TERM,%s",
 	         full, full + 3, full + 3);
 }
 

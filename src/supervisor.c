@@ -522,7 +522,7 @@ static void reap_known(struct supervisor *supervisor, int signo, struct reaping 
 static bool is_only_forwarded(struct supervisor *supervisor, int signo)
 {
 	if (signo == 0 || signo == SIGCHLD || supervisor->lifecycle.phase != PHASE_RUNNING ||
-	    signal_set_has(supervisor->options->policy.stop_on, signo) || supervisor->reap_ms != TIME_NEVER ||
+	    signal_set_has(supervisor->options->policy.stop_signals, signo) || supervisor->reap_ms != TIME_NEVER ||
 	    ++supervisor->not_reaped_after == REAP_EVERY_SIGNALS)
 		supervisor->not_reaped_after = 0;
 	return supervisor->not_reaped_after > 0;

@@ -101,9 +101,9 @@ all_gone() {
 	done
 }
 
-@test "LULL_STOP_ON: that signal begins the stop, as it arrives" {
+@test "LULL_STOP_SIGNAL: that signal begins the stop, as it arrives" {
 	for name in "${NAMES[@]}"; do
-		LULL_STOP_ON=QUIT LULL_DELAY=500ms start_init "./$name" -- "$PROBE" times exit=3:5
+		LULL_STOP_SIGNAL=QUIT LULL_DELAY=500ms start_init "./$name" -- "$PROBE" times exit=3:5
 		wait_for out '^ready'
 		kill -TERM "$TARGET"
 		wait_for out '^got 15 '

@@ -119,7 +119,7 @@ static bool same_given(const struct options *a, const struct options *b, enum op
 
 static bool same_policy(const struct policy *a, const struct policy *b)
 {
-	return same_plan(&a->plan, &b->plan) && a->stop_on == b->stop_on && a->linger_ms == b->linger_ms &&
+	return same_plan(&a->plan, &b->plan) && a->stop_signals == b->stop_signals && a->linger_ms == b->linger_ms &&
 	       memcmp(a->rewrite, b->rewrite, sizeof a->rewrite) == 0 &&
 	       memcmp(a->success_exit, b->success_exit, sizeof a->success_exit) == 0 &&
 	       a->stopped_ok == b->stopped_ok && a->abandon == b->abandon && a->suspends == b->suspends &&

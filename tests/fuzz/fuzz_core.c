@@ -75,11 +75,11 @@ static void make_policy(struct policy *policy, struct input *input)
 {
 	unsigned bits = input_byte(input);
 	unsigned more = input_byte(input);
-	*policy = (struct policy){.stop_on = SIGNAL_BIT(SIGTERM), .linger_ms = WAITS_MS[more % 8]};
+	*policy = (struct policy){.stop_signals = SIGNAL_BIT(SIGTERM), .linger_ms = WAITS_MS[more % 8]};
 	make_plan(&policy->plan, input);
 	for (int signo = 1; signo < LIFECYCLE_SIGNALS; signo++)
 		policy->rewrite[signo] = (uint8_t)signo;
-	policy->stop_on |= bits & 1 ? SIGNAL_BIT(SIGQUIT) | SIGNAL_BIT(64) : 0;
+	policy->stop_signals |= bits & 1 ? SIGNAL_BIT(SIGQUIT) | SIGNAL_BIT(64) : 0;
 	policy->rewrite[SIGTERM] = (uint8_t)(bits & 2 ? (bits & 4 ? SIGKILL : SIGQUIT) : bits & 4 ? 0 : SIGTERM);
 	policy->rewrite[SIGHUP] = bits & 8 ? 0 : SIGHUP;
 	policy->pre_stop = bits & 16;
@@ -103,7 +103,7 @@ static void make_app(struct dispositions *app, const struct policy *policy)
 
 static bool begins(const struct model *model, int signo)
 {
-	return model->policy.stop_on >> (signo - 1) & 1;
+	return model->policy.stop_signals >> (signo - 1) & 1;
 }
 
 static int step_signal(const struct model *model, int step)

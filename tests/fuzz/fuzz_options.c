@@ -64,7 +64,8 @@ static void check_taken(const struct options *options)
 	const uint64_t never = SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGCHLD);
 	const struct policy *policy = &options->policy;
 	check_plan(policy);
-	demand(policy->stop_on != 0 && (policy->stop_on & never) == 0, "a stop begins with what can be caught");
+	demand(policy->stop_signals != 0 && (policy->stop_signals & never) == 0,
+	       "a stop begins with what can be caught");
 	for (int signo = 1; signo < LIFECYCLE_SIGNALS; signo++)
 		demand(policy->rewrite[signo] <= SIGNALS_MAX, "a signal is rewritten to a signal");
 	demand(policy->rewrite[SIGKILL] == SIGKILL && policy->rewrite[SIGCHLD] == SIGCHLD, "or not at all");

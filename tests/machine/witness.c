@@ -75,7 +75,7 @@ bool witness_is_job_control(int signo)
 
 static bool asks_to_stop(const struct policy *policy, int signo)
 {
-	return (policy->stop_on & UINT64_C(1) << (signo - 1)) != 0;
+	return (policy->stop_signals & UINT64_C(1) << (signo - 1)) != 0;
 }
 
 static bool has_begun(const struct witness *witness)

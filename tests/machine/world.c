@@ -112,9 +112,9 @@ void world_policy(struct policy *policy, const struct kind *kind)
 	                          .pre_stop = kind->pre_stop,
 	                          .job = kind->job};
 	poison(&policy->plan);
-	policy->stop_on = UINT64_C(1) << (stop - 1);
+	policy->stop_signals = UINT64_C(1) << (stop - 1);
 	if (kind->also != 0)
-		policy->stop_on |= UINT64_C(1) << (kind->also - 1);
+		policy->stop_signals |= UINT64_C(1) << (kind->also - 1);
 	for (int signo = 0; signo < LIFECYCLE_SIGNALS; signo++)
 		policy->rewrite[signo] = (uint8_t)signo;
 	policy->rewrite[SIGHUP] = 0;
@@ -236,7 +236,7 @@ static int planned_status(const struct witness *witness)
 static int lowest_stop_signal(const struct policy *policy)
 {
 	for (int signo = SIGTERM; signo < LIFECYCLE_SIGNALS; signo++)
-		if ((policy->stop_on >> (signo - 1) & 1) != 0)
+		if ((policy->stop_signals >> (signo - 1) & 1) != 0)
 			return signo;
 	return 1;
 }

@@ -22,7 +22,7 @@ struct kind {
 	int64_t start_ms;  /* what the clock says at first; 0: anything; -1: 0 */
 	int stop;          /* the stop signal; 0: SIGTERM */
 	int stop_as;       /* what it is rewritten to; 0: it is not; -1: dropped */
-	int also;          /* another of --stop-on; 0: none */
+	int also;          /* another of --stop-signal; 0: none */
 	uint64_t ignores;  /* signals that the app ignores; SIGTERM may be one of them */
 	uint64_t lacks;    /* signals that it has no handler for; it catches the others */
 	int success;       /* an exit code that counts as 0; 0: none */

@@ -176,15 +176,15 @@ def stops_with(way: Way, signo: int, name: str, **more) -> str | None:
         must_end(container, 5)
         must_have_got(container, signo)
         if not way.real:
-            container.wait_for(f"lull: warning: SIG{name} .*--stop-on")
-    options += env(LULL_STOP_ON=f"TERM,{name}")
+            container.wait_for(f"lull: warning: SIG{name} .*--stop-signal")
+    options += env(LULL_STOP_SIGNAL=f"TERM,{name}")
     with way.probe("times", f"exit={signo}:5", options=options, **more) as container:
         begun = now_ms()
         container.stop(60)
         must_end(container, 5)
         if not way.real:
             must_take(int(container.wait_for(rf"got {signo} .* at (\d+)$")[1]) - begun, 1000)
-    return None if way.real else "yes, and LULL_STOP_ON makes it begin the delay"
+    return None if way.real else "yes, and LULL_STOP_SIGNAL makes it begin the delay"
 
 
 # --- A terminal -----------------------------------------------------------------------------------------------------

@@ -145,20 +145,20 @@ refused() {
 }
 
 @test "an empty variable counts as not set" {
-	explained LULL_DELAY= LULL_PLAN= LULL_STOP_ON= LULL_GROUP= LULL_GRACE= --
+	explained LULL_DELAY= LULL_PLAN= LULL_STOP_SIGNAL= LULL_GROUP= LULL_GRACE= --
 	shows ' 90 s  SIGKILL'
 }
 
-@test "stop-on replaces the default, and adds up within a source" {
-	same_by_both --stop-on LULL_STOP_ON TERM,QUIT '^A stop begins with SIGQUIT or SIGTERM\.'
-	same_by_both --stop-on LULL_STOP_ON int '^A stop begins with SIGINT\.'
-	explained LULL_STOP_ON=HUP -- --stop-on INT --stop-on=USR1
+@test "--stop-signal replaces the default, and adds up within a source" {
+	same_by_both --stop-signal LULL_STOP_SIGNAL TERM,QUIT '^A stop begins with SIGQUIT or SIGTERM\.'
+	same_by_both --stop-signal LULL_STOP_SIGNAL int '^A stop begins with SIGINT\.'
+	explained LULL_STOP_SIGNAL=HUP -- --stop-signal INT --stop-signal=USR1
 	shows '^A stop begins with SIGINT or SIGUSR1\.'
 	local word
 	for word in '' ',' 'TERM,' ,TERM 'TERM QUIT' FOO 0 65 KILL STOP CHLD 9 RTMIN+31 RTMAX-31 RTMIN-1 RTMAX+1 SIG SIGSIGTERM; do
-		refused '^lull: --stop-on ".*": ".*" is not a signal that can be caught' -- --stop-on "$word"
+		refused '^lull: --stop-signal ".*": ".*" is not a signal that can be caught' -- --stop-signal "$word"
 	done
-	refused '^lull: LULL_STOP_ON "TERM,X": "X" is not' LULL_STOP_ON=TERM,X --
+	refused '^lull: LULL_STOP_SIGNAL "TERM,X": "X" is not' LULL_STOP_SIGNAL=TERM,X --
 }
 
 @test "signals by name and number: RTMIN is 34 and RTMAX 64, in any case" {
@@ -166,7 +166,7 @@ refused() {
 	for pair in TERM:SIGTERM SIGTERM:SIGTERM sigTerm:SIGTERM 15:SIGTERM 34:SIGRTMIN RTMIN:SIGRTMIN rtmin+0:SIGRTMIN \
 		RTMIN+3:SIGRTMIN.3 37:SIGRTMIN.3 RTMAX:SIGRTMAX 64:SIGRTMAX RTMAX-1:SIGRTMIN.29 SIGRTMAX-30:SIGRTMIN \
 		RTMIN+30:SIGRTMAX 32:'signal 32' 33:'signal 33' IOT:SIGABRT POLL:SIGIO 1:SIGHUP 31:SIGSYS; do
-		same_by_both --stop-on LULL_STOP_ON "${pair%%:*}" "^A stop begins with ${pair#*:}\.\$|^A stop begins with ${pair#*:}\. "
+		same_by_both --stop-signal LULL_STOP_SIGNAL "${pair%%:*}" "^A stop begins with ${pair#*:}\.\$|^A stop begins with ${pair#*:}\. "
 	done
 }
 
@@ -340,7 +340,7 @@ refused() {
 	local long
 	long=$(printf 'x%.0s' {1..5000})
 	refused '^lull: --delay "x{100}": not a time up to a year; write it like .* or 1m30s$' -- --delay "$long"
-	refused '^lull: LULL_STOP_ON "x{100}": "x{100}" is not a signal .* like TERM,QUIT$' "LULL_STOP_ON=$long" --
+	refused '^lull: LULL_STOP_SIGNAL "x{100}": "x{100}" is not a signal .* like TERM,QUIT$' "LULL_STOP_SIGNAL=$long" --
 }
 
 @test "a value with control characters keeps the complaint one line" {
@@ -364,9 +364,9 @@ refused() {
 	shows 'No grace period is long enough'
 	explained -- --linger 0
 	shows 'killed at once'
-	explained -- --stop-on TERM,INT --rewrite TERM:QUIT,INT:QUIT
+	explained -- --stop-signal TERM,INT --rewrite TERM:QUIT,INT:QUIT
 	shows '0 s  SIGQUIT to the app'
-	explained -- --stop-on TERM,INT
+	explained -- --stop-signal TERM,INT
 	shows '0 s  the signal that began it to the app'
 }
 

@@ -99,7 +99,7 @@ Z=last" ] || fail "another environment"
 	# Not 33: whoever was started by posix_spawn(3) may have that ignored.
 	hook 'echo "signal $LULL_SIGNAL"; kill -s "$LULL_SIGNAL" $$'
 	for pair in 12:USR2 36:RTMIN+2 37:RTMIN+3 64:RTMAX; do
-		start_plain "$LULL" --stop-on "${pair%:*}" --rewrite USR2:TERM --pre-stop "$HOOK" "$PROBE" exit=15:0 \
+		start_plain "$LULL" --stop-signal "${pair%:*}" --rewrite USR2:TERM --pre-stop "$HOOK" "$PROBE" exit=15:0 \
 			exit=36:0 exit=37:0 exit=64:0
 		wait_for out '^ready'
 		"$SEND" "$TARGET" "${pair%:*}" 0

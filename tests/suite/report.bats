@@ -161,7 +161,7 @@ for_everybody() {
 	begin_stop
 	expect_status 7
 	reads ".*; exit 7; ran $TIME; ended by a stop; app exited 7; stop SIGTERM; from outside; pid 0; uid 0; .*; killed nobody"
-	start_init "${JSON[@]}" --stop-on QUIT -r QUIT:TERM "$PROBE" exit=15:7
+	start_init "${JSON[@]}" --stop-signal QUIT -r QUIT:TERM "$PROBE" exit=15:7
 	wait_for out '^ready'
 	kill -QUIT "$TARGET"
 	expect_status 7
@@ -170,7 +170,7 @@ for_everybody() {
 }
 
 @test "a stop from the kernel: Ctrl-C" {
-	python3 - "${JSON[@]}" --stop-on INT "$PROBE" late=2:300 3>&- <<'PYTHON'
+	python3 - "${JSON[@]}" --stop-signal INT "$PROBE" late=2:300 3>&- <<'PYTHON'
 import os, pty, sys
 pid, terminal = pty.fork()
 if pid == 0:

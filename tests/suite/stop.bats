@@ -54,7 +54,7 @@ hurry() {
 
 @test "the stop signal again within a second is dropped" {
 	# A realtime signal: three of them queue, so that all of them arrive.
-	start_plain "$LULL" -v --stop-on RTMIN+1 -d 1300ms "$PROBE" times exit=35:0
+	start_plain "$LULL" -v --stop-signal RTMIN+1 -d 1300ms "$PROBE" times exit=35:0
 	wait_for out '^ready'
 	T0=$(now_ms)
 	for _ in 1 2 3; do kill -35 "$TARGET"; done
@@ -197,8 +197,8 @@ hurry() {
 	has err 'passing nothing on now, SIGKILL at 400 ms$'
 }
 
-@test "--stop-on: each of its signals begins the stop, TERM no longer does by itself" {
-	start_plain "$LULL" --stop-on QUIT,USR1 -d 300ms "$PROBE" times exit=10:5
+@test "--stop-signal: each of its signals begins the stop, TERM no longer does by itself" {
+	start_plain "$LULL" --stop-signal QUIT,USR1 -d 300ms "$PROBE" times exit=10:5
 	wait_for out '^ready'
 	T0=$(now_ms)
 	kill -TERM "$TARGET"
@@ -221,11 +221,11 @@ hurry() {
 	kill -HUP "$TARGET"
 	expect_status 0
 	expect_count 1 err 'warning'
-	has err 'SIGQUIT from outside was passed on at once, without the delay; .*--stop-on TERM,QUIT or LULL_STOP_ON=TERM,QUIT$'
+	has err 'SIGQUIT from outside was passed on at once, without the delay; .*--stop-signal TERM,QUIT or LULL_STOP_SIGNAL=TERM,QUIT$'
 }
 
 @test "no such warning when QUIT begins the stop, without a delay, from inside, or dropped by a rewrite" {
-	start_init "$LULL" -d 200ms --stop-on TERM,QUIT "$PROBE" exit=3:0
+	start_init "$LULL" -d 200ms --stop-signal TERM,QUIT "$PROBE" exit=3:0
 	wait_for out '^ready'
 	kill -QUIT "$TARGET"
 	expect_status 0

@@ -257,14 +257,14 @@ stops_and_goes_on() {
 }
 
 @test "at a prompt: Ctrl-C as the stop signal is not sent again, waits for no delay, and SIGKILL comes in time" {
-	at_prompt 'run:lull --stop-on INT -d 60s -t 1s probe 2>"$LOG"' expect:ready "$CTRL_C" 'run:echo status $?' 'expect:status 137'
+	at_prompt 'run:lull --stop-signal INT -d 60s -t 1s probe 2>"$LOG"' expect:ready "$CTRL_C" 'run:echo status $?' 'expect:status 137'
 	times 1 out 'got 2 '
 	has log 'stop: SIGINT from the kernel; the app has it from the terminal, SIGKILL at 1 s'
 	has log 'SIGKILL 1(\.[0-9])? s after'
 }
 
 @test "at a prompt: Ctrl-C as the stop signal goes to an app that has left the group" {
-	at_prompt 'run:lull --stop-on INT -t 60s setsid probe exit=2:7 2>"$LOG"' expect:ready "$CTRL_C" \
+	at_prompt 'run:lull --stop-signal INT -t 60s setsid probe exit=2:7 2>"$LOG"' expect:ready "$CTRL_C" \
 		'run:echo status $?' 'expect:status 7'
 	times 1 out 'got 2 '
 }
