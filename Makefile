@@ -149,6 +149,7 @@ lint:
 	cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --std=c11 $(LINT_DEFINES) src
 	shellcheck -x $(SCRIPTS)
 	mandoc -Tlint -W warning docs/lull.1
+	tests/drain/page.py --check
 
 # The core makes no call: its objects, linked together, have no undefined symbol.
 check-pure: $(BUILD)/lifecycle.o $(BUILD)/schedule.o

@@ -91,7 +91,7 @@ def alone(name: str, ask: Callable[[Sequence[Result]], Answer]) -> Question:
     return Question(name, [name], ask)
 
 
-UNAWARE, AWARE = (setup.name for setup in setups.starts())
+WITHOUT_LISTENS, WITH_LISTENS = (setup.name for setup in setups.starts())
 
 QUESTIONS = [
     *(alone(name, nothing_is_lost) for name in with_init(setups.LULL)),
@@ -99,7 +99,7 @@ QUESTIONS = [
     *(Question(f"all apps, {init}", with_init(init), some_fail) for init in setups.PEERS),
     Question("all apps, without lull", [name for app in APPS for name in without_lull(app)], some_are_repeated),
     *(alone(setup.name, nothing_is_lost) for setup in setups.ways()),
-    alone(UNAWARE, some_fail),
-    alone(AWARE, nothing_comes_early),
-    *(alone(setups.sweep_name(delay, told=True), some_fail) for delay in setups.TOO_SHORT),
+    alone(WITHOUT_LISTENS, some_fail),
+    alone(WITH_LISTENS, nothing_comes_early),
+    *(alone(setups.sweep_name(delay, readiness=True), some_fail) for delay in setups.TOO_SHORT),
 ]

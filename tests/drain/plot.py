@@ -22,7 +22,7 @@ from restart import Result
 WIDTH, HEIGHT = 800, 420
 LEFT, RIGHT, TOP, BOTTOM = 64, 24, 56, 60  # margins
 TEXT, GRID, RULE = "#6e7781", "#8c959f", "#8f6be8"
-TOLD, NOBODY_TOLD = "#2da44e", "#e5534b"
+READY, DELAY_ONLY = "#2da44e", "#e5534b"
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Point:
     """One rolling restart."""
 
     run: int
-    told: int  # 1: by --ready-on and --listens, 0: nobody was told
+    readiness: int  # 1: --ready-on and --listens, 0: no readiness signal
     delay_s: float
     requests: int
     failed: int
@@ -38,12 +38,12 @@ class Point:
 
 def points(run: int, results: Results) -> list[Point]:
     found = []
-    for told in (True, False):
+    for readiness in (True, False):
         for delay in setups.SWEEP:
-            result = results[setups.sweep_name(delay, told)]
+            result = results[setups.sweep_name(delay, readiness)]
             if not isinstance(result, Result):
                 raise result
-            found.append(Point(run, int(told), delay, result.requests.requests, result.failed))
+            found.append(Point(run, int(readiness), delay, result.requests.requests, result.failed))
     return found
 
 
@@ -60,7 +60,13 @@ def write_data(file: Path, data: Iterable[Point]) -> None:
 def read_data(file: Path) -> list[Point]:
     with file.open(newline="", encoding="ascii") as rows:
         return [
-            Point(int(row["run"]), int(row["told"]), float(row["delay_s"]), int(row["requests"]), int(row["failed"]))
+            Point(
+                run=int(row["run"]),
+                readiness=int(row["readiness"]),
+                delay_s=float(row["delay_s"]),
+                requests=int(row["requests"]),
+                failed=int(row["failed"]),
+            )
             for row in csv.DictReader(rows)
         ]
 
@@ -69,7 +75,7 @@ def read_data(file: Path) -> list[Point]:
 
 
 class Axes:
-    """From delays and counts to places in the picture."""
+    """From delays and counts to positions in the picture."""
 
     def __init__(self, data: Sequence[Point]):
         self.last_s = max(point.delay_s for point in data)
@@ -101,7 +107,7 @@ def frame(axes: Axes) -> list[str]:
     for half in range(int(2 * axes.last_s) + 1):
         parts.append(line(axes.x(half / 2), bottom, axes.x(half / 2), bottom + 5, GRID))
         parts.append(text(axes.x(half / 2), bottom + 21, f"{half / 2:g}"))
-    parts.append(text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 14, "delay before SIGTERM is passed on, in seconds"))
+    parts.append(text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 14, "delay before SIGTERM is forwarded, in seconds"))
     turned = f'transform="rotate(-90 18 {middle:.1f})"'
     parts.append(text(18, middle, "failed requests", more=turned))
     return parts
@@ -118,7 +124,7 @@ def rule(axes: Axes) -> list[str]:
 
 
 def series(axes: Axes, data: Sequence[Point], colour: str) -> list[str]:
-    """A dot for each restart, the darker the more there are, and a line through the means."""
+    """A dot for each restart, darker where several coincide, and a line through the means."""
     dots = [
         f'<circle cx="{axes.x(point.delay_s):.1f}" cy="{axes.y(point.failed):.1f}" r="4" fill="{colour}"'
         f' fill-opacity="0.35"/>'
@@ -133,22 +139,22 @@ def series(axes: Axes, data: Sequence[Point], colour: str) -> list[str]:
 
 def draw(data: Sequence[Point]) -> str:
     axes = Axes(data)
-    told, nobody = ([point for point in data if point.told == kind] for kind in (1, 0))
-    highest = max(point.failed for point in nobody if point.delay_s > setups.RULE_S)
+    ready, delay_only = ([point for point in data if point.readiness == kind] for kind in (1, 0))
+    highest = max(point.failed for point in delay_only if point.delay_s > setups.RULE_S)
     runs = len({point.run for point in data})
-    title = "Requests that fail while three containers are restarted one by one"
+    title = "Failed requests in a rolling restart of three containers"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
         f' role="img" font-family="-apple-system, Segoe UI, Helvetica, Arial, sans-serif" font-size="14">',
         f"<title>{title}, by the delay</title>",
         text(LEFT, 22, title, "start", more='font-size="16" font-weight="600"'),
-        text(LEFT, 42, f"each dot is one rolling restart; the lines are the means of {runs}", "start"),
+        text(LEFT, 42, f"each dot is one rolling restart, each line the mean of {runs} runs", "start"),
         *frame(axes),
         *rule(axes),
-        *series(axes, nobody, NOBODY_TOLD),
-        *series(axes, told, TOLD),
-        text(WIDTH - RIGHT, axes.y(highest) - 12, "the same delay, but nobody is told", "end", NOBODY_TOLD),
-        text(WIDTH - RIGHT, axes.y(0) - 14, "the balancer is told: --ready-on", "end", TOLD),
+        *series(axes, delay_only, DELAY_ONLY),
+        *series(axes, ready, READY),
+        text(WIDTH - RIGHT, axes.y(highest) - 12, "the same delay, no readiness signal", "end", DELAY_ONLY),
+        text(WIDTH - RIGHT, axes.y(0) - 14, "with a readiness signal (--ready-on)", "end", READY),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"

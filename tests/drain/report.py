@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from balancer import FALL, INTER_MS, RISE
 from client import KEPT_ALIVE, ONE_SHOT, ORDERS
 from restart import APPS, DELAY_S, INSTANCES, STOP_S, Result
-from setups import INITS, LONGEST_S, RULE_S, table_name
+from setups import INITS, LONGEST_S, RULE_S, START_S, table_name
 
 Results = Mapping[str, Result | Exception]  # by the setup's name
 Table = list[list[str]]  # the first row is the header
 
 
 def kinds(failed: Mapping[str, int]) -> str:
-    """What went wrong, the most frequent first."""
+    """How requests failed, the most frequent first."""
     return ", ".join(f"{count} {kind}" for kind, count in failed.items())
 
 
@@ -28,7 +28,7 @@ def listed(values: Iterable[object]) -> str:
 
 
 def requests_table(results: Results) -> Table:
-    rows = [["app", "init", "requests", "failed", "how", "p50", "p99", "time to stop", "status"]]
+    rows = [["app", "setup", "requests", "failed", "by", "median", "p99", "time to stop", "status"]]
     for app, init, result in cells(results):
         asked = result.requests
         row = [app, init, str(asked.requests), str(result.failed), kinds(asked.failed)]
@@ -38,7 +38,7 @@ def requests_table(results: Results) -> Table:
 
 
 def orders_table(results: Results) -> Table:
-    rows = [["app", "init", "orders", "failed", "how", "executed twice"]]
+    rows = [["app", "setup", "orders", "failed", "by", "executed twice"]]
     for app, init, result in cells(results):
         asked = result.orders
         row = [app, init, str(asked.requests), str(result.orders_failed), kinds(asked.failed), str(result.twice)]
@@ -47,7 +47,7 @@ def orders_table(results: Results) -> Table:
 
 
 def cells(results: Results) -> Iterable[tuple[str, str, Result]]:
-    """Those of the table that came to an end."""
+    """Those of the table that were completed."""
     for app in APPS:
         for init in INITS:
             result = results.get(table_name(app, init))
@@ -56,8 +56,9 @@ def cells(results: Results) -> Iterable[tuple[str, str, Result]]:
 
 
 def others_table(results: Results, names: Iterable[str]) -> Table:
-    """Of what is no cell of the tables above."""
-    rows = [["", "requests", "failed", "orders", "failed", "how", "twice", "p99", "longest", "tried again"]]
+    """Of the setups that are not in the tables above."""
+    header = ["setup", "requests", "failed", "orders", "orders failed", "by", "executed twice", "p99", "longest"]
+    rows = [[*header, "connections retried"]]
     for name in names:
         result = results.get(name)
         if isinstance(result, Result):
@@ -70,8 +71,8 @@ def others_table(results: Results, names: Iterable[str]) -> Table:
 
 
 def summary_table(runs: Sequence[Results], cell: Callable[[list[Result]], str]) -> Table:
-    """App by init; a cell is made of the results of all runs."""
-    rows = [["", *INITS]]
+    """App by init; a cell has the results of all runs."""
+    rows = [["app", *INITS]]
     for app in APPS:
         row = [app]
         for init in INITS:
@@ -86,11 +87,12 @@ def span_of(attribute: str) -> Callable[[list[Result]], str]:
 
 
 def times(results: list[Result]) -> str:
-    """Medians."""
+    """p99 latency and time to stop in seconds, as medians."""
     if not results:
         return "?"
     p99_s = statistics.median(result.requests.p99_ms for result in results) / 1000
-    return f"{p99_s:.2f} s, {seconds(time for result in results for time in result.stop_s)}"
+    stop_s = statistics.median(time for result in results for time in result.stop_s)
+    return f"{p99_s:.2f}, {stop_s:.1f}"
 
 
 def span(values: Sequence[int]) -> str:
@@ -101,14 +103,15 @@ def span(values: Sequence[int]) -> str:
 
 
 def terms() -> list[str]:
-    """What was fixed beforehand."""
-    rule = f"fall x inter + the longest request: {FALL} x {INTER_MS / 1000:g} s + {LONGEST_S:g} s = {RULE_S:g} s"
-    kept = f"{KEPT_ALIVE} connections that are kept alive and {ONE_SHOT} with a request each"
+    """What was fixed before the measurement."""
+    rule = f"fall x inter + longest request = {FALL} x {INTER_MS / 1000:g} s + {LONGEST_S:g} s = {RULE_S:g} s"
+    load = f"{KEPT_ALIVE} keep-alive and {ONE_SHOT} one-request connections"
     return [
         f"{INSTANCES} containers behind HAProxy: check inter {INTER_MS} ms, fall {FALL}, rise {RISE}",
-        f"restarted one by one: docker stop -t {STOP_S}, docker start, the next when HAProxy sees it up",
-        f"delay {DELAY_S:g} s, where the rule asks for {rule}",
-        f"load: {kept}, GET and POST, most of {LONGEST_S:g} s; and {ORDERS} that order",
+        f"restarted one by one: docker stop -t {STOP_S}, docker start, and the next one when HAProxy reports it up",
+        f"delay {DELAY_S:g} s; the formula gives {rule}",
+        f"load: {load}, GET and POST, most requests {LONGEST_S:g} s long; {ORDERS} more connections send orders",
+        f"slow start: the app listens after {START_S:g} s",
     ]
 
 

@@ -1,4 +1,4 @@
-"""What is restarted: the apps and inits of the table, each kind of readiness signal, the start, and the delays to plot."""
+"""What is restarted: the apps and inits of the table, each readiness signal, the start, and the delays to plot."""
 
 import contextlib
 import subprocess
@@ -11,27 +11,27 @@ from restart import APP_PORT, APPS, DELAY_S, STOP_S, Setup, server_of
 
 READY_PORT = 9000
 LONGEST_S = 0.4  # the slow requests of apps/
-RULE_S = FALL * INTER_MS / 1000 + LONGEST_S  # what the delay must not be less than
+RULE_S = FALL * INTER_MS / 1000 + LONGEST_S  # the shortest delay that can be enough
 
-TOLD = Check("/", READY_PORT)
-SAID = f"{DELAY_S:g}s"
+LULL_CHECK = Check("/", READY_PORT)
+DELAY = f"{DELAY_S:g}s"
 
 
-def lull(*options: str, delay: str = SAID) -> tuple[str, ...]:
+def lull(*options: str, delay: str = DELAY) -> tuple[str, ...]:
     return ("/lull", "--delay", delay, "--grace", f"{STOP_S}s", *options, "--")
 
 
 READY = ("--ready-on", str(READY_PORT), "--listens", str(APP_PORT))
 
-# The columns: the words before the app's own, and where its health is asked for.
+# The columns: the command before the app's own, and the health check.
 INITS: dict[str, tuple[tuple[str, ...], Check]] = {
-    "none": ((), Check()),
+    "no init": ((), Check()),
     "tini": (("tini", "--"), Check()),
     "dumb-init": (("dumb-init", "--"), Check()),
     "catatonit": (("catatonit", "--"), Check()),
     "bash, trap and sleep": (("/apps/entrypoint.sh",), Check()),
-    "lull, nobody told": (lull(), Check()),
-    "lull": (lull(*READY), TOLD),
+    "lull, delay only": (lull(), Check()),
+    "lull": (lull(*READY), LULL_CHECK),
 }
 LULL = "lull"
 PEERS = [init for init in INITS if init != LULL]
@@ -42,7 +42,7 @@ def table_name(app: str, init: str) -> str:
 
 
 def table() -> list[Setup]:
-    """Those that take longest come first."""
+    """The longest come first."""
     return [
         Setup(table_name(app, init), app, words, check)
         for init, (words, check) in INITS.items()
@@ -50,7 +50,7 @@ def table() -> list[Setup]:
     ]
 
 
-# --- Ways of telling ----------------------------------------------------------------------------------------------
+# --- Readiness signals --------------------------------------------------------------------------------------------
 
 HEALTHCHECK_IMAGE = "with-healthcheck"
 # Here the delay has to be more than the interval, the time that a probe takes, and the longest request: 1.5 s and some.
@@ -64,7 +64,7 @@ def make_images() -> None:
 
 @contextlib.contextmanager
 def health_watcher(balancer: Balancer, containers: list[Container]) -> Iterator[None]:
-    """Does for HAProxy what an orchestrator does: a container that Docker calls unhealthy gets no requests."""
+    """Does what an orchestrator does: HAProxy sends no requests to a container that Docker reports as unhealthy."""
     servers = {container.name: server_of(container.name) for container in containers}
     form = "{{.Actor.Attributes.name}} {{.Action}}"
     command = ["docker", "events", "--filter", "event=health_status", "--format", form]
@@ -87,21 +87,21 @@ def health_watcher(balancer: Balancer, containers: list[Container]) -> Iterator[
 
 
 def ways() -> list[Setup]:
-    """Beside --ready-on as HAProxy's check, which is the table's own."""
+    """The table itself has --ready-on as HAProxy's check."""
     drain_file = lull("--drain-file", "/run/draining")
     return [
         Setup(
-            "lull --ready as Docker's HEALTHCHECK, Express",
+            "lull --ready as Docker's HEALTHCHECK",
             "Express",
             lull(),
             env={"LULL_LISTENS": str(APP_PORT)},
             image=HEALTHCHECK_IMAGE,
             company=health_watcher,
         ),
-        Setup("a drain file that nginx's configuration looks at", "nginx, large files", drain_file),
-        Setup("a drain file that Flask's health page looks at", "Flask on waitress", drain_file),
+        Setup("--drain-file, checked by nginx's configuration", "nginx, large files", drain_file),
+        Setup("--drain-file, checked by the app's health page", "Flask on waitress", drain_file),
         Setup(
-            "--pre-stop that talks to HAProxy's runtime socket, Flask",
+            "--pre-stop, a command to HAProxy's runtime socket",
             "Flask on waitress",
             lull("--pre-stop", "/apps/leave.sh"),
             put_back=True,
@@ -116,10 +116,10 @@ START_S = 20.0  # the app listens after this time, which is longer than the rest
 
 def starts() -> list[Setup]:
     env = {"START_AFTER": f"{START_S:g}"}
-    unaware = lull("--ready-on", str(READY_PORT))
+    without = lull("--ready-on", str(READY_PORT))
     return [
-        Setup("a slow start, without --listens", "Flask on waitress", unaware, TOLD, env),
-        Setup("a slow start, with --listens", "Flask on waitress", lull(*READY), TOLD, env),
+        Setup("slow start, without --listens", "Flask on waitress", without, LULL_CHECK, env),
+        Setup("slow start, with --listens", "Flask on waitress", lull(*READY), LULL_CHECK, env),
     ]
 
 
@@ -130,10 +130,23 @@ TOO_SHORT = [0.0, 0.5]  # in each run; long enough is the table's own
 SWEEP = [0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0]
 
 
-def sweep_name(delay: float, told: bool) -> str:
-    return f"delay {delay:g} s, {'told' if told else 'nobody told'}"
+def sweep_name(delay: float, readiness: bool) -> str:
+    return f"delay {delay:g} s, {'with --ready-on' if readiness else 'no readiness signal'}"
 
 
-def sweep_setup(delay: float, told: bool) -> Setup:
-    init = lull(*(READY if told else ()), delay=f"{delay:g}s")
-    return Setup(sweep_name(delay, told), SWEEP_APP, init, TOLD if told else Check())
+def sweep_setup(delay: float, readiness: bool) -> Setup:
+    init = lull(*(READY if readiness else ()), delay=f"{delay:g}s")
+    return Setup(sweep_name(delay, readiness), SWEEP_APP, init, LULL_CHECK if readiness else Check())
+
+
+# --- All of a run -------------------------------------------------------------------------------------------------
+
+
+def others() -> list[Setup]:
+    """All but the table."""
+    return [*starts(), *ways(), *(sweep_setup(delay, readiness=True) for delay in TOO_SHORT)]
+
+
+def everything() -> list[Setup]:
+    """The longest come first."""
+    return [*others(), *table()]
