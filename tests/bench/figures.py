@@ -9,7 +9,7 @@ from programs import BARE, LULL, NONE, PEERS, Init
 from timings import Extent, Piece
 
 CROWD = 10000
-TOO_LONG = -1  # measure.c's word for it
+TOO_LONG = -1  # as in measure.c
 LEAVE_MS = 3000  # measure.c's as well
 
 
@@ -18,7 +18,7 @@ class Counted:
     size: int
     calls: Calls
     start: Start
-    idle: list[Idle]  # several: where the stack begins is drawn by lot
+    idle: list[Idle]  # several: the start of the stack is random
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def us(ns: float) -> float:
 
 
 def over_none(pieces: Sequence[Piece], init: Init) -> float:
-    """Of each round what it took longer than without an init; the one in the middle. In us."""
+    """The median, over the rounds, of the start time minus that without an init. In us."""
     pairs = [pair for piece in pieces for pair in zip(piece.start[init.name], piece.start[NONE.name])]
     return us(statistics.median(of_init - of_none for of_init, of_none in pairs))
 
@@ -85,10 +85,10 @@ def wake_ups(results: Results, init: Init) -> float:
     return results.counted[init.name].idle[0].wake_ups * 10 / results.extent.idle_s
 
 
-START = Figure("start over no init, p50", "us", lambda results, init: over_none(results.pieces, init), ".1f", 1.3, True)
+START = Figure("added start time, p50", "us", lambda results, init: over_none(results.pieces, init), ".1f", 1.3, True)
 EXIT = Figure("exit after the app, p50", "us", of_timed("exit", 50), ".1f", 1.15, True, True)
-SIGNAL = Figure("CPU for a signal passed on", "us", of_timed("signal", 50), ".2f", 1.22, True)
-READY = Figure("CPU for an orphan, all ready at once", "us", of_timed("ready", 50), ".2f", 1.1, True)
+SIGNAL = Figure("CPU per forwarded signal", "us", of_timed("signal", 50), ".2f", 1.22, True)
+READY = Figure("CPU per orphan, all exited", "us", of_timed("ready", 50), ".2f", 1.1, True)
 MEMORY = tuple(
     Figure(words, "kB", of_idle(field), ".0f", goal)
     for words, field, goal in (
@@ -98,26 +98,26 @@ MEMORY = tuple(
     )
 )
 FIGURES = (
-    Figure("file, stripped", "kB", lambda results, init: results.counted[init.name].size / 1000, ".1f", 40),
+    Figure("file size, stripped", "kB", lambda results, init: results.counted[init.name].size / 1000, ".1f", 40),
     *MEMORY,
     Figure("idle: wake-ups in 10 s", "", wake_ups, ".0f", 0),
     Figure("system calls until the app runs", "", lambda r, i: len(r.counted[i.name].calls.before), ".0f", 8),
-    Figure("system calls after that, in a quiet life", "", lambda r, i: r.counted[i.name].calls.life, ".0f"),
-    Figure("system calls for a signal passed on", "", lambda r, i: r.counted[i.name].calls.signal, ".1f"),
+    Figure("system calls after that, without a signal", "", lambda r, i: r.counted[i.name].calls.life, ".0f"),
+    Figure("system calls per forwarded signal", "", lambda r, i: r.counted[i.name].calls.signal, ".1f"),
     Figure("instructions until the app runs", "", lambda r, i: r.counted[i.name].start.instructions, ".0f"),
     Figure("page faults until the app runs", "", lambda r, i: r.counted[i.name].start.page_faults, ".0f"),
     START,
     Figure("exit after the app, p99", "us", of_timed("exit", 99), ".1f", None, False, True),
     EXIT,
     SIGNAL,
-    Figure("the same in a burst of 16", "us", of_timed("burst", 50), ".2f"),
-    Figure("signal until it arrives, p50", "us", of_timed("latency", 50), ".1f", None, False, True),
-    Figure("signal until it arrives, p99", "us", of_timed("latency", 99), ".1f", None, False, True),
+    Figure("CPU per forwarded signal, bursts of 16", "us", of_timed("burst", 50), ".2f"),
+    Figure("signal latency, p50", "us", of_timed("latency", 50), ".1f", None, False, True),
+    Figure("signal latency, p99", "us", of_timed("latency", 99), ".1f", None, False, True),
     READY,
-    Figure("CPU for an orphan, one each ms", "us", lambda results, init: trickle(results, 0, init), ".1f"),
-    Figure("the same beside 10 000 that live", "us", lambda results, init: trickle(results, CROWD, init), ".1f", 50),
-    Figure("leaving in a flood of signals, p50", "ms", lambda r, i: middle(flood_ms(r, i)), ".2f"),
-    Figure("leaving in a flood of signals, worst", "ms", lambda r, i: max(flood_ms(r, i)), ".2f", 5),
+    Figure("CPU per orphan, one per ms", "us", lambda results, init: trickle(results, 0, init), ".1f"),
+    Figure("CPU per orphan, 10 000 live children", "us", lambda r, i: trickle(r, CROWD, i), ".1f", 50),
+    Figure("exit in a signal flood, p50", "ms", lambda r, i: middle(flood_ms(r, i)), ".2f"),
+    Figure("exit in a signal flood, worst", "ms", lambda r, i: max(flood_ms(r, i)), ".2f", 5),
 )
 
 
@@ -131,11 +131,11 @@ def keeps_values(results: Results, init: Init) -> bool:
     return all(results.all_of("value", init))
 
 
-# --- May it be believed? ------------------------------------------------------------------------------------------
+# --- Is the run valid? --------------------------------------------------------------------------------------------
 
-# What lull against the floor may differ by between pieces, before the machine was too noisy.
+# The ratio of lull to the floor may differ by this much between pieces.
 MOST_SPREAD = 0.2
-LEAST_MARGIN = 0.05  # nobody is told apart by less
+LEAST_MARGIN = 0.05  # smaller differences are noise
 
 
 @dataclass(frozen=True)
@@ -157,12 +157,12 @@ def spreads(results: Results) -> list[Spread]:
 
 
 def doubts(results: Results) -> list[str]:
-    """Why the figures of this run are not to be believed, if they are not."""
+    """Why the figures of this run are not valid; empty if they are."""
     found = []
     for figure, spread in zip((START, EXIT, SIGNAL, READY), spreads(results)):
         if spread.width > MOST_SPREAD:
             ratios = ", ".join(f"{ratio:.2f}" for ratio in spread.ratios)
-            found.append(f"too noisy: {spread.words}: lull against the floor is {ratios}, by the piece")
+            found.append(f"too noisy: {spread.words}: the ratio of lull to the floor is {ratios} in the pieces")
         margin = 1 + max(LEAST_MARGIN, spread.width)
         floor = figure.of(results, BARE)
         for init in (LULL, *PEERS):

@@ -5,6 +5,7 @@ import os
 import platform
 import re
 import subprocess
+import textwrap
 from pathlib import Path
 
 import tables
@@ -12,69 +13,67 @@ from figures import LEAVE_MS, MOST_SPREAD, Results, spreads
 from programs import LULL, PEERS
 
 PAGE = """\
-# What an init costs
+# Benchmarks: the cost of an init
 
-Written by `make bench`, not by hand. It takes some minutes, as root, and needs Debian's packages alone; `make bench
-QUICK=1` prints the tables in less than one. What can be counted is a test as well: `make check-cost` fails when any
-of it rises.
+`make bench` writes this page in less than 10 minutes, as root, with Debian packages only.
+`make bench QUICK=1` prints the tables in less than a minute.
+`make check-cost` is a test of all figures that can be counted: it fails if one of them rises.
 
-Measured {when} on {machine}, with {versions}.
+{where}
 
-## The goals
+## Goals
 
-Best peer: of those that Debian packages, the one that is best in this figure. The floor is an init of our own that
-can do nothing but start the app, pass signals on and reap, with no C library: less than that is hardly possible.
+The floor is a minimal init without a C library: it starts the app, forwards signals and reaps.
+The best peer is the Debian package with the best figure.
 
 {goals}
 
-## All of it
+## All figures
 
 {figures}
 
-## Against the floor
+## Ratio to the floor
 
 {ratios}
 
-## In pictures
+## Plots
 
-![start](img/bench-start.svg)
+![added start time](img/bench-start.svg)
 
-![memory](img/bench-memory.svg)
+![idle memory](img/bench-memory.svg)
 
-![reaping](img/bench-orphans.svg)
+![CPU time per orphan](img/bench-orphans.svg)
 
-## How
+## Method
 
-All run in turns, in {pieces} pieces, so that what else the machine does meets all of them. Each init is PID 1 of a
-new PID namespace, without any option and with three variables in its environment; all of them, the app and who
-measures share one processor, at the highest priority there is. The app is a program without a C library, which
-starts in no time. Its stdin and stdout are `/dev/null`, its stderr a pipe.
+The inits run in turns, in {pieces} pieces, so that a disturbance affects all of them.
+Each init is PID 1 of a new PID namespace, without options, and with three variables in its environment.
+The init, the app and the measuring program share one CPU, at the highest priority.
+The app has no C library. Its stdin and stdout are `/dev/null`, its stderr is a pipe.
 
-- *No init*: the app is PID 1 itself.
-- *The floors*: `tests/bench/floor.c`, built on musl and without a C library. They pass signals on and reap, and
-  know nothing else.
-- *Idle*: `/proc/PID/smaps_rollup` and `VmPTE`, with the file written to the disk before, since its pages count as
-  dirty until then; the one in the middle of several starts. Wake-ups: how often it was put on a processor, over
-  {idle:g} s.
-- *System calls*: traced. Until the app runs: the init's up to the birth of its child, and the child's up to its
-  execve. In a quiet life: the init's from then on, if the app ends and nothing else happens.
-- *Instructions*: counted one by one, in the same two processes, with the system calls as one each. *Page faults*:
-  theirs.
-- *Start*: from the call of execve for the init to the app's first instruction, less the same without an init, round
-  by round; the one in the middle of {starts} rounds.
-- *Exit*: from the app's last word, before it ends, to the moment that who waits for the init knows its end. The end
-  of the app and of the PID namespace are in it.
-- *A signal*: {signals} times SIGUSR1, each sent when the one before has arrived, so that the init sleeps and is
-  woken each time. In a burst: 16 different signals, sent without waiting. Its value: sent with sigqueue(3).
-- *Orphans, all ready at once*: {ready} end while the init is stopped; the processor time it has used when all are
-  reaped, and for 0.1 s after that, for what it may put off. *One each ms*: {trickle} of them.
-- *A flood*: two processes on other processors send signals of lower numbers than SIGCHLD's without end, which the
-  kernel hands out first. From the app's last word to the init's end, {floods} times; none is waited for longer than
-  {leave} ms.
+- *No init*: the app is PID 1.
+- *Floors*: `tests/bench/floor.c`, built with musl and without a C library.
+- *Idle*: `/proc/PID/smaps_rollup` and `VmPTE`, the median of several starts. The binary is written to disk before,
+  because its pages count as dirty until then. Wake-ups: how often the kernel scheduled the init in {idle:g} s.
+- *System calls*, by strace: until the app runs, those of the init before it starts its child, and those of the child
+  before execve. After that, those of the init if the app exits and no signal arrives.
+- *Instructions*: those of the same two processes, counted by single steps; a system call counts as one.
+- *Page faults*: those of the same two processes.
+- *Added start time*: from execve of the init to the first instruction of the app, minus the same time without an init.
+  The median of {starts} rounds.
+- *Exit*: from the last action of the app to the moment when the parent of the init gets its exit status.
+  This includes the exit of the app and of the PID namespace.
+- *Signals*: {signals} times SIGUSR1, each sent when the one before has arrived. The init sleeps in between.
+  A burst is 16 different signals without a pause.
+- *Orphans, all exited*: {ready} orphans exit while the init is stopped. The CPU time until all are reaped, plus 0.1 s.
+- *Orphans, one per ms*: {trickle} orphans, without and with 10 000 live children.
+- *Signal flood*: processes on other CPUs send signals with lower numbers than SIGCHLD, which the kernel delivers first.
+  From the last action of the app to the exit of the init, {floods} times. The limit is {leave} ms.
 
-The load average was {load:.1f} before. A run is refused when lull against the floor differs by more than {most:.0%}
-between pieces, or when the floor is above any other in start, exit, a signal or an orphan. In this run it differed
-by: {spread}.
+The load average was {load:.1f} before. A run is invalid if the ratio of lull to the floor differs between pieces by more
+than {most:.0%} in a figure below, or if the floor is slower than another init there. In this run the ratio differed by:
+
+{spread}
 """
 
 
@@ -82,9 +81,7 @@ def write(file: Path, results: Results, load: float) -> None:
     extent = results.extent
     file.write_text(
         PAGE.format(
-            when=datetime.date.today().isoformat(),
-            machine=machine(),
-            versions=versions(),
+            where=wrapped(f"Measured {datetime.date.today().isoformat()} on {machine()}, with {versions()}."),
             goals=tables.as_markdown(tables.goals_table(results)),
             figures=tables.as_markdown(tables.figures_table(results)),
             ratios=tables.as_markdown(tables.ratios_table(results)),
@@ -98,10 +95,14 @@ def write(file: Path, results: Results, load: float) -> None:
             leave=LEAVE_MS,
             load=load,
             most=MOST_SPREAD,
-            spread=", ".join(f"{spread.words} {spread.width:.0%}" for spread in spreads(results)),
+            spread="\n".join(f"- {spread.words}: {spread.width:.0%}" for spread in spreads(results)),
         ),
         encoding="utf-8",
     )
+
+
+def wrapped(text: str) -> str:
+    return textwrap.fill(text, 126, break_on_hyphens=False)
 
 
 def machine() -> str:
@@ -110,8 +111,8 @@ def machine() -> str:
     virtual = re.search(r"^flags\s*:.*\bhypervisor\b", info, re.MULTILINE)
     kernel = ".".join(platform.release().split(".")[:2])
     return (
-        f"{len(os.sched_getaffinity(0))} processors ({model[1].strip() if model else platform.machine()},"
-        f" {'a virtual machine' if virtual else 'no virtual machine'}), Linux {kernel},"
+        f"{len(os.sched_getaffinity(0))} CPUs ({model[1].strip() if model else platform.machine()},"
+        f" {'virtual machine' if virtual else 'physical machine'}), Linux {kernel},"
         f" {platform.freedesktop_os_release()['PRETTY_NAME']}"
     )
 

@@ -69,8 +69,8 @@ def bars(rows: Sequence[tuple[Init, Sequence[tuple[float, str]]]], unit: str) ->
 
 def draw_start(results: Results) -> str:
     rows = [(init, [(START.of(results, init), COLOURS[init.name])]) for init in INITS]
-    height, parts = bars(rows, "microseconds more than without an init, until the app runs")
-    below = "from execve of the init to the app's first instruction, on one processor"
+    height, parts = bars(rows, "added start time in microseconds, compared with no init")
+    below = "from execve of the init to the app's first instruction, on one CPU"
     return picture(height, "Starting", below, parts)
 
 
@@ -86,7 +86,7 @@ def draw_memory(results: Results) -> str:
         parts.append(f'<rect x="{x}" y="31" width="12" height="12" fill="{colour}"/>')
         parts.append(text(x + 18, 42, words, "start"))
         x += 30 + 8 * len(words)
-    return picture(height, "Memory", "what one init has while nothing happens", parts)
+    return picture(height, "Memory", "one idle init", parts)
 
 
 # --- Lines --------------------------------------------------------------------------------------------------------
@@ -111,7 +111,7 @@ def draw_orphans(results: Results) -> str:
     for x, live in zip(xs, lives):
         parts.append(line(x, bottom, x, bottom + 5, GRID))
         parts.append(text(x, bottom + 21, f"{live:,}".replace(",", " ")))
-    parts.append(text((left + right) / 2, bottom + 42, "children that live on"))
+    parts.append(text((left + right) / 2, bottom + 42, "live children"))
     for i, init in sorted(enumerate(INITS), key=lambda place: place[1] == LULL):  # lull above the others
         pen = f'stroke-width="{3 if init == LULL else 1.75}"'
         pen += ' stroke-dasharray="6 4"' if init in (BARE, MUSL) else ""
@@ -120,7 +120,7 @@ def draw_orphans(results: Results) -> str:
         key = TOP + 20 + 24 * i
         parts.append(line(right + 14, key - 5, right + 34, key - 5, COLOURS[init.name], pen))
         parts.append(text(right + 40, key, init.name, "start", more='font-size="12"'))
-    below = "microseconds of the init's processor time for each, while one ends every millisecond"
+    below = "CPU time of the init for each orphan in microseconds; one orphan exits every millisecond"
     return picture(height, "Reaping an orphan", below, parts)
 
 

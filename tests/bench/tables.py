@@ -18,17 +18,17 @@ def label(figure: Figure) -> str:
 
 def figures_table(results: Results) -> Table:
     inits = (NONE, *INITS)
-    rows = [["", *(init.name for init in inits)]]
+    rows = [["figure", *(init.name for init in inits)]]
     for figure in FIGURES:
         rows.append([label(figure), *(shown(figure, value(figure, results, init)) for init in inits)])
     values = ["yes" if keeps_values(results, init) else "no" for init in inits]
-    rows.append(["a signal's value arrives", *values])
+    rows.append(["forwards the value of sigqueue(3)", *values])
     return rows
 
 
 def ratios_table(results: Results) -> Table:
-    """To the floor without a C library, where that is not 0."""
-    rows = [["", *(init.name for init in INITS)]]
+    """Ratios to the floor without a C library, if that is not 0."""
+    rows = [["figure", *(init.name for init in INITS)]]
     for figure in FIGURES:
         floor = figure.of(results, BARE)
         if floor != 0:
@@ -45,7 +45,7 @@ def best_peer(figure: Figure, results: Results) -> Init:
 
 
 def goals_table(results: Results) -> Table:
-    rows = [["", "goal", "lull", "reached", "best peer", "floor"]]
+    rows = [["figure", "goal", "lull", "reached", "best peer", "floor"]]
     for figure in FIGURES:
         if figure.goal is None:
             continue
@@ -53,7 +53,7 @@ def goals_table(results: Results) -> Table:
         scale = floor if figure.to_floor else 1
         form = "{:.2f} x" if figure.to_floor else f"{{:{figure.form}}}"
         lull = figure.of(results, LULL) / scale
-        row = [f"{figure.words}, against the floor" if figure.to_floor else label(figure)]
+        row = [f"{figure.words}, ratio to the floor" if figure.to_floor else label(figure)]
         row += [f"{figure.goal:g} x" if figure.to_floor else f"{figure.goal:g}", form.format(lull)]
         row += ["yes" if float(f"{lull:.2f}") <= figure.goal else f"no, {times(lull, figure.goal)}"]
         row += [f"{form.format(figure.of(results, peer) / scale)} ({peer.name})", form.format(floor / scale)]
@@ -62,7 +62,7 @@ def goals_table(results: Results) -> Table:
 
 
 def times(number: float, goal: float) -> str:
-    return f"{number / goal:.2f} times it" if goal else f"{number:g} more"
+    return f"{number / goal:.2f} times the goal" if goal else f"{number:g} more"
 
 
 # --- Forms --------------------------------------------------------------------------------------------------------
