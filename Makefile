@@ -150,6 +150,7 @@ lint:
 	shellcheck -x $(SCRIPTS)
 	mandoc -Tlint -W warning docs/lull.1
 	tests/drain/page.py --check
+	tests/checks/check-snippets
 
 # The core makes no call: its objects, linked together, have no undefined symbol.
 check-pure: $(BUILD)/lifecycle.o $(BUILD)/schedule.o

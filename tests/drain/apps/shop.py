@@ -39,6 +39,5 @@ def order():
 
 @app.get("/health")
 def health():
-    """The one thing that an app may do about draining: to look whether a file is there."""
-    draining = os.path.exists("/run/draining")
-    return ("draining\n", 503) if draining else ("well\n", 200)
+    draining = os.path.exists("/run/draining")  # the file of --drain-file
+    return ("draining\n", 503) if draining else ("ready\n", 200)
