@@ -1,7 +1,7 @@
 /*
- * The witness: a second implementation of PLANS, STOPPING and REMAINING PROCESSES in lull.1, as invariants. It gets the
- * same events and the core's actions, and does not read the core's state. docs/design.md lists the invariants by the
- * same names.
+ * The witness: a second implementation of SHUTDOWN and REMAINING PROCESSES in lull.1, as invariants. It gets the same
+ * events and the core's actions, and does not read the core's state. docs/design.md lists the invariants by the same
+ * names.
  *
  * It also computes when the next step is due, so that the walk does not use the core's own times.
  */

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# lull.1, OPTIONS (--drain-file) and READINESS (Asking from inside): the drain file, and lull --ready.
+# lull.1, OPTIONS (--drain-file) and READINESS (Health check command): the drain file, and lull --ready.
 
 # Inner shells expand their words themselves; that a test is a function is not seen.
 # shellcheck disable=SC2016,SC2030,SC2031

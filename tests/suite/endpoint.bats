@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# lull.1, READINESS (The endpoint): --ready-on and --listens. Each test runs in its own network namespace.
+# lull.1, READINESS (Readiness endpoint): --ready-on and --listens. Each test runs in its own network namespace.
 
 # Inner shells expand their words themselves.
 # shellcheck disable=SC2016

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# lull.1, OPTIONS and PLANS: valid and invalid values, by flag and by variable, and which of the two overrides the other.
+# lull.1, OPTIONS and SHUTDOWN: valid and invalid values, by flag and by variable, and which of the two overrides the other.
 
 load lib
 bats_require_minimum_version 1.5.0

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# lull.1, THE PRE-STOP PROGRAM.
+# lull.1, SHUTDOWN (Pre-stop program).
 
 # Inner shells expand their words themselves; that a test is a function is not seen.
 # shellcheck disable=SC2016,SC2030,SC2031

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# lull.1, PLANS, STOPPING and EXIT STATUS: shutdown, from the first stop signal to the exit status.
+# lull.1, SHUTDOWN and EXIT STATUS: shutdown, from the first stop signal to the exit status.
 
 # Inner shells expand their words themselves; that a test is a function is not seen.
 # shellcheck disable=SC2016,SC2030,SC2031
