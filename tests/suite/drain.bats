@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# lull.1, OPTIONS (--drain-file) and READINESS (Health check command): the drain file, and lull --ready.
+# lull.1, OPTIONS (--drain-file), READINESS (Health check command) and CAVEATS: the drain file, helpers, and lull --ready.
 
 # Inner shells expand their words themselves; that a test is a function is not seen.
 # shellcheck disable=SC2016,SC2030,SC2031
@@ -11,7 +11,9 @@ setup() {
 	MARKER=$BATS_TEST_TMPDIR/marker
 }
 
+# A volume that a failed test leaves frozen would block lull without end.
 teardown() {
+	[ ! -e /proc/self/fd/8 ] || nsenter --mount=/proc/self/fd/8 fsfreeze -u "$BATS_TEST_TMPDIR/volume" 2>/dev/null || :
 	end_jobs
 }
 
@@ -125,6 +127,55 @@ refused_file() {
 		[ "$killed_ms" -ge 2000 ] && [ "$killed_ms" -lt 3000 ] || fail "SIGKILL after $killed_ms ms"
 		[ $start = start_init ] || has err 'warning: the drain file .*/marker could not be made: .* timed out$'
 		[ $start = start_init ] || has err 'warning: the report can not be written to ".*/report": .* timed out$'
+	done
+}
+
+@test "without a delay the app may get the signal before the drain file exists" {
+	cd "$BATS_TEST_TMPDIR"
+	truncate -s 16M disk
+	mkfs.ext4 -q disk
+	mkdir volume
+	start_plain unshare --mount bash -c 'mount -o loop disk volume && exec "$@"' - \
+		"$LULL" --drain-file "$PWD/volume/marker" "$PROBE" exit=1:3
+	wait_for out '^ready'
+	exec 8<"/proc/$TARGET/ns/mnt"
+	nsenter --mount=/proc/self/fd/8 fsfreeze -f "$PWD/volume"
+	begin_stop
+	wait_for out '^got 15'
+	nsenter --mount=/proc/self/fd/8 test ! -e "$PWD/volume/marker" || fail "it exists already"
+	nsenter --mount=/proc/self/fd/8 fsfreeze -u "$PWD/volume"
+	until_true nsenter --mount=/proc/self/fd/8 test -f "$PWD/volume/marker"
+	kill -HUP "$TARGET"
+	expect_status 3
+	has_not err warning
+	exec 8<&-
+}
+
+@test "lull waits for a helper for one second; the helper writes later, or is killed with PID 1" {
+	cd "$BATS_TEST_TMPDIR"
+	for start in start_plain start_init; do
+		rm -rf volume
+		mkdir volume
+		$start "$LULL" --report "$PWD/volume/report" "$PROBE" exit=15:7
+		wait_for out '^ready'
+		"$HOLD" -o volume >hold 3>&- &
+		local holder=$!
+		until_true grep -q ready hold
+		strace -qq -e trace=rt_sigtimedwait -o calls -p "$TARGET" 2>attached 3>&- &
+		until_true grep -q 'TracerPid:.*[1-9]' "/proc/$TARGET/status"
+		begin_stop
+		expect_status 7
+		expect_ms "$(since "$T0")" 1000
+		sed '1,/SIGCHLD/d' calls >waits
+		grep -q EAGAIN waits && ! grep -vE '\{tv_sec=(0|1, tv_nsec=0)[,}]' waits || fail "$(cat waits)"
+		[ ! -s volume/report ] || fail "the helper was not held"
+		kill "$holder"
+		if [ $start = start_plain ]; then
+			until_true grep -q '; exit 7; ' volume/report
+		else
+			until_true is_gone "$holder"
+			[ ! -s volume/report ] || fail "a helper of PID 1 has written"
+		fi
 	done
 }
 

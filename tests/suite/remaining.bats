@@ -350,6 +350,20 @@ print("asked", asked, flush=True)'
 	expect_count 2 err ''
 }
 
+@test "a snapshot takes a second at most; then it is not complete, and all remaining processes are signalled" {
+	cd "$BATS_TEST_TMPDIR"
+	start_init "$LULL" -v sh -c 'trap "exit 3" TERM; "$0" times exit=15:0 & wait' "$PROBE"
+	wait_for out '^ready'
+	strace -qq -e trace=getdents64 -e inject=getdents64:delay_exit=1100000:when=1 -o calls \
+		-p "$TARGET" 2>attached 3>&- &
+	until_true grep -q 'TracerPid:.*[1-9]' "/proc/$TARGET/status"
+	begin_stop
+	expect_status 3
+	has err 'the snapshot is not complete: signalling all remaining processes$'
+	came out 15
+	expect_ms "$(($(got_at 15) - T0))" 1000
+}
+
 @test "a later signal of the plan does not hide that the first one was forwarded" {
 	forwarding --plan TERM/100ms/TERM/20s/KILL -- once late=15:2600
 	kill -TERM "$TARGET"
