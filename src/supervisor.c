@@ -15,7 +15,8 @@
 
 enum {
 	REAP_BATCH = 64,         /* children reaped in one turn, so that many of them do not delay a deadline */
-	REAP_EVERY_SIGNALS = 16, /* after so many forwarded signals the children are checked: is_only_forwarded() */
+	REAP_EVERY_SIGNALS = 64, /* after so many forwarded signals the children are checked: choose_reaping() */
+	TIMED_REAP_EVERY = 16,   /* of so many waits for all children at least one is timed: choose_reaping() */
 	FAILED_REAP_MS = 10,     /* when reaping is tried again after it failed */
 	SLOW_REAP_US = 20, /* a wait(2) of all children that takes longer is slow, with some hundreds of them: ... */
 	SLOW_REAP_QUIET_MS = 20,  /* ...the next one is made when no child has exited for this time... */
@@ -33,6 +34,8 @@ void supervisor_init(struct supervisor *supervisor, const struct options *option
 	supervisor->kill_forwarded = false;
 	supervisor->kill_resume = 0;
 	supervisor->not_reaped_after = 0;
+	supervisor->not_timed = 0;
+	supervisor->timed_every = 2;
 	supervisor->reap_ms = TIME_NEVER;
 	supervisor->reap_all_ms = 0;
 	supervisor->snapshot = snapshot;
@@ -57,21 +60,23 @@ static void log_not_sent(struct supervisor *supervisor, int signo)
 	         (int)supervisor->child.pid, strerror(errno));
 }
 
-/* The value of a signal is forwarded as well: sigqueue(3). */
+/* Sends the value of the signal as well: sigqueue(3). Returns 0, or -1 with errno. */
+static int forward_queued(const struct child *child, const siginfo_t *info, int signo, bool group)
+{
+	siginfo_t queued = *info;
+	queued.si_signo = signo;
+	if (group && processes_queue_group(child->group, &queued) < 0)
+		return child_signal(child, signo, true);
+	return child_queue(child, &queued);
+}
+
 static void forward_signal(struct supervisor *supervisor, const siginfo_t *info, int signo)
 {
 	const struct child *child = &supervisor->child;
 	bool group = supervisor->options->policy.group && child->group != 0;
-	siginfo_t queued = *info;
-	queued.si_signo = signo;
-	int sent;
 	supervisor->kill_forwarded |= signo == SIGKILL;
-	if (queued.si_code != SI_QUEUE)
-		sent = child_signal(child, signo, group);
-	else if (group && processes_queue_group(child->group, &queued) < 0)
-		sent = child_signal(child, signo, true);
-	else
-		sent = child_queue(child, &queued);
+	int sent = info->si_code == SI_QUEUE ? forward_queued(child, info, signo, group)
+	                                     : child_signal(child, signo, group);
 	if (sent < 0)
 		log_not_sent(supervisor, signo);
 }
@@ -139,9 +144,9 @@ static void scan_remaining(struct supervisor *supervisor)
 }
 
 /* A child that exits leaves orphans. A slow scan is not repeated so soon that lull does nothing else. */
-static void scan_if_due(struct supervisor *supervisor, bool any_exited)
+static void scan_if_due(struct supervisor *supervisor, bool orphans_exited)
 {
-	if (any_exited && supervisor->scan_ms != TIME_NEVER)
+	if (orphans_exited && supervisor->scan_ms != TIME_NEVER)
 		supervisor->scan_ms = earlier(supervisor->scan_ms, supervisor->scan_again_ms);
 	if (supervisor->lifecycle.phase != PHASE_LINGER)
 		supervisor->scan_ms = TIME_NEVER;
@@ -481,7 +486,7 @@ static int reap_all(struct supervisor *supervisor, struct reaping *reaping)
 		reaped = reap_one(supervisor, CHILD_ANY, reaping);
 	supervisor->reap_ms = child_reap_goes_on(&reaped) ? 0 : TIME_NEVER;
 	if (reaped.kind == REAPED_FAILED)
-		supervisor->reap_ms = supervisor->now_ms + FAILED_REAP_MS;
+		supervisor->reap_ms = signals_now_ms() + FAILED_REAP_MS;
 	return calls;
 }
 
@@ -496,6 +501,10 @@ static void reap_all_timed(struct supervisor *supervisor, int64_t start_us, stru
 	supervisor->now_ms = now_us / 1000;
 	bool is_slow = now_us - start_us >= (int64_t)calls * SLOW_REAP_US;
 	supervisor->reap_all_ms = is_slow ? supervisor->now_ms + SLOW_REAP_APART_MS : 0;
+	supervisor->not_timed = 0;
+	supervisor->timed_every = is_slow ? 1 : supervisor->timed_every * 2;
+	if (supervisor->timed_every > TIMED_REAP_EVERY)
+		supervisor->timed_every = TIMED_REAP_EVERY;
 }
 
 /*
@@ -513,26 +522,41 @@ static void reap_known(struct supervisor *supervisor, int signo, struct reaping 
 		supervisor->reap_ms = earlier(supervisor->now_ms + SLOW_REAP_QUIET_MS, supervisor->reap_all_ms);
 }
 
+enum reaping_kind {
+	REAPING_NONE,
+	REAPING_UNTIMED, /* without reading the clock, unless the app has exited */
+	REAPING_TIMED,
+};
+
 /*
- * Without a shutdown, a signal that is only forwarded needs no check of the children and no time: two system calls
- * instead of five. SIGCHLD reports children that exit. But the kernel delivers pending signals in the order of their
- * numbers, signal(7), and a flood of lower ones would delay SIGCHLD forever. In a shutdown, children are reaped first
- * after every signal, so that no process that has exited is signalled.
+ * While no shutdown runs and nothing is due, the time of a turn has no effect. So a signal that is only forwarded costs
+ * two system calls and a lone orphan three, as with the best of the other inits; with the clock and a check of the
+ * children it would be five each (make check-cost).
+ *
+ * SIGCHLD reports children that exit. But the kernel delivers pending signals in the order of their numbers, signal(7),
+ * and a flood of lower ones would delay SIGCHLD forever: the children are also checked after some forwarded signals. In
+ * a shutdown, children are reaped first after every signal, so that no process that has exited is signalled.
+ *
+ * Some waits are timed, to notice that they are slow: every second one at first, later fewer.
  */
-static bool is_only_forwarded(struct supervisor *supervisor, int signo)
+static enum reaping_kind choose_reaping(struct supervisor *supervisor, int signo)
 {
-	if (signo == 0 || signo == SIGCHLD || supervisor->lifecycle.phase != PHASE_RUNNING ||
+	if (signo == 0 || supervisor->lifecycle.phase != PHASE_RUNNING ||
 	    signal_set_has(supervisor->options->policy.stop_signals, signo) || supervisor->reap_ms != TIME_NEVER ||
-	    ++supervisor->not_reaped_after == REAP_EVERY_SIGNALS)
-		supervisor->not_reaped_after = 0;
-	return supervisor->not_reaped_after > 0;
+	    supervisor->reap_all_ms != 0)
+		return REAPING_TIMED;
+	if (signo != SIGCHLD && ++supervisor->not_reaped_after < REAP_EVERY_SIGNALS)
+		return REAPING_NONE;
+	supervisor->not_reaped_after = 0;
+	bool is_timed = signo == SIGCHLD && ++supervisor->not_timed >= supervisor->timed_every;
+	return is_timed ? REAPING_TIMED : REAPING_UNTIMED;
 }
 
 /*
  * Reads the clock and reaps. When the app has exited, all children are checked: whether processes remain must be known
  * before the app's exit is handled, and before anything that is due is done.
  */
-static void reap(struct supervisor *supervisor, int signo, struct reaping *reaping)
+static void reap_timed(struct supervisor *supervisor, int signo, struct reaping *reaping)
 {
 	int64_t start_us = signals_now_us();
 	supervisor->now_ms = start_us / 1000;
@@ -552,20 +576,35 @@ static void reap(struct supervisor *supervisor, int signo, struct reaping *reapi
 /* The exit of the app is handled first, since each event also does what is due: a reaped PID must not be signalled. */
 static void handle_reaped(struct supervisor *supervisor, const struct reaping *reaping)
 {
-	const struct event exited = {
-		.kind = EVENT_APP_EXITED, .status = supervisor->outcome.app.status, .childless = reaping->childless};
-	const struct event childless = {.kind = EVENT_CHILDLESS};
-	const struct event orphans = {.kind = EVENT_ORPHAN_EXITED};
 	if (reaping->app_exited) {
 		note_app_exit(supervisor);
-		handle_event(supervisor, &exited);
+		handle_event(supervisor, &(const struct event){.kind = EVENT_APP_EXITED,
+		                                               .status = supervisor->outcome.app.status,
+		                                               .childless = reaping->childless});
 	} else if (reaping->change.kind != EVENT_TIME) {
 		handle_event(supervisor, &reaping->change);
 	}
 	if (reaping->childless)
-		handle_event(supervisor, &childless);
-	if (reaping->any_exited)
-		handle_event(supervisor, &orphans);
+		handle_event(supervisor, &(const struct event){.kind = EVENT_CHILDLESS});
+	if (reaping->any_exited && supervisor->lifecycle.phase != PHASE_RUNNING)
+		handle_event(supervisor, &(const struct event){.kind = EVENT_ORPHAN_EXITED});
+}
+
+/* Returns whether orphans were reaped, and the app runs or exited before. */
+static bool reap(struct supervisor *supervisor, int signo)
+{
+	enum reaping_kind kind = choose_reaping(supervisor, signo);
+	if (kind == REAPING_NONE)
+		return false;
+	struct reaping reaping = {.change = {.kind = EVENT_TIME}};
+	if (kind == REAPING_TIMED)
+		reap_timed(supervisor, signo, &reaping);
+	else
+		(void)reap_all(supervisor, &reaping);
+	if (kind == REAPING_UNTIMED && reaping.app_exited)
+		supervisor->now_ms = signals_now_ms();
+	handle_reaped(supervisor, &reaping);
+	return reaping.any_exited && !reaping.app_exited;
 }
 
 /* --- Events: signals ---------------------------------------------------------------------------------------------- */
@@ -638,8 +677,6 @@ static void finish_run(struct supervisor *supervisor)
  */
 bool supervisor_turn(struct supervisor *supervisor)
 {
-	const struct event time = {.kind = EVENT_TIME};
-	struct reaping reaping = {.change = {.kind = EVENT_TIME}};
 	int64_t deadline_ms = earlier(lifecycle_deadline_ms(&supervisor->lifecycle), supervisor->reap_ms);
 	deadline_ms = earlier(deadline_ms, supervisor->scan_ms);
 	int signo = signals_wait(&supervisor->signal, endpoint_wait(&supervisor->endpoint, deadline_ms));
@@ -647,14 +684,12 @@ bool supervisor_turn(struct supervisor *supervisor)
 	int error;
 	if (helper_has_exited(supervisor->log->helpers, HELPER_DRAIN_FILE, &error))
 		warn_of_drain_file(supervisor, error);
-	if (!is_only_forwarded(supervisor, signo)) {
-		reap(supervisor, signo, &reaping);
-		handle_reaped(supervisor, &reaping);
-	}
+	bool orphans_exited = reap(supervisor, signo);
 	if (signo != 0)
 		handle_signal(supervisor);
-	handle_event(supervisor, &time);
-	scan_if_due(supervisor, reaping.any_exited && !reaping.app_exited);
+	if (supervisor->now_ms >= lifecycle_deadline_ms(&supervisor->lifecycle))
+		handle_event(supervisor, &(const struct event){.kind = EVENT_TIME});
+	scan_if_due(supervisor, orphans_exited);
 	if (supervisor->lifecycle.phase == PHASE_ENDED)
 		finish_run(supervisor);
 	else

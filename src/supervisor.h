@@ -22,13 +22,15 @@ struct supervisor {
 	struct lifecycle lifecycle;
 	struct outcome outcome;
 	enum readiness readiness; /* as it is shown */
-	int64_t now_ms;           /* the time of this turn, read where it matters */
+	int64_t now_ms;           /* the time of this turn, or an earlier one: choose_reaping() */
 	siginfo_t signal;         /* of this turn, or the last one that lull received */
 	bool kill_forwarded;      /* a rewrite has made another signal SIGKILL, and it was sent to the app */
 	pid_t kill_resume;        /* as in struct signal_request, for SIGKILL */
 
 	/* Reaping */
 	int not_reaped_after; /* signals forwarded since the children were last checked */
+	int not_timed;        /* waits for all children since the last one that was timed */
+	int timed_every;      /* every so many are timed */
 	int64_t reap_ms;      /* when children are reaped again without a signal; TIME_NEVER: not */
 	int64_t reap_all_ms;  /* when all children are checked at the latest; 0: always, since that is quick */
 

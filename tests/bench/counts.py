@@ -13,8 +13,10 @@ from programs import APP, BUILD, MEASURE, STEP, Failed, Init
 
 # Where the stack begins is drawn by lot otherwise, and with it the number of its pages.
 FIXED = ("setarch", "-R")
+STOPPED_CLOCK = ("-e", "inject=clock_gettime:retval=0")
 FORKS = ("clone", "clone3", "fork", "vfork")
-SIGNALS = 20  # of which the calls for one are a mean, which must be a whole number
+SIGNALS = 20  # of which the calls for one are a mean
+ORPHANS = 16
 
 
 def run(*words: str) -> str:
@@ -41,11 +43,11 @@ class Trace:
     after: list[str]  # the init's own from then on
 
 
-def trace(init: Init, signals: int) -> Trace:
-    """Of a whole life: so many signals, then SIGTERM, which ends the app; -1: no signal, the app ends by itself."""
+def trace(init: Init, what: str, count: int) -> Trace:
+    """Of a whole life, which is one of measure.c. The clock stands still: strace makes each call slow."""
     program = local(init.path)
     with tempfile.NamedTemporaryFile("r", prefix="trace") as out:
-        run("strace", "-f", "-qq", "-o", out.name, MEASURE, "life", str(signals), local(APP), program)
+        run("strace", "-f", "-qq", *STOPPED_CLOCK, "-o", out.name, MEASURE, what, str(count), local(APP), program)
         made = [
             (int(line[1]), line[2], line[3])
             for line in (re.match(r"(\d+) +(\w+)\((.*)", text) for text in out.read().splitlines())
@@ -65,14 +67,17 @@ class Calls:
     before: list[str]
     life: int  # the init's, from the moment that the app runs, when nothing happens but that the app ends
     signal: float
+    orphan: float  # that ends alone
     stop: int  # one more than that: from SIGTERM on, until it has left
 
 
 def count_calls(init: Init) -> Calls:
-    quiet, stopped = trace(init, -1), trace(init, 0)
-    few, many = trace(init, 1), trace(init, 1 + SIGNALS)
+    quiet, stopped = trace(init, "life", -1), trace(init, "life", 0)
+    few, many = trace(init, "life", 1), trace(init, "life", 1 + SIGNALS)
+    no_orphan, orphans = trace(init, "orphans", 0), trace(init, "orphans", ORPHANS)
     signal = (len(many.after) - len(few.after)) / SIGNALS
-    return Calls(quiet.before, len(quiet.after), signal, len(stopped.after) - len(quiet.after))
+    orphan = (len(orphans.after) - len(no_orphan.after)) / ORPHANS
+    return Calls(quiet.before, len(quiet.after), signal, orphan, len(stopped.after) - len(quiet.after))
 
 
 # --- Instructions -------------------------------------------------------------------------------------------------

@@ -104,6 +104,7 @@ FIGURES = (
     Figure("system calls until the app runs", "", lambda r, i: len(r.counted[i.name].calls.before), ".0f", 8),
     Figure("system calls after that, without a signal", "", lambda r, i: r.counted[i.name].calls.life, ".0f"),
     Figure("system calls per forwarded signal", "", lambda r, i: r.counted[i.name].calls.signal, ".1f"),
+    Figure("system calls per orphan that exits alone", "", lambda r, i: r.counted[i.name].calls.orphan, ".1f"),
     Figure("instructions until the app runs", "", lambda r, i: r.counted[i.name].start.instructions, ".0f"),
     Figure("page faults until the app runs", "", lambda r, i: r.counted[i.name].start.page_faults, ".0f"),
     START,

@@ -12,7 +12,8 @@
  *                                            longer than LEAVE_MS
  *   measure life SIGNALS APP PROGRAM...      nothing, to be traced: so many signals, then SIGTERM, which ends the app;
  *                                            -1: none at all, the app ends by itself
- *   measure hold WORD APP PROGRAM...         the inits' numbers; they run, above `app WORD`, until stdin is closed
+ *   measure orphans COUNT APP PROGRAM...     nothing, to be traced: so many orphans, each when the one before was
+ * reaped measure hold WORD APP PROGRAM...         the inits' numbers; they run, above `app WORD`, until stdin is closed
  *
  * The program "-" is none: the app is PID 1 itself.
  */
@@ -392,6 +393,21 @@ static void live(int signals, const char *app, char **programs, int count)
 	}
 }
 
+static void make_lone_orphans(int count, const char *app, char **programs, int inits)
+{
+	for (int i = 0; i < inits; i++) {
+		struct run run;
+		start(&run, programs[i], app, "crowd", "0");
+		(void)hear(&run);
+		for (int made = 0; made < count; made++) {
+			tell(&run, ORDER_TRICKLE, 1);
+			(void)hear(&run);
+			settle(&run, 1);
+		}
+		end(&run);
+	}
+}
+
 static void hold(const char *word, const char *app, char **programs, int count)
 {
 	struct run runs[MOST_HELD];
@@ -430,6 +446,8 @@ int main(int argc, char **argv)
 		measure_flood(number, argv[3], argv + 4, argc - 4, &all, cpu);
 	else if (strcmp(what, "life") == 0)
 		live(number, argv[3], argv + 4, argc - 4);
+	else if (strcmp(what, "orphans") == 0)
+		make_lone_orphans(number, argv[3], argv + 4, argc - 4);
 	else if (strcmp(what, "hold") == 0)
 		hold(argv[2], argv[3], argv + 4, argc - 4);
 	else
