@@ -385,10 +385,9 @@ void child_close_range(int first, unsigned last)
 void child_release_inherited(int keep[2])
 {
 	int first = STDERR_FILENO + 1;
+	child_close_range(STDIN_FILENO, STDOUT_FILENO);
 	for (int fd = STDIN_FILENO; fd <= STDOUT_FILENO; fd++) {
 		int moved = keep[fd] >= 0 ? dup3(keep[fd], fd, O_CLOEXEC) : -1;
-		if (moved < 0)
-			(void)close(fd);
 		if (moved < 0 && keep[fd] >= first) {
 			child_close_range(first, (unsigned)keep[fd] - 1);
 			first = keep[fd] + 1;
