@@ -133,7 +133,7 @@ test-machine: $(BUILD)/tests/machine
 check-mutants: | $(BUILD)
 	@tests/machine/mutants $(BUILD) $(MUTANTS)
 
-# The times of --listens in docs/design.md, as root.
+# The times of --listens in docs/development/decisions.md, as root.
 measure-listens: $(BUILD)/tests/look $(HELPERS)
 	@tests/bench/measure-listens
 
@@ -322,7 +322,7 @@ $(BUILD)/tests/launch: tests/faults/launch.c Makefile | $(BUILD)/tests
 	$(SAY) "  CC  $@"
 	@$(TEST_CC) $(TEST_CFLAGS) -static -o $@ $<
 
-# What hardening options cost, and variants that were tried and rejected, as root: the tables in docs/design.md.
+# What hardening options cost, and variants that were tried and rejected, as root: the tables in docs/development/decisions.md.
 measure-hardening measure-tried: bench-programs
 	@BENCH_BUILD=$(abspath $(BENCH)) tests/bench/variants $(@:measure-%=%)
 

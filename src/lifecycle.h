@@ -1,7 +1,8 @@
 /*
  * What to do to the app, and when: an event goes in, actions come out.
  *
- * Pure: it makes no system call and never reads the clock. docs/design.md has it as a table of phase and event.
+ * Pure: it makes no system call and never reads the clock. docs/development/design.md has it as a table of phase and
+ * event.
  */
 #ifndef LULL_LIFECYCLE_H
 #define LULL_LIFECYCLE_H

@@ -1,8 +1,8 @@
 /*
  * Owns the search in the kernel's table of sockets. Never connects, never waits.
  *
- * With one socket in the table sock_diag takes 28 us, /proc/net 10 ms (docs/design.md). gVisor has only /proc/net, and
- * a seccomp profile may deny sock_diag.
+ * With one socket in the table sock_diag takes 28 us, /proc/net 10 ms (docs/development/decisions.md). gVisor has only
+ * /proc/net, and a seccomp profile may deny sock_diag.
  */
 #include "listens.h"
 

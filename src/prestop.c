@@ -29,7 +29,7 @@ static void prepare_pre_stop(void *context)
  *
  * The two pointers before the environment are the end of argv (System V ABI, "Process Initialization"), which is no
  * longer needed. A copy of the environment's pointers would take up to a quarter of the stack's limit (execve(2)), or a
- * heap: malloc(3) costs 7 kB of code and 4 kB of memory (docs/design.md).
+ * heap: malloc(3) costs 7 kB of code and 4 kB of memory (docs/development/decisions.md).
  */
 int prestop_start(struct prestop *prestop, int signo, pid_t app)
 {

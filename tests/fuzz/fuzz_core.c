@@ -1,5 +1,5 @@
 /*
- * The core under random events: whatever comes, and however late, a stop keeps what docs/design.md promises of it.
+ * The core under random events: the invariants of docs/development/testing.md hold, whatever comes and however late.
  * Nothing here is shared with tests/machine, which enumerates. Input: some bytes for the policy, then two an event:
  * what happens, and how long after the one before.
  */

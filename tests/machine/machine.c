@@ -6,7 +6,7 @@
  *   machine --deep       with a grid of time besides, and all plans of up to three steps: a minute of four processors
  *   machine --core       for mutants: no large kinds, nothing walked twice, and the first failure is enough
  *   machine --words      for those of the grammar: plans as words alone
- *   machine --invariants prints what is demanded, as docs/design.md has it
+ *   machine --invariants prints the invariants of docs/development/testing.md
  *
  * The variable MACHINE does for the argument.
  */

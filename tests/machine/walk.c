@@ -395,9 +395,9 @@ static void compare(const struct state *state)
 		return;
 	expand(state, into_sum, &sum);
 	if (known == 0)
-		broken(TOLD, "the walk itself: a state that the graph does not have");
+		broken(REPORTED, "the walk itself: a state that the graph does not have");
 	else if (sum != now.graph.nodes[known - 1].sign)
-		broken(TOLD, "the walk itself: two states were taken for one");
+		broken(REPORTED, "the walk itself: two states were taken for one");
 }
 
 static void into_tree(const struct state *after, int happening, int64_t moment_ms, uint64_t done, void *data)
@@ -453,7 +453,7 @@ static void try_statuses(const struct state *begin)
 			(void)world_happens(&state, WORLD_STOP, state.witness.now_ms);
 		world_app_ends(&state, way / 4, way / 2 % 2 == 1);
 		if (!state.witness.ended)
-			broken(LEAVES, "the app has ended and nobody is left");
+			broken(EXITS, "the app has ended and nobody is left");
 	}
 }
 
@@ -506,7 +506,7 @@ void walk(const struct kind *kind, const struct effort *effort, struct result *r
 		if (tree > 0) {
 			expand(&begin, into_tree, &tree);
 			if ((double)result->compared != count_sequences(effort->tree) - 1 && result->failures == 0)
-				broken(TOLD,
+				broken(REPORTED,
 				       "the walk itself: the tree has another number of sequences than the graph");
 		}
 		for (int i = 0; i < effort->strolls; i++)

@@ -10,32 +10,32 @@
 const char *const INVARIANT_NAMES[INVARIANTS] = {
 	[PHASES] = "phases only advance",
 	[NOTHING_AFTER_EXIT] = "nothing after the exit",
-	[LEAVES] = "lull leaves when there is a reason, and only then",
+	[EXITS] = "lull exits for a reason, and only then",
 	[STATUS] = "the status is the app's",
 	[DRAINING] = "readiness follows the phase",
-	[STOP_SAID] = "a stop is said once, before anything is sent",
+	[STOPPING_LOGGED] = "a shutdown is logged once, before any signal is sent",
 	[PLAN_ORDER] = "the plan's signals in order, each once",
 	[NOT_EARLY] = "no step before its time",
 	[NOT_LATE] = "no step overdue",
 	[STOP_SIGNAL_ONCE] = "one stop signal for the first request",
 	[KILL_NOT_EARLY] = "no SIGKILL before its time",
 	[KILL_NOT_LATE] = "always a SIGKILL by its time",
-	[KILL_EXACT] = "SIGKILL at the very millisecond",
+	[KILL_EXACT] = "SIGKILL at the exact millisecond",
 	[KILL_AGAIN] = "SIGKILL again as orphans arrive",
-	[ENDS] = "a stop always ends",
+	[ENDS] = "a shutdown always ends",
 	[NOT_REAPED] = "nothing is signalled after it was reaped",
-	[PASSED_ON] = "every other signal is passed on, once",
-	[LEFTOVERS] = "leftovers get the last signal, once",
+	[FORWARDED] = "each other signal is forwarded, once",
+	[REMAINING] = "remaining processes get the last signal, once",
 	[CONTINUED] = "a stopped app is continued, and only then",
-	[PRE_STOP_ONCE] = "the pre-stop program is started once, at the stop's begin",
+	[PRE_STOP_ONCE] = "the pre-stop program is started once, when the shutdown starts",
 	[PRE_STOP_WAITED_FOR] = "the first step waits for the pre-stop program",
 	[PRE_STOP_TIME] = "the pre-stop program has its time and no more",
 	[NOTICES] = "each notice once, in its time",
 	[SESSION] = "sessions and prompts",
-	[WAKES] = "wakes when something is due, and only then",
-	[ROOM] = "the actions have room",
-	[TOLD] = "what others are told is true",
-	[EFFECT] = "the app gets a signal that has an effect, or a line says that it ignores it",
+	[WAKES] = "wakes when a step is due, and only then",
+	[SPACE] = "the list of actions has space",
+	[REPORTED] = "the times and signals in the log and the report are true",
+	[EFFECT] = "the app gets a signal that has an effect, or a line is logged that it ignores it",
 	[SENT_LATE] = "a signal that was sent late leaves its time",
 };
 
@@ -529,8 +529,8 @@ static void check_exit(struct witness *witness, const struct event *event, int s
 {
 	int expected = !has_exited(witness) ? 137 : is_success(witness) ? 0 : witness->status;
 	demand(status == expected, STATUS, "another status");
-	demand(may_leave(witness, event), LEAVES, "without a reason");
-	demand(is_killed(witness) || witness->policy->abandon || !witness->children, LEAVES,
+	demand(may_leave(witness, event), EXITS, "without a reason");
+	demand(is_killed(witness) || witness->policy->abandon || !witness->children, EXITS,
 	       "what was left behind is alive");
 	demand(is_killed(witness) || witness->pre_stop != PRE_STOP_RUNS, PRE_STOP_TIME, "it outlives lull");
 	witness->ended = true;
@@ -549,7 +549,7 @@ static void check_pre_stop_kill(struct witness *witness)
 static void check_stop_said(struct witness *witness, const struct event *event, const struct action *action)
 {
 	bool has_it = !has_exited(witness) && had_first_step(witness, event);
-	demand(action->signo == event->signo && action->app_has_it == has_it, STOP_SAID, "another signal");
+	demand(action->signo == event->signo && action->app_has_it == has_it, STOPPING_LOGGED, "another signal");
 	demand(witness->expected[ACTION_START_PRE_STOP] == 0, PRE_STOP_ONCE, "after the stop was said");
 	if (has_it)
 		step_taken(witness, event->signo, true);
@@ -558,17 +558,17 @@ static void check_stop_said(struct witness *witness, const struct event *event, 
 static void check_forward(const struct witness *witness, const struct event *event, const struct action *action)
 {
 	int to = event->kind == EVENT_SIGNAL ? witness->policy->rewrite[event->signo] : 0;
-	demand(to != 0 && action->signo == to, PASSED_ON, "as another signal");
+	demand(to != 0 && action->signo == to, FORWARDED, "as another signal");
 }
 
 static const enum invariant REASONS[ACTION_EXIT + 1] = {
-	[ACTION_FORWARD] = PASSED_ON,
-	[ACTION_FORWARD_REMAINING] = PASSED_ON,
-	[ACTION_SIGNAL_REMAINING] = LEFTOVERS,
+	[ACTION_FORWARD] = FORWARDED,
+	[ACTION_FORWARD_REMAINING] = FORWARDED,
+	[ACTION_SIGNAL_REMAINING] = REMAINING,
 	[ACTION_KILL_CHILDREN] = KILL_AGAIN,
 	[ACTION_START_PRE_STOP] = PRE_STOP_ONCE,
 	[ACTION_SUSPEND] = SESSION,
-	[ACTION_LOG_STOPPING] = STOP_SAID,
+	[ACTION_LOG_STOPPING] = STOPPING_LOGGED,
 	[ACTION_LOG_NO_DELAY] = NOTICES,
 };
 
@@ -598,13 +598,14 @@ static void check_fields(const struct action *action)
 	bool kills = action->kind == ACTION_LOG_KILLING || action->kind == ACTION_KILL_ALL ||
 	             action->kind == ACTION_KILL_CHILDREN || action->kind == ACTION_KILL_PRE_STOP;
 	bool names_none = action->kind == ACTION_LOG_RUNNING || action->kind == ACTION_EXIT;
-	demand(!names_none || action->signo == 0, TOLD, "signal of an action that has none");
-	demand(action->kind == ACTION_LOG_STOPPING || !action->app_has_it, TOLD,
+	demand(!names_none || action->signo == 0, REPORTED, "signal of an action that has none");
+	demand(action->kind == ACTION_LOG_STOPPING || !action->app_has_it, REPORTED,
 	       "app_has_it of an action that has none");
-	demand(to_group || !action->group_has_it, TOLD, "group_has_it of an action that has none");
-	demand(action->kind == ACTION_EXIT || action->status == 0, TOLD, "status of an action that has none");
-	demand(!kills || action->signo == SIGKILL, TOLD, "killed by another signal");
-	demand(action->kind != ACTION_CONTINUE_APP || action->signo == SIGCONT, TOLD, "continued by another signal");
+	demand(to_group || !action->group_has_it, REPORTED, "group_has_it of an action that has none");
+	demand(action->kind == ACTION_EXIT || action->status == 0, REPORTED, "status of an action that has none");
+	demand(!kills || action->signo == SIGKILL, REPORTED, "killed by another signal");
+	demand(action->kind != ACTION_CONTINUE_APP || action->signo == SIGCONT, REPORTED,
+	       "continued by another signal");
 }
 
 static void check_continued(struct witness *witness)
@@ -634,19 +635,19 @@ static void check_sent(struct witness *witness, const struct event *event, const
 		break;
 	case ACTION_FORWARD_REMAINING:
 		check_forward(witness, event, action);
-		demand(action->group_has_it == (event->shared && action->signo == event->signo), PASSED_ON,
+		demand(action->group_has_it == (event->shared && action->signo == event->signo), FORWARDED,
 		       "given twice");
 		break;
 	case ACTION_SIGNAL_APP:
-		demand(witness->expected[ACTION_LOG_STOPPING] == 0, STOP_SAID, "after the signal was sent");
+		demand(witness->expected[ACTION_LOG_STOPPING] == 0, STOPPING_LOGGED, "after the signal was sent");
 		check_step(witness, action->signo);
 		break;
 	case ACTION_CONTINUE_APP:
 		check_continued(witness);
 		break;
 	case ACTION_SIGNAL_REMAINING:
-		demand(action->signo == last, LEFTOVERS, "not the last");
-		demand(action->group_has_it == witness->group_had_it, LEFTOVERS, "the group had it, or had not");
+		demand(action->signo == last, REMAINING, "not the last");
+		demand(action->group_has_it == witness->group_had_it, REMAINING, "the group had it, or had not");
 		break;
 	case ACTION_KILL_ALL:
 		check_kill(witness);
@@ -739,7 +740,7 @@ static void check_undone(const struct witness *witness, const struct event *even
 	demand(!witness->owed, CONTINUED, "it was not");
 	demand(witness->replaced_now == 0 && witness->ignored_now == 0, EFFECT, "no line");
 	demand(witness->killing_said == is_killed(witness), NOTICES, "said who is killed, and did not");
-	demand(witness->ended || !may_leave(witness, event), LEAVES, "stays, although there is a reason");
+	demand(witness->ended || !may_leave(witness, event), EXITS, "stays, although there is a reason");
 	if (witness->ended)
 		return;
 	enum phase phase = witness_phase(witness);
@@ -787,18 +788,19 @@ static void check_told(const struct witness *witness, const struct lifecycle *li
 	demand(lifecycle->phase == phase, PHASES, "not the one that it should be in");
 	demand(phase >= witness->phase_before, PHASES, "it went back");
 	demand(lifecycle_deadline_ms(lifecycle) == wake_ms, WAKES, "another deadline");
-	demand(lifecycle->status == witness->status, TOLD, "the app's status");
-	demand(lifecycle->stop_started_ms == witness->begun_ms, TOLD, "when the stop began");
-	demand(lifecycle->first_sent_ms == witness->forwarded_ms, TOLD, "when the signal was passed on");
-	demand(lifecycle->app_exited_ms == witness->app_exited_ms, TOLD, "since when leftovers have their time");
-	demand(phase != PHASE_DELAY || lifecycle->schedule.due_ms == witness->due_ms, TOLD,
+	demand(lifecycle->status == witness->status, REPORTED, "the app's status");
+	demand(lifecycle->stop_started_ms == witness->begun_ms, REPORTED, "when the stop began");
+	demand(lifecycle->first_sent_ms == witness->forwarded_ms, REPORTED, "when the signal was passed on");
+	demand(lifecycle->app_exited_ms == witness->app_exited_ms, REPORTED, "since when leftovers have their time");
+	demand(phase != PHASE_DELAY || lifecycle->schedule.due_ms == witness->due_ms, REPORTED,
 	       "when the first step is due");
-	demand(phase != PHASE_LINGER || lifecycle->kill_ms == witness->kill_due_ms, TOLD, "when leftovers are killed");
+	demand(phase != PHASE_LINGER || lifecycle->kill_ms == witness->kill_due_ms, REPORTED,
+	       "when leftovers are killed");
 	demand(phase >= PHASE_KILLED ||
 	               lifecycle->pre_stop_ms == (pre_stop_runs ? witness->pre_stop_until_ms : TIME_NEVER),
-	       TOLD, "how long the pre-stop program has");
+	       REPORTED, "how long the pre-stop program has");
 	for (int step = 0; step < witness->policy->plan.count; step++)
-		demand(schedule_signal(&lifecycle->schedule, step) == witness_planned_signal(witness, step), TOLD,
+		demand(schedule_signal(&lifecycle->schedule, step) == witness_planned_signal(witness, step), REPORTED,
 		       "the signal of a step");
 }
 
@@ -877,7 +879,7 @@ uint64_t witness_play(struct witness *witness, struct lifecycle *lifecycle, cons
 	       "the app's signals are read in vain, or not");
 	expect_of_event(witness, event);
 	lifecycle_step(lifecycle, event, witness->now_ms, &actions);
-	demand(actions.count >= 0 && actions.count < ACTIONS_MAX, ROOM, "there may have been one more");
+	demand(actions.count >= 0 && actions.count < ACTIONS_MAX, SPACE, "there may have been one more");
 	for (int i = 0; i < actions.count && i < ACTIONS_MAX; i++) {
 		demand(may_signal || actions.list[i].kind != ACTION_SIGNAL_APP, EFFECT,
 		       "sent without a look at the app's signals");

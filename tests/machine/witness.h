@@ -1,7 +1,7 @@
 /*
- * The witness: a second implementation of SHUTDOWN and REMAINING PROCESSES in lull.1, as invariants. It gets the same
- * events and the core's actions, and does not read the core's state. docs/design.md lists the invariants by the same
- * names.
+ * The witness: a second implementation of SHUTDOWN and REMAINING PROCESSES in lull.1, as invariants. It gets the
+ * same events and the core's actions, and does not read the core's state. docs/development/testing.md lists them by the
+ * same names.
  *
  * It also computes when the next step is due, so that the walk does not use the core's own times.
  */
@@ -16,10 +16,10 @@
 enum invariant {
 	PHASES,
 	NOTHING_AFTER_EXIT,
-	LEAVES,
+	EXITS,
 	STATUS,
 	DRAINING,
-	STOP_SAID,
+	STOPPING_LOGGED,
 	PLAN_ORDER,
 	NOT_EARLY,
 	NOT_LATE,
@@ -30,8 +30,8 @@ enum invariant {
 	KILL_AGAIN,
 	ENDS,
 	NOT_REAPED,
-	PASSED_ON,
-	LEFTOVERS,
+	FORWARDED,
+	REMAINING,
 	CONTINUED,
 	PRE_STOP_ONCE,
 	PRE_STOP_WAITED_FOR,
@@ -39,14 +39,14 @@ enum invariant {
 	NOTICES,
 	SESSION,
 	WAKES,
-	ROOM,
-	TOLD,
+	SPACE,
+	REPORTED,
 	EFFECT,
 	SENT_LATE,
 	INVARIANTS,
 };
 
-/* As docs/design.md has them, in order. */
+/* The names in docs/development/testing.md, in its order. */
 extern const char *const INVARIANT_NAMES[INVARIANTS];
 
 /* How often each was put to the test. */
