@@ -139,8 +139,10 @@ measure-listens: $(BUILD)/tests/look $(HELPERS)
 
 # --- Checks ---------------------------------------------------------------------------------------------------------
 
-SCRIPTS = .ci/run tests/run tests/checks/memcheck tests/checks/check-install tests/bench/measure-listens tests/fuzz/run \
+SCRIPTS = .ci/run tests/run tests/checks/words tests/checks/memcheck tests/checks/check-install tests/bench/measure-listens tests/fuzz/run \
 	tests/demo/demo tests/demo/demo-drain $(wildcard tests/drain/apps/*.sh $(foreach part,demo dropin suite,tests/$(part)/*.ba*))
+# What codespell and tests/checks/words read.
+PROSE = docs/development
 LINT_DEFINES = -D_GNU_SOURCE -DLULL_VERSION='""'
 
 lint:
@@ -151,6 +153,8 @@ lint:
 	mandoc -Tlint -W warning docs/lull.1
 	tests/drain/page.py --check
 	tests/checks/check-snippets
+	codespell $(PROSE)
+	tests/checks/words $(PROSE)
 
 # The core makes no call: its objects, linked together, have no undefined symbol.
 check-pure: $(BUILD)/lifecycle.o $(BUILD)/schedule.o
