@@ -30,7 +30,7 @@ same_by_both() {
 	[ "$EXPLAINED" = "$by_flag" ] || fail "$1 $3 and $2=$3 differ" "$by_flag" "$EXPLAINED"
 }
 
-# refused PATTERN [VARIABLE=VALUE]... -- [FLAG]...: status 125, one line that matches, and the app is not started.
+# refused PATTERN [VARIABLE=VALUE]... -- [FLAG]...: exit status 125, one line that matches, and the app is not started.
 refused() {
 	local pattern=$1 variables=()
 	shift
@@ -55,7 +55,7 @@ refused() {
 	done
 }
 
-@test "what is no TIME is refused, by flag and by variable" {
+@test "an invalid TIME is an error, by flag and by variable" {
 	local word
 	for word in '' x 5x 's' '5 s' ' 5' '5 ' -5 +5 1e3 0x5 5S 1,5 1. .5 1..5 5ss '5s5' 1m2m 1s1m 1m30 5ms5s 0.0001 1.2345s \
 		9999999999999999999 8761h 31536000001ms 99999999h never inf 1.5.5s ٣ 5s/ ms 1h1h; do
@@ -65,7 +65,7 @@ refused() {
 	done
 }
 
-@test "timeout: never turns it off, 0 is refused" {
+@test "timeout: never turns it off, 0 is an error" {
 	same_by_both --timeout LULL_TIMEOUT 7 ' 7 s  SIGKILL'
 	same_by_both --timeout LULL_TIMEOUT never 'never  SIGKILL'
 	refused '^lull: --timeout "0": ' -- --timeout 0
@@ -74,7 +74,7 @@ refused() {
 	refused 'or never$' -- -t Never
 }
 
-@test "grace: SIGKILL 1 s before its end whatever the delay, which must leave the app 2 s" {
+@test "grace: SIGKILL 1 s before its end with any delay, which must leave the app 2 s" {
 	same_by_both --grace LULL_GRACE 30s '29 s  SIGKILL'
 	explained LULL_GRACE=30 -- --delay 27
 	shows ' 27 s  SIGTERM'
@@ -87,7 +87,7 @@ refused() {
 	shows ' 1 s  SIGKILL'
 }
 
-@test "grace and timeout: from one source an error, a flag beats the other's variable" {
+@test "grace and timeout: from one source an error, a flag overrides the other's variable" {
 	refused '--grace "5" with --timeout "9": both' -- --grace 5 --timeout 9
 	refused 'LULL_GRACE "5" with LULL_TIMEOUT "9": both' LULL_GRACE=5 LULL_TIMEOUT=9 --
 	explained LULL_GRACE=5 -- --timeout 9
@@ -96,7 +96,7 @@ refused() {
 	shows ' 4 s  SIGKILL'
 }
 
-@test "plan: the words of it" {
+@test "plan: steps" {
 	same_by_both --plan LULL_PLAN 5s/TERM/20s/QUIT/2s/KILL ' 25 s  SIGQUIT'
 	shows ' 27 s  SIGKILL'
 	same_by_both --plan LULL_PLAN =/2/sigint/RTMIN+3/1m/kill ' 2 s  SIGRTMIN\+3'
@@ -108,7 +108,7 @@ refused() {
 	shows ' 14 s  SIGKILL'
 }
 
-@test "plan: what is none is refused" {
+@test "plan: an invalid plan is an error" {
 	refused 'at most 16 steps' -- --plan "$(printf 'TERM/1s/%.0s' {1..16})KILL"
 	refused 'ends with a signal' -- --plan TERM/5s
 	refused 'ends with a signal' -- --plan 5s
@@ -121,7 +121,7 @@ refused() {
 	refused '^lull: LULL_PLAN "TERM/5s": ' LULL_PLAN=TERM/5s --
 }
 
-@test "plan: together with delay, timeout or grace of its source an error; from a flag it beats theirs, and theirs its" {
+@test "plan: with delay, timeout or grace from the same source an error; a flag overrides the variables of the others" {
 	refused '--plan "TERM" with --delay "1": ' -- --plan TERM --delay 1
 	refused '--plan "TERM" with --timeout "1": ' -- --timeout 1 --plan TERM
 	refused '--plan "TERM" with --grace "9": ' -- --grace 9 --plan TERM
@@ -131,11 +131,11 @@ refused() {
 	local flag
 	for flag in --delay --timeout --grace; do
 		explained LULL_PLAN=INT/33s/KILL -- $flag 11
-		if grep -q 33 <<<"$EXPLAINED"; then fail "LULL_PLAN beats $flag"; fi
+		if grep -q 33 <<<"$EXPLAINED"; then fail "LULL_PLAN overrides $flag"; fi
 	done
 }
 
-@test "a flag beats the variable, the last flag the one before" {
+@test "a flag overrides the variable, the last flag the one before" {
 	explained LULL_DELAY=7 -- -d 9
 	shows ' 9 s  SIGTERM'
 	explained -- -d 9 -d 11
@@ -188,7 +188,7 @@ refused() {
 	done
 }
 
-@test "ready-on and listens: ports and addresses, and what is none" {
+@test "ready-on and listens: valid and invalid ports and addresses" {
 	local word
 	for word in 1 65535 08080 127.0.0.1:8080 0.0.0.0:1 '[::]:8080' '[::1]:8080' '[2001:db8::1]:80' '[::ffff:1.2.3.4]:80'; do
 		explained LULL_READY_ON="$word" --
@@ -209,7 +209,7 @@ refused() {
 	explained LULL_LISTENS=80 -- --ready-on 80 --listens 81
 }
 
-@test "success-exit: codes, and it adds up within a source" {
+@test "success-exit: exit codes, and it adds up within a source" {
 	run "$LULL" -e 3 -e 4,5 sh -c 'exit 5'
 	[ "$status" -eq 0 ]
 	run "$LULL" -e 3 -e 4,5 sh -c 'exit 3'
@@ -226,7 +226,7 @@ refused() {
 	done
 }
 
-@test "switches: every word for on and off, by variable and by flag" {
+@test "switches: each value for on and off, by variable and by flag" {
 	local word
 	for word in 1 true YES On; do
 		explained LULL_GROUP=$word --
@@ -247,7 +247,7 @@ refused() {
 	refused '^lull: --group "maybe": neither on nor off' -- --group=maybe
 }
 
-@test "verbose and quiet: the last word counts, a flag beats a variable" {
+@test "verbose and quiet: the last one counts, a flag overrides a variable" {
 	run env LULL_QUIET=1 "$LULL" -v true
 	[[ $output == *reaped* ]]
 	run env LULL_VERBOSE=1 "$LULL" -q true
@@ -267,7 +267,7 @@ refused() {
 	refused '^lull: LULL_VERBOSE "10": ' LULL_VERBOSE=10 --
 }
 
-@test "parent-death: signals, and what is none" {
+@test "parent-death: valid and invalid signals" {
 	run "$LULL" -p TERM true
 	[ "$status" -eq 0 ]
 	run env LULL_PARENT_DEATH=9 "$LULL" true
@@ -276,7 +276,7 @@ refused() {
 	refused '^lull: LULL_PARENT_DEATH "0": not a signal' LULL_PARENT_DEATH=0 --
 }
 
-@test "letters in a row, values joined or apart, and --" {
+@test "combined letters, values joined or separate, and --" {
 	run "$LULL" -gvd0 -t5 -l1s -sc -- echo hello
 	[ "$status" -eq 0 ]
 	[[ $output == *hello* ]]
@@ -284,21 +284,21 @@ refused() {
 	[ "$output" = --help ]
 }
 
-@test "parsing stops at the first word that is not an option" {
+@test "parsing stops at the first argument that is not an option" {
 	run "$LULL" sh -c 'echo "$0" "$@"' -d --timeout --help
 	[ "$output" = "-d --timeout --help" ]
 	run -127 "$LULL" -- -v
 	run -127 "$LULL" - x
 }
 
-@test "options that do not exist are refused with the nearest that does" {
+@test "an unknown option is an error that suggests the nearest one" {
 	refused '^lull: --dely: no such option; did you mean --delay\?' -- --dely 5
 	refused '^lull: --Group: no such option; did you mean --group\?' -- --Group
 	refused '^lull: --frobnicate: no such option; see lull --help' -- --frobnicate
 	refused '^lull: -z: no such option' -- -gz
 }
 
-@test "a value that is missing, and no command" {
+@test "a missing value, and no command" {
 	run "$LULL" --delay
 	[ "$status" -eq 125 ]
 	[ "$output" = "lull: --delay: a value is missing" ]
@@ -312,7 +312,7 @@ refused() {
 	[ "$status" -eq 125 ]
 }
 
-@test "a variable of no option gets a warning with the nearest name; those of a Kubernetes Service do not" {
+@test "an unknown variable gets a warning with the nearest name; those of a Kubernetes Service do not" {
 	run env LULL_DELLAY=5 "$LULL" true
 	[ "$status" -eq 0 ]
 	[ "$output" = "lull: warning: LULL_DELLAY is no variable of lull's; the nearest is LULL_DELAY" ]
@@ -322,7 +322,7 @@ refused() {
 	[ -z "$output" ]
 }
 
-@test "a bad variable is refused even when a flag beats it, but help and version always work" {
+@test "an invalid variable is an error even if a flag overrides it, but help and version always work" {
 	refused '^lull: LULL_DELAY "x": ' LULL_DELAY=x -- --delay 5
 	run env LULL_DELAY=x "$LULL" --help
 	[ "$status" -eq 0 ]
@@ -336,14 +336,14 @@ refused() {
 	[ "$status" -eq 0 ]
 }
 
-@test "a value of any length leaves room for what would be right" {
+@test "a value of any length leaves space for what would be valid" {
 	local long
 	long=$(printf 'x%.0s' {1..5000})
 	refused '^lull: --delay "x{100}": not a time up to a year; write it like .* or 1m30s$' -- --delay "$long"
 	refused '^lull: LULL_STOP_SIGNAL "x{100}": "x{100}" is not a signal .* like TERM,QUIT$' "LULL_STOP_SIGNAL=$long" --
 }
 
-@test "a value with control characters keeps the complaint one line" {
+@test "an error about a value with control characters is one line" {
 	refused '^lull: --delay "a\?b\?": not a time up to a year' -- --delay $'a\nb\e'
 }
 
@@ -370,7 +370,7 @@ refused() {
 	shows '0 s  the signal that began it to the app'
 }
 
-@test "explain starts nothing, and its output that can not be written is a failure" {
+@test "explain starts nothing, and fails if its output cannot be written" {
 	run "$LULL" --explain echo started
 	[ "$status" -eq 0 ]
 	[[ $output != *started* ]]

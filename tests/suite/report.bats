@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # lull.1, REPORTS: --report, and a SIGKILL that lull did not send.
 
-# Inner shells expand their words themselves; that a test is a function is not seen.
+# Inner shells expand the variables. shellcheck does not see that a test is a function.
 # shellcheck disable=SC2016,SC2030,SC2031
 
 load lib
@@ -22,7 +22,7 @@ teardown() {
 DATE='20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z'
 TIME='[0-9.]+ m?s'
 
-# reads PATTERN: the report is one line, and all of it is that.
+# reads PATTERN: the report is one line, and the pattern matches all of it.
 reads() {
 	[ "$(wc -l <report)" -eq 1 ] || fail "$(wc -l <report) lines"
 	grep -qxE -- "$1" report || fail "$(cat report)" "is not: $1"
@@ -46,9 +46,9 @@ PYTHON
 	rm report
 }
 
-# --- What ended it
+# --- Why the app ended
 
-@test "an app that ends by itself" {
+@test "an app that exits by itself" {
 	start "${TEXT[@]}" sh -c 'exit 3'
 	expect_status 3
 	reads "lull: $DATE; exit 3; ran $TIME; ended by itself; app exited 3; killed nobody"
@@ -59,7 +59,7 @@ PYTHON
 	[ ! -s err ]
 }
 
-@test "an app that ends by a signal" {
+@test "an app that is killed by a signal" {
 	start "${TEXT[@]}" "$PROBE" raise=6
 	expect_status 134
 	reads "lull: $DATE; exit 134; ran $TIME; ended by a signal; app ended by SIGABRT; killed nobody"
@@ -69,7 +69,7 @@ PYTHON
 		'r["exit"] == 168 and r["app_signal"] == "SIGRTMIN+6" and r["ended_by"] == "a signal"'
 }
 
-@test "what lull exits with is told apart from the app's" {
+@test "lull's exit status and the app's are separate fields" {
 	start "${TEXT[@]}" -e 143 "$PROBE" exit=15:143
 	begin_stop
 	expect_status 0
@@ -81,7 +81,7 @@ PYTHON
 	reads ".*; exit 0; .*; app ended by SIGTERM; .*"
 }
 
-@test "times: how long it ran, the delay, the stop, what was left behind" {
+@test "times: the run, the delay, the shutdown, the remaining processes" {
 	start_plain "${JSON[@]}" -d 400ms "$PROBE" late=15:300 fork
 	until_count 2 out '^ready'
 	child_of "$APP"
@@ -103,7 +103,7 @@ PYTHON
 	reads ".*; begun $DATE; delay [4-9][0-9]+ ms; stopping [3-9][0-9]+ ms; killed nobody"
 }
 
-@test "the dates are of now, and the stop began as long ago as its phases took" {
+@test "the dates are current, and the shutdown started as long ago as its phases took" {
 	start_plain "${JSON[@]}" -d 300ms "$PROBE" exit=15:0
 	begin_stop
 	expect_status 0
@@ -112,7 +112,7 @@ PYTHON
 		(at(r["time"]) - at(r["begun"])) / timedelta(milliseconds=1) == r["delay_ms"] + r["stopping_ms"]'
 }
 
-@test "an app that ends in the delay ended by itself" {
+@test "an app that exits during the delay exited by itself" {
 	start_plain "${TEXT[@]}" -d 60s "$PROBE" exit=1:4
 	begin_stop
 	wait_for err 'stop: SIGTERM'
@@ -121,9 +121,9 @@ PYTHON
 	reads ".*; ended by itself; app exited 4; stop SIGTERM; from .*; begun $DATE; delay $TIME; killed nobody"
 }
 
-# --- Who asked for it
+# --- The sender
 
-# For other users: a report that they may write, and programs that they may run wherever the checkout is.
+# For other users: a report that they may write, and programs that they may run in any checkout.
 for_everybody() {
 	touch report
 	chmod 666 report
@@ -135,7 +135,7 @@ for_everybody() {
 	TEXT[0]=$LULL
 }
 
-@test "a stop from within the namespace: pid, uid and name" {
+@test "a shutdown from within the namespace: PID, UID and name" {
 	for_everybody
 	for as in 0 4242; do
 		start_plain setpriv --reuid 4242 --regid 4242 --clear-groups "${TEXT[@]}" "$PROBE" exit=15:0
@@ -148,7 +148,7 @@ for_everybody() {
 	done
 }
 
-@test "the name of who sent it, when it is still there" {
+@test "the name of the sender, if that still runs" {
 	start unshare --pid --fork --kill-child --mount-proc "${JSON[@]}" \
 		sh -c 'trap "exit 0" TERM; kill -TERM 1; while :; do sleep 0.01; done'
 	expect_status 0
@@ -156,7 +156,7 @@ for_everybody() {
 		'r["stop"] == "SIGTERM" and r["pid"] == 2 and r["uid"] == 0 and r["sender"] == "sh"'
 }
 
-@test "a stop from outside the namespace" {
+@test "a shutdown from outside the namespace" {
 	start_init "${TEXT[@]}" "$PROBE" exit=15:7
 	begin_stop
 	expect_status 7
@@ -169,7 +169,7 @@ for_everybody() {
 		'r["stop"] == "SIGQUIT" and r["sender"] == "outside" and r["pid"] == 0 and r["uid"] == 0'
 }
 
-@test "a stop from the kernel: Ctrl-C" {
+@test "a shutdown from the terminal: Ctrl-C" {
 	python3 - "${JSON[@]}" --stop-signal INT "$PROBE" late=2:300 3>&- <<'PYTHON'
 import os, pty, sys
 pid, terminal = pty.fork()
@@ -185,9 +185,9 @@ PYTHON
 		'r["stop"] == "SIGINT" and r["sender"] == "the kernel"'
 }
 
-# --- Who had to be killed
+# --- Killed processes
 
-@test "who was killed at the end is named as in the warning" {
+@test "killed processes are listed as in the warning" {
 	for start in start_plain start_init; do
 		$start "${TEXT[@]}" -t 200ms "$PROBE"
 		begin_stop
@@ -201,7 +201,7 @@ PYTHON
 	done
 }
 
-@test "who was killed is told with --quiet too" {
+@test "killed processes are listed with --quiet too" {
 	start_plain "${TEXT[@]}" -q -t 200ms "$PROBE"
 	begin_stop
 	expect_status 137
@@ -209,7 +209,7 @@ PYTHON
 	[ ! -s err ]
 }
 
-@test "of many that were killed 16 are named" {
+@test "of many killed processes 16 are listed" {
 	start_plain "${JSON[@]}" -t 200ms "$PROBE" tower=20
 	wait_for out '^tower'
 	begin_stop
@@ -218,7 +218,7 @@ PYTHON
 		'r["killed"].count("probe (sleeping)") == 16 and r["killed"].endswith(" and 5 more")'
 }
 
-@test "a name may hold anything: the report stays one line, and valid" {
+@test "a name may hold any bytes: the report stays one line, and valid" {
 	local names=(
 		'b"a\"b\\c\nd\x1b\x7f"' '"a\"b\\c\nd\x1b\x7f"'
 		'b"\xff\xfe; exit 0\xc3"' '"\ufffd\ufffd; exit 0\ufffd"'
@@ -244,7 +244,7 @@ while True: signal.pause()' "${names[i]}")
 	done
 }
 
-@test "what the app left behind: its time, and who of it was killed" {
+@test "remaining processes: their time, and which of them were killed" {
 	start_plain "${TEXT[@]}" -l 60s "$PROBE" exit=1:3 orphan late=15:300
 	until_count 2 out '^ready'
 	kill -HUP "$TARGET"
@@ -262,7 +262,7 @@ while True: signal.pause()' "${names[i]}")
 	reads ".*; ended by itself; app exited 3; killing $TIME; killed [0-9]+ probe \(sleeping\)"
 }
 
-@test "a stop that begins while leftovers are waited for" {
+@test "a shutdown that starts while lull waits for remaining processes" {
 	start_plain "${TEXT[@]}" -l 60s "$PROBE" exit=1:3 orphan exit=10:0
 	until_count 2 out '^ready'
 	kill -HUP "$TARGET"
@@ -274,7 +274,7 @@ while True: signal.pause()' "${names[i]}")
 	reads ".*; ended by itself; app exited 3; stop SIGTERM; .*; begun $DATE; leftovers $TIME; killed nobody"
 }
 
-@test "an app that not even SIGKILL ends" {
+@test "an app that does not exit after SIGKILL" {
 	chmod 755 . "$BATS_RUN_TMPDIR"
 	out_of_reach start_plain "${JSON[@]}" -t 200ms
 	begin_stop
@@ -284,9 +284,9 @@ while True: signal.pause()' "${names[i]}")
 		'r["exit"] == 137 and r["not_killed"] == 1 and r["killed"] == "nobody" and r["app"] == "has not ended" and r["ended_by"] == "a stop" and r["killing_ms"] >= 2000'
 }
 
-# --- SIGKILL that was not lull's
+# --- A SIGKILL that lull did not send
 
-@test "a SIGKILL from elsewhere is told apart, also in the log" {
+@test "a SIGKILL from another process is reported as such, also in the log" {
 	for start in start_plain start_init; do
 		$start "${TEXT[@]}" "$PROBE"
 		wait_for out '^ready'
@@ -304,7 +304,7 @@ while True: signal.pause()' "${names[i]}")
 	has err "^lull: warning: the app was killed by SIGKILL, and not by lull$"
 }
 
-@test "a SIGKILL from elsewhere during a stop" {
+@test "a SIGKILL from another process during a shutdown" {
 	start_plain "${JSON[@]}" "$PROBE"
 	begin_stop
 	wait_for out '^got 15'
@@ -314,7 +314,7 @@ while True: signal.pause()' "${names[i]}")
 		'r["ended_by"] == "a SIGKILL that was not lull'"'"'s" and r["stop"] == "SIGTERM"'
 }
 
-@test "a SIGKILL that a rewrite asked for is lull's" {
+@test "a SIGKILL by a rewrite is lull's" {
 	start_plain "${TEXT[@]}" -r USR1:KILL "$PROBE"
 	wait_for out '^ready'
 	kill -USR1 "$TARGET"
@@ -327,7 +327,7 @@ while True: signal.pause()' "${names[i]}")
 	has_not err 'not by lull'
 }
 
-# make_cgroup: CGROUP, a memory cgroup below our own or the nearest above that can have one, of either version. LIMIT is
+# make_cgroup: sets CGROUP to a memory cgroup below our own or the nearest above that can have one, of either version. LIMIT is
 # the file that its limit goes to.
 make_cgroup() {
 	local place
@@ -371,7 +371,7 @@ in_cgroup() {
 EATER='x = []
 while True: x.append(bytearray(1 << 20))'
 
-@test "an out-of-memory kill is named, in the log and in the report" {
+@test "an out-of-memory kill is shown in the log and in the report" {
 	make_cgroup
 	limit_memory $((48 << 20))
 	export -f in_cgroup
@@ -381,14 +381,14 @@ while True: x.append(bytearray(1 << 20))'
 	reads ".*; exit 137; .*; ended by the kernel's out-of-memory killer; oom_kill 1; app ended by SIGKILL; killed nobody"
 	has err "^lull: warning: the app was killed by SIGKILL, and not by lull: by the kernel's out-of-memory killer, says the cgroup: oom_kill 1$"
 	expect_count 1 err .
-	# A shell that stays: it is the shell's child that is killed, and the shell says so by its status.
+	# The shell stays: its child is killed, and its exit status shows that.
 	start bash -c 'in_cgroup "$@"' - "${JSON[@]}" sh -c 'python3 -c "$0"; exit' "$EATER"
 	expect_status 137
 	holds "time exit ran_ms ended_by oom_kill app_exit killed" \
 		'r["ended_by"] == "itself" and r["app_exit"] == 137 and r["oom_kill"] == 2'
 }
 
-@test "an out-of-memory kill in a container, whose mount begins at its own cgroup" {
+@test "an out-of-memory kill in a container, whose mount starts at its own cgroup" {
 	make_cgroup
 	limit_memory $((48 << 20))
 	local mount=/sys/fs/cgroup
@@ -401,7 +401,7 @@ while True: x.append(bytearray(1 << 20))'
 	reads ".*; ended by the kernel's out-of-memory killer; oom_kill 1; app ended by SIGKILL; killed nobody"
 }
 
-# with_cgroup VERSION EVENTS LIST LULL ARG...: where the files say this; PLACE is our place in the hierarchy.
+# with_cgroup VERSION EVENTS LIST LULL ARG...: with these contents of the files; PLACE is our place in the hierarchy.
 with_cgroup() {
 	mkdir -p "tree$PLACE"
 	cat >"tree$PLACE/$1" <<<"$2"
@@ -411,7 +411,7 @@ with_cgroup() {
 
 KILL_SELF='kill -KILL $$'
 
-@test "cgroup v2 and v1: where the number stands" {
+@test "cgroup v2 and v1: the files with the count" {
 	export -f with_cgroup
 	export MOUNT=/sys/fs/cgroup PLACE
 	local v2=$'low 0\nhigh 4\nmax 9\noom 3\noom_kill 12\noom_group_kill 7' v1=$'oom_kill_disable 5\nunder_oom 0\noom_kill 12'
@@ -439,9 +439,9 @@ KILL_SELF='kill -KILL $$'
 	reads ".*; ended by a SIGKILL that was not lull's; app ended .*"
 }
 
-# --- Why it did not start
+# --- Errors at start
 
-@test "a command that can not be executed is reported, with why" {
+@test "a command that cannot be executed is reported, with the reason" {
 	start "${TEXT[@]}" no-such-command
 	expect_status 127
 	reads "lull: $DATE; exit 127; error can not execute \"no-such-command\": not found in PATH, .*"
@@ -455,14 +455,14 @@ KILL_SELF='kill -KILL $$'
 	reads "lull: $DATE; exit 127; error can not execute \"./script\": .*/no/such/interpreter.*"
 }
 
-@test "a process that can not be started is reported" {
+@test "a process that cannot be created is reported" {
 	for_everybody
 	start setpriv --reuid 4243 --regid 4243 --clear-groups bash -c 'ulimit -u 1; exec "$@"' - "${TEXT[@]}" true
 	expect_status 125
 	reads "lull: $DATE; exit 125; error can not start a process: .*"
 }
 
-@test "options that are refused are reported, once the report is known" {
+@test "invalid options are reported, once the report is known" {
 	LULL_DELAY=soon start "${TEXT[@]}" true
 	expect_status 125
 	reads "lull: $DATE; exit 125; error LULL_DELAY \"soon\": not a time .*"
@@ -477,10 +477,10 @@ KILL_SELF='kill -KILL $$'
 	[ ! -e report ]
 }
 
-@test "an error of any length and any bytes makes a whole line" {
+@test "an error of any length and any bytes is one whole line" {
 	local name
 	name=$(printf '%1000s' '')
-	# As JSON each byte of the name is six: one more before them, and another end is cut off.
+	# In JSON each byte of the name becomes six: with one more byte before them, the line is cut at another place.
 	for before in . .. ... .... ..... ......; do
 		start "${JSON[@]}" "$before/${name// /$'\x01'}"
 		finish
@@ -494,7 +494,7 @@ KILL_SELF='kill -KILL $$'
 	reads "lull: $DATE; exit 127; error can not execute \"a{1024}\": .*"
 }
 
-# --- Where it goes
+# --- The file
 
 @test "reports are appended" {
 	echo before >report
@@ -508,7 +508,7 @@ KILL_SELF='kill -KILL $$'
 	[ "$(stat -c %a report)" = 640 ]
 }
 
-@test "a file that is not there is made, when lull starts" {
+@test "a missing file is created when lull starts" {
 	start_plain bash -c 'umask 027; exec "$@"' - "${TEXT[@]}" "$PROBE" exit=15:0
 	wait_for out '^ready'
 	[ -e report ] && [ ! -s report ] && [ "$(stat -c %a report)" = 640 ]
@@ -517,13 +517,13 @@ KILL_SELF='kill -KILL $$'
 	reads '.*; ended by a stop; .*'
 }
 
-@test "from the variable, which the app does not see" {
+@test "from the variable, which the app does not get" {
 	LULL_REPORT=$REPORT start "$LULL" sh -c 'exit ${LULL_REPORT+1}3'
 	expect_status 3
 	reads '.*; exit 3; .*'
 }
 
-@test "a path that is not absolute is refused" {
+@test "a relative path is an error" {
 	start "$LULL" --report report true
 	expect_status 125
 	has err '^lull: --report "report": not an absolute path; write it from / on$'
@@ -533,7 +533,7 @@ KILL_SELF='kill -KILL $$'
 	[ ! -e report ]
 }
 
-# no_report STATUS PATH REASON [LULL...]: the app runs as ever, and each of two warnings says why there is no report.
+# no_report STATUS PATH REASON [LULL...]: the app runs normally, and each of two warnings has the reason.
 no_report() {
 	start "${@:4}" "$LULL" --report "$2" sh -c 'echo ran; exit 7'
 	expect_status 7
@@ -542,7 +542,7 @@ no_report() {
 	expect_count "$1" err .
 }
 
-@test "a report that can not be written stops nothing: directory, read-only, missing, full, FIFO, socket" {
+@test "the app runs although the report cannot be written: directory, read-only, missing, full, FIFO, socket" {
 	mkdir directory
 	no_report 2 "$PWD/directory" 'Is a directory'
 	no_report 2 "$PWD/missing/report" 'No such file or directory'
@@ -563,7 +563,7 @@ no_report() {
 	no_report 2 "$PWD/socket" 'No such device or address'
 }
 
-@test "a FIFO that is read gets the line, and no reader at the end stops nothing" {
+@test "a FIFO with a reader gets the line, and lull exits without one" {
 	mkfifo fifo
 	exec 8<>fifo
 	start "$LULL" --report "$PWD/fifo" true
@@ -577,7 +577,7 @@ no_report() {
 	expect_count 1 err 'warning: the report can not be written to .*: No such device or address$'
 }
 
-@test "standard descriptors that are closed stay the app's; the report is written" {
+@test "closed standard descriptors stay closed for the app; the report is written" {
 	start bash -c 'exec 0<&- 1>&- 2>&-; exec "$@"' - "${TEXT[@]}" bash -c 'exec 3>>mine; [ ! -e /proc/self/fd/2 ] && exit 5'
 	expect_status 5
 	reads '.*; exit 5; .*'
@@ -596,7 +596,7 @@ no_report() {
 	expect_count 4 report .
 }
 
-@test "a descriptor that lull closes is a warning at the start; /dev/stderr is none" {
+@test "a descriptor that lull closes gets a warning at the start; /dev/stderr does not" {
 	local path
 	for path in /dev/stdout /dev/fd/1 /proc/self/fd/1; do
 		start_plain "$LULL" --report "$path" "$PROBE" exit=15:0

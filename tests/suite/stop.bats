@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
-# lull.1, SHUTDOWN and EXIT STATUS: shutdown, from the first stop signal to the exit status.
+# lull.1, SHUTDOWN and EXIT STATUS: from the first stop signal to the exit status.
 
-# Inner shells expand their words themselves; that a test is a function is not seen.
+# Inner shells expand the variables. shellcheck does not see that a test is a function.
 # shellcheck disable=SC2016,SC2030,SC2031
 
 load lib
@@ -14,7 +14,7 @@ teardown() {
 	end_jobs
 }
 
-# hurry: the stop signal again, as soon as it is no duplicate.
+# hurry: a second stop signal, as soon as it is not a duplicate.
 hurry() {
 	wait_for err 'stop: SIG'
 	sleep 1.1
@@ -23,7 +23,7 @@ hurry() {
 
 # --- The delay
 
-@test "the delay is waited for, and other signals pass meanwhile" {
+@test "the stop signal is forwarded after the delay, other signals during it" {
 	for start in start_plain start_init; do
 		$start "$LULL" -d 900ms "$PROBE" times exit=15:7
 		begin_stop
@@ -52,7 +52,7 @@ hurry() {
 	has err 'stopped in .*: app exited 3, nothing killed$'
 }
 
-@test "the stop signal again within a second is dropped" {
+@test "a second stop signal within a second is dropped" {
 	# A realtime signal: three of them queue, so that all of them arrive.
 	start_plain "$LULL" -v --stop-signal RTMIN+1 -d 1300ms "$PROBE" times exit=35:0
 	wait_for out '^ready'
@@ -64,7 +64,7 @@ hurry() {
 	expect_ms "$(($(got_at 35) - T0))" 1300
 }
 
-@test "the stop signal again after a second ends the delay, and is sent once" {
+@test "a second stop signal after a second skips the rest of the delay, and is sent once" {
 	start_plain "$LULL" -d 60s "$PROBE" times exit=1:0
 	begin_stop
 	hurry
@@ -75,7 +75,7 @@ hurry() {
 	expect_ms "$(($(got_at 15) - T0))" 1100
 }
 
-@test "in a hurry the timeout is counted from the passing on" {
+@test "after a second stop signal the timeout is counted from the signal to the app" {
 	start_plain "$LULL" -d 60s -t 400ms "$PROBE" times
 	begin_stop
 	hurry
@@ -84,7 +84,7 @@ hurry() {
 	expect_ms "$(since "$T0")" 1500
 }
 
-@test "once passed on, the stop signal passes as any other" {
+@test "after the first one, stop signals are forwarded like other signals" {
 	start_plain "$LULL" "$PROBE" exit=1:0
 	begin_stop
 	wait_for out '^got 15'
@@ -96,7 +96,7 @@ hurry() {
 	expect_count 1 err 'stop: SIG'
 }
 
-# --- The end of patience
+# --- Timeout
 
 @test "the timeout escalates to SIGKILL, not before its time" {
 	for start in start_plain start_init; do
@@ -109,7 +109,7 @@ hurry() {
 	done
 }
 
-@test "timers do not restart, however often the stop signal comes" {
+@test "more stop signals do not restart the timers" {
 	start_plain "$LULL" -t 700ms "$PROBE"
 	begin_stop
 	while kill -TERM "$TARGET" 2>/dev/null; do
@@ -120,7 +120,7 @@ hurry() {
 	expect_ms "$(since "$T0")" 700
 }
 
-@test "--timeout never says so, and waits for the app" {
+@test "--timeout never logs that there is no SIGKILL, and waits for the app" {
 	start_plain "$LULL" -t never "$PROBE" late=15:700
 	begin_stop
 	expect_status 0
@@ -128,7 +128,7 @@ hurry() {
 	has err 'passing it on now, no SIGKILL$'
 }
 
-@test "90 s when nothing is said" {
+@test "90 s by default" {
 	start_plain "$LULL" "$PROBE" exit=15:0
 	begin_stop
 	expect_status 0
@@ -143,7 +143,7 @@ hurry() {
 	has err 'passing it on now, SIGKILL at 600 ms$'
 }
 
-@test "--grace is counted from the stop signal, in a hurry too" {
+@test "--grace is counted from the first stop signal, also after a second one" {
 	start_plain "$LULL" -d 2500ms --grace 5500ms "$PROBE" times
 	begin_stop
 	hurry
@@ -155,7 +155,7 @@ hurry() {
 
 # --- Plans
 
-@test "a plan goes step by step, = after a rewrite" {
+@test "a plan is done step by step, = after a rewrite" {
 	start_plain "$LULL" -r TERM:USR1 --plan 200ms/TSTP/300ms/=/300ms/QUIT/400ms/KILL "$PROBE" times
 	begin_stop
 	expect_status 137
@@ -167,7 +167,7 @@ hurry() {
 	has err 'sending SIGTSTP in 200 ms, SIGUSR1 at 500 ms, SIGQUIT at 800 ms, SIGKILL at 1.2 s$'
 }
 
-@test "a plan without KILL waits for ever" {
+@test "a plan without KILL waits forever" {
 	start_plain "$LULL" --plan TERM/100ms/INT "$PROBE" late=2:700
 	begin_stop
 	expect_status 0
@@ -189,7 +189,7 @@ hurry() {
 	done
 }
 
-@test "a stop signal that a rewrite drops begins the stop all the same" {
+@test "a stop signal that a rewrite drops starts the shutdown" {
 	start_plain "$LULL" -r TERM:0 -t 400ms "$PROBE"
 	begin_stop
 	expect_status 137
@@ -197,7 +197,7 @@ hurry() {
 	has err 'passing nothing on now, SIGKILL at 400 ms$'
 }
 
-@test "--stop-signal: each of its signals begins the stop, TERM no longer does by itself" {
+@test "--stop-signal: each of its signals starts the shutdown, and TERM does not unless listed" {
 	start_plain "$LULL" --stop-signal QUIT,USR1 -d 300ms "$PROBE" times exit=10:5
 	wait_for out '^ready'
 	T0=$(now_ms)
@@ -211,7 +211,7 @@ hurry() {
 	has err 'stop: SIGUSR1 from [0-9]+ \(.*\); passing it on in 300 ms'
 }
 
-@test "QUIT from outside that skips the delay makes a warning, once" {
+@test "QUIT from outside the container that skips the delay gets a warning, once" {
 	start_init "$LULL" -d 5s "$PROBE" exit=1:0
 	wait_for out '^ready'
 	kill -QUIT "$TARGET"
@@ -224,7 +224,7 @@ hurry() {
 	has err 'SIGQUIT from outside was passed on at once, without the delay; .*--stop-signal TERM,QUIT or LULL_STOP_SIGNAL=TERM,QUIT$'
 }
 
-@test "no such warning when QUIT begins the stop, without a delay, from inside, or dropped by a rewrite" {
+@test "no such warning if QUIT is a stop signal, without a delay, from inside, or dropped by a rewrite" {
 	start_init "$LULL" -d 200ms --stop-signal TERM,QUIT "$PROBE" exit=3:0
 	wait_for out '^ready'
 	kill -QUIT "$TARGET"
@@ -249,9 +249,9 @@ hurry() {
 	expect_count 1 out '^got'
 }
 
-# --- Whatever happens in between
+# --- Load, stopped and frozen processes
 
-# flood SIGNAL...: of each, without end. Sets FLOODS.
+# flood SIGNAL...: sends each without end. Sets FLOODS.
 flood() {
 	local signo
 	FLOODS=()
@@ -263,7 +263,7 @@ flood() {
 
 @test "SIGKILL in time under a flood of signals" {
 	for start in start_plain start_init; do
-		# The queue is the user's: other tests need some of it.
+		# All processes of the user share the queue: other tests need some of it.
 		$start prlimit --sigpending=500 "$LULL" -t 500ms -r HUP:0,USR1:0,RTMIN:0 "$PROBE" exit=1:1
 		wait_for out '^ready'
 		flood 1 10 34
@@ -274,7 +274,7 @@ flood() {
 	done
 }
 
-@test "SIGKILL in time, and signals passed on, with a stderr that is full and never read" {
+@test "SIGKILL in time, and signals forwarded, with a stderr that is full and never read" {
 	make_full_pipe
 	for start in start_plain start_init; do
 		$start bash -c 'with_stderr "$@"' - "$PIPE" "$LULL" -v -d 300ms -t 500ms "$PROBE" times
@@ -308,7 +308,7 @@ flood() {
 	rm -r "$bin"
 }
 
-@test "a stopped app is continued, with its group, to take the stop signal" {
+@test "a stopped app is continued, with its group, to handle the stop signal" {
 	for start in start_plain start_init; do
 		$start "$LULL" sh -c '"$0" die=15 & exec "$0" exit=15:6' "$PROBE"
 		until_count 2 out '^ready'
@@ -323,7 +323,7 @@ flood() {
 	done
 }
 
-@test "a stopped app that has left the group that it was started in is continued, and gets what the group shall have" {
+@test "a stopped app that has left its first process group is continued, and gets the signals for the group" {
 	for flags in -v -g; do
 		start_plain "$LULL" $flags -t 60s "$PROBE" moves exit=15:6
 		wait_for out '^ready'
@@ -335,7 +335,7 @@ flood() {
 	done
 }
 
-# killed_while_stopped SAID FLAG...: 500 ms after the stop began, with nothing before that it could have taken.
+# killed_while_stopped SAID FLAG...: 500 ms after the shutdown started, without a signal before that it could handle.
 killed_while_stopped() {
 	start_plain "$LULL" "${@:2}" "$PROBE"
 	wait_for out '^ready'
@@ -352,7 +352,7 @@ killed_while_stopped() {
 	killed_while_stopped 'SIGKILL .*' -t 500ms -r TERM:0
 }
 
-@test "a stop signal that a rewrite makes SIGKILL is the plan's: it goes to everything that is left" {
+@test "a stop signal that a rewrite turns into SIGKILL goes to all remaining processes" {
 	for start in start_plain start_init; do
 		$start "$LULL" -r TERM:KILL sh -c '"$0" & exec "$0"' "$PROBE"
 		until_count 2 out '^ready'
@@ -369,7 +369,7 @@ killed_while_stopped() {
 	killed_while_stopped 'SIGKILL, with no signal before it,' --plan 500ms/KILL
 }
 
-@test "frozen past its deadlines, lull asks the app before it kills it" {
+@test "frozen past its deadlines, lull sends SIGTERM before SIGKILL" {
 	start_plain "$LULL" -d 300ms -t 1200ms "$PROBE" times
 	begin_stop
 	wait_for err 'stop: SIGTERM'
@@ -384,7 +384,7 @@ killed_while_stopped() {
 	expect_ms "$(since "$thaw")" 1000
 }
 
-@test "frozen: a wait shorter than 1 s is given whole" {
+@test "frozen: a wait shorter than 1 s is kept whole" {
 	start_plain "$LULL" -d 300ms -t 600ms "$PROBE" times
 	begin_stop
 	wait_for err 'stop: SIGTERM'
@@ -398,7 +398,7 @@ killed_while_stopped() {
 	expect_ms "$(since "$thaw")" 600
 }
 
-@test "2 s after SIGKILL lull exits with 137, whatever is left" {
+@test "2 s after SIGKILL lull exits with 137 even if processes remain" {
 	for start in start_plain start_init; do
 		out_of_reach $start "$LULL" -t 200ms
 		begin_stop
@@ -415,9 +415,9 @@ killed_while_stopped() {
 	done
 }
 
-# --- What is said
+# --- The log
 
-@test "a stop makes two lines and nothing else" {
+@test "a shutdown logs two lines and nothing else" {
 	start_plain "$LULL" -d 200ms "$PROBE" exit=15:7
 	begin_stop
 	expect_status 7
@@ -432,7 +432,7 @@ killed_while_stopped() {
 	has err '^lull: stopped in [0-9.]+ m?s: app ended by SIGTERM, nothing killed$'
 }
 
-@test "no stop, no line" {
+@test "no shutdown, no line" {
 	start_plain "$LULL" "$PROBE" exit=1:4
 	wait_for out '^ready'
 	kill -HUP "$TARGET"
@@ -440,7 +440,7 @@ killed_while_stopped() {
 	has_not err .
 }
 
-@test "at SIGKILL a warning names pid, name and state" {
+@test "at SIGKILL a warning has PID, name and state" {
 	start_plain "$LULL" -t 300ms "$PROBE"
 	begin_stop
 	expect_status 137
@@ -453,7 +453,7 @@ killed_while_stopped() {
 	has err '^lull: warning: SIGKILL [0-9.]+ m?s after the signal was passed on, to: [0-9]+ probe \(sleeping\)$'
 }
 
-@test "at SIGKILL a signal that was dropped is not said to be passed on" {
+@test "at SIGKILL a dropped signal is not logged as forwarded" {
 	start_plain "$LULL" -t 300ms --rewrite TERM:0 "$PROBE"
 	begin_stop
 	expect_status 137
@@ -461,7 +461,7 @@ killed_while_stopped() {
 	has_not out '^got'
 }
 
-@test "16 at most are named, then how many more" {
+@test "at most 16 processes are listed, then a count" {
 	for start in start_plain start_init; do
 		$start "$LULL" -t 300ms sh -c 'for i in $(seq 20); do sleep 1000 & done; exec "$0"' "$PROBE"
 		begin_stop
@@ -471,7 +471,7 @@ killed_while_stopped() {
 	done
 }
 
-@test "a name made of anything leaves the line one line" {
+@test "a line stays one line with any bytes in a process name" {
 	local app=$BATS_TEST_TMPDIR/$'x) R\n(\e[31m\x7f'
 	cp "$PROBE" "$app"
 	start_plain "$LULL" -t 300ms "$app"
@@ -482,7 +482,7 @@ killed_while_stopped() {
 	has err "to: $APP x\) R\?\(\?\[31m\? \(sleeping\)$"
 }
 
-@test "after 5 s one warning names what still runs" {
+@test "after 5 s one warning lists what still runs" {
 	start_plain "$LULL" --plan TERM/5400ms/KILL "$PROBE"
 	begin_stop
 	wait_for err 'still running'
@@ -492,25 +492,25 @@ killed_while_stopped() {
 	expect_count 4 err ''
 }
 
-@test "--quiet: no line about a stop or a kill" {
+@test "--quiet: no line about a shutdown or a kill" {
 	start_plain "$LULL" -q -t 300ms "$PROBE"
 	begin_stop
 	expect_status 137
 	has_not err .
 }
 
-# --- The status
+# --- The exit status
 
 @test "the status is the app's, 0 to 255" {
 	local status
 	for status in {0..255}; do status_of "$status" "$LULL" sh -c "exit $status"; done
 }
 
-@test "128 + n when signal n ended it" {
+@test "128 + n if signal n killed it" {
 	local signo
 	for signo in {1..64}; do
 		case $signo in
-		17 | 18 | 19 | 20 | 21 | 22 | 23 | 28) continue ;; # end nobody
+		17 | 18 | 19 | 20 | 21 | 22 | 23 | 28) continue ;; # do not kill by default
 		esac
 		STATUS=0
 		"$LULL" "$PROBE" raise="$signo" || STATUS=$?
@@ -518,7 +518,7 @@ killed_while_stopped() {
 	done
 }
 
-# status_of N COMMAND...: its status, with what it says in err.
+# status_of N COMMAND...: its exit status is N; its stderr is in err.
 status_of() {
 	STATUS=0
 	timeout --foreground 20 "${@:2}" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" || STATUS=$?
@@ -534,14 +534,14 @@ status_of() {
 	status_of 0 "$LULL" -e 255 sh -c 'exit 255'
 }
 
-# stopped_ok STATUS WORDS...: what lull --stopped-ok exits with when a TERM comes.
+# stopped_ok STATUS WORDS...: the exit status of lull --stopped-ok after SIGTERM.
 stopped_ok() {
 	start_plain "$LULL" --stopped-ok "${@:2}"
 	begin_stop
 	expect_status "$1"
 }
 
-@test "--stopped-ok: ended by a signal of the plan, after a stop" {
+@test "--stopped-ok: killed by a signal of the plan, after the shutdown started" {
 	stopped_ok 0 "$PROBE" die=15
 	stopped_ok 0 "$PROBE" exit=15:143
 	stopped_ok 0 "$PROBE" exit=15:0
@@ -555,7 +555,7 @@ stopped_ok() {
 	status_of 143 "$LULL" --stopped-ok sh -c 'kill -TERM $$'
 }
 
-# --- Commands that can not be executed
+# --- Commands that cannot be executed
 
 @test "125: lull itself failed" {
 	status_of 125 "$LULL"
@@ -577,7 +577,7 @@ refused() {
 	has err "^lull: can not execute \"$3\": $2"
 }
 
-# refused_in PATH STATUS REASON COMMAND: the same, looked for there.
+# refused_in PATH STATUS REASON COMMAND: the same, searched for there.
 refused_in() {
 	status_of "$2" env PATH="$1" "$LULL" "$4"
 	expect_count 1 err ''
@@ -634,7 +634,7 @@ refused_in() {
 	cp "$LULL" "$here/app"
 	printf '\x16\x00' | dd of="$here/app" bs=1 seek=18 conv=notrunc status=none
 	refused 126 "it was built for s390x, and this machine is $(uname -m)\$" "$here/app"
-	# The right machine, but its program headers are of no size that there is.
+	# The right machine, but its program headers have an impossible size.
 	cp "$LULL" "$here/app"
 	printf '\xff' | dd of="$here/app" bs=1 seek=54 conv=notrunc status=none
 	refused 126 'it was built for this machine, but is damaged$' "$here/app"
@@ -647,7 +647,7 @@ refused_in() {
 	has err 'its file system is mounted noexec$'
 }
 
-@test "a command that is not executable is passed over for one that is, later in PATH" {
+@test "a command that is not executable is skipped for one that is, later in PATH" {
 	local here=$BATS_TEST_TMPDIR
 	mkdir "$here/a" "$here/b"
 	printf '#!/bin/sh\necho no\n' >"$here/a/app"
