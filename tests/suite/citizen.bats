@@ -2,7 +2,7 @@
 # lull.1, SIGNALS, ENVIRONMENT and CAVEATS: what the app inherits, and that lull does not change what it shares with other
 # processes: descriptors, the flags of stderr, stdout.
 
-# Inner shells expand their words themselves; that a test is a function is not seen.
+# Inner shells expand the variables. shellcheck does not see that a test is a function.
 # shellcheck disable=SC2016,SC2030,SC2031
 
 load lib
@@ -15,9 +15,9 @@ teardown() {
 	end_jobs
 }
 
-# --- What the app sees
+# --- What the app inherits
 
-# seen COMMAND...: what the probe tells that is started so, but for what has to differ.
+# seen COMMAND...: prints the state of a probe that the command starts, without what has to differ.
 seen() {
 	start "$@" "$PROBE" state exit=15:0
 	wait_for out '^ready'
@@ -26,13 +26,13 @@ seen() {
 	wait "$JOB" || true
 }
 
-@test "the app sees the mask, the ignored signals, the directory and the descriptors that lull was given" {
+@test "the app inherits the mask, the ignored signals, the directory and the descriptors that lull was started with" {
 	local given=(env --default-signal --block-signal="USR1,40" --ignore-signal="HUP,CHLD,41" LISTEN_FDS=2)
 	exec 8</dev/null 9>>file
 	seen "${given[@]}" >without
 	seen "${given[@]}" "$LULL" >with
 	grep -qE '^SigBlk:.*8000000200$' without
-	# 32 and 33 may be ignored as well: whoever ran the tests used posix_spawn(3).
+	# 32 and 33 may be ignored as well, if posix_spawn(3) started the tests.
 	grep -qE '^SigIgn:.*010[01][08]0010001$' without
 	grep -qE '^fds 0 1 2 .*8 9' without
 	grep -qE "^cwd $BATS_TEST_TMPDIR$" without
@@ -42,7 +42,7 @@ seen() {
 	diff without with
 }
 
-@test "the app leads a group of its own" {
+@test "the app leads a process group of its own" {
 	for start in start_plain start_init; do
 		$start "$LULL" "$PROBE" state exit=15:0
 		begin_stop
@@ -53,7 +53,7 @@ seen() {
 	done
 }
 
-@test "SIGCHLD ignored by the starter: the status is there, nothing hangs, orphans are reaped" {
+@test "SIGCHLD ignored at start: lull gets the status, nothing hangs, orphans are reaped" {
 	for start in start_plain start_init; do
 		$start env --ignore-signal=CHLD "$LULL" -v sh -c '(true &); exec "$0" exit=1:7' "$PROBE"
 		wait_for out '^ready'
@@ -63,7 +63,7 @@ seen() {
 	done
 }
 
-@test "LISTEN_PID that named lull names the app, and LISTEN_PIDFDID is dropped" {
+@test "LISTEN_PID with lull's PID becomes the app's, and LISTEN_PIDFDID is removed" {
 	start_plain sh -c 'LISTEN_PIDFDID=12 LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"' - "$LULL" "$PROBE" state exit=15:0
 	begin_stop
 	expect_status 0
@@ -77,7 +77,7 @@ seen() {
 	has_not out LISTEN_PIDFDID
 }
 
-@test "LISTEN_PID that names somebody else stays" {
+@test "LISTEN_PID with another PID stays" {
 	start_plain env LISTEN_PID=1 LISTEN_PIDFDID=12 LISTEN_FDS=1 "$LULL" "$PROBE" state exit=15:0
 	begin_stop
 	expect_status 0
@@ -85,7 +85,7 @@ seen() {
 	has out '^env LISTEN_PIDFDID=12$'
 }
 
-@test "lull's own variables are taken out of the app's environment, and no others" {
+@test "lull's own variables are removed from the app's environment, and no others" {
 	start_plain unshare --net env LULL_DELAY=0 LULL_TIMEOUT=9s LULL_STOP_SIGNAL=TERM LULL_LINGER=1 LULL_REWRITE=HUP:HUP LULL_GROUP=no \
 		LULL_PARENT_DEATH=TERM LULL_SUCCESS_EXIT=3 LULL_STOPPED_OK= LULL_VERBOSE=0 LULL_QUIET=0 LULL_WARN_REAP=off \
 		LULL_READY_ON=8080 LULL_LISTENS=80 LULL_PRE_STOP=/bin/true LULL_DRAIN_FILE="$BATS_TEST_TMPDIR/drain" \
@@ -165,7 +165,7 @@ holds_only() {
 	until_true is_waiting "$running"
 	local before
 	before=$(switches "$running" "$TARGET")
-	# Idle is idle for a time; there is no event to wait for.
+	# There is no event to wait for, so the test waits for a time.
 	sleep 2
 	[ "$(switches "$running" "$TARGET")" = "$before" ]
 	if grep -F '[heap]' "/proc/$running/maps" "/proc/$TARGET/maps"; then return 1; fi
@@ -183,7 +183,7 @@ is_waiting() {
 	[[ $(cat "/proc/$1/syscall" 2>/dev/null) =~ ^[0-9]+\ 0x ]]
 }
 
-@test "not PID 1 it becomes a subreaper, without a warning" {
+@test "not PID 1: lull becomes a subreaper, without a warning" {
 	start_plain "$LULL" "$PROBE" orphan exit=15:0
 	until_count 2 out '^ready'
 	local orphan
@@ -194,7 +194,7 @@ is_waiting() {
 	expect_status 0
 }
 
-@test "--parent-death: lull gets the signal when its parent dies, and passes it on" {
+@test "--parent-death: lull gets the signal when its parent dies, and forwards it" {
 	: >out
 	sh -c '"$@" & echo "$!" >pid; wait' - "$LULL" -p USR1 "$PROBE" exit=10:0 >>out 2>>err 3>&- &
 	local parent=$!
@@ -206,7 +206,7 @@ is_waiting() {
 	came out 10
 }
 
-# make_traced: a program that asks its parent to trace it, and stops at a signal and at an exec.
+# make_traced: makes a program that is traced by its parent (PTRACE_TRACEME), and stops at a signal and at an exec.
 make_traced() {
 	cat >traced <<-'END'
 		import ctypes, os, signal, sys
@@ -218,7 +218,7 @@ make_traced() {
 	END
 }
 
-@test "an app or orphan that asks its parent to trace it goes on" {
+@test "an app or orphan that is traced by its parent is continued" {
 	make_traced
 	for start in start_plain start_init; do
 		$start "$LULL" -t 1s python3 traced app
@@ -246,7 +246,7 @@ for line in children[0].stdout:
     print(line, end="", flush=True)
 '
 
-@test "--parent-death: a thread of the parent that ends is no reason" {
+@test "--parent-death: no signal if only a thread of the parent exits" {
 	start python3 -c "$STARTED_BY_THREAD" "$LULL" -p USR1 "$PROBE" exit=15:0
 	wait_for out '^ended'
 	TARGET=$(sed -n 's/^\([0-9]*\) ready.*/\1/p' out)
@@ -262,7 +262,7 @@ has_asked_for_parent() {
 	awk '/SUBREAPER/ { seen = 1 } seen && /getppid/ { found = 1 } END { exit !found }' trace 2>/dev/null
 }
 
-@test "--parent-death: a parent that dies before the kernel has been asked for the signal" {
+@test "--parent-death: a parent that dies before lull has requested the signal" {
 	strace -f -o trace -e trace=prctl,getppid -e inject=prctl:delay_enter=3000000:when=2 \
 		sh -c 'echo $$ >parent; "$@"; true' - "$LULL" -v -p USR1 sleep 1000 >out 2>err 3>&- &
 	until_true has_asked_for_parent
@@ -304,8 +304,8 @@ has_asked_for_parent() {
 	done
 }
 
-@test "stderr closed: nobody else's descriptor 2 is written to" {
-	# The app's own descriptors stay apart: what it opens becomes its 2, not lull's.
+@test "stderr closed: lull writes to no other descriptor 2" {
+	# What the app opens becomes its own descriptor 2, not lull's.
 	start_plain bash -c 'closing "$@"' - 2 "$LULL" -v bash -c 'exec 2>>mine; exec "$0" exit=15:0' "$PROBE"
 	wait_for out '^ready'
 	kill -HUP "$TARGET"
@@ -320,7 +320,7 @@ flags_of_stderr() {
 	sed -n 's/^flags:\s*//p' "/proc/$1/fdinfo/2"
 }
 
-# flags_are_left FILE: by a lull that has written to it as its stderr, or tried to.
+# flags_are_left FILE: lull changes no flag of its stderr when it writes to it, or tries to.
 flags_are_left() {
 	start_plain bash -c 'with_stderr "$@"' - "$1" "$LULL" -v "$PROBE" exit=15:5
 	wait_for out '^ready'
@@ -348,7 +348,7 @@ flags_are_left() {
 	flags_are_left /dev/full
 }
 
-@test "stderr a file that is appended to keeps what others write" {
+@test "stderr a file opened for appending: lines of others are kept" {
 	echo before >file
 	start_plain bash -c 'exec "$@" 2>>file' - "$LULL" sh -c 'echo app >&2; exec "$0" exit=15:0' "$PROBE"
 	begin_stop
@@ -356,7 +356,7 @@ flags_are_left() {
 	[ "$(sed 's/: .*//' file | xargs)" = "before app lull lull" ]
 }
 
-@test "stderr a full pipe: nothing waits, and the lines lost are counted later" {
+@test "stderr a full pipe: lull does not wait, and counts the dropped lines later" {
 	make_full_pipe
 	start_plain bash -c 'with_stderr "$@"' - "$PIPE" "$LULL" -v "$PROBE" exit=15:0
 	lose_four_lines
@@ -366,7 +366,7 @@ flags_are_left() {
 	expect_status 0
 }
 
-# The first reads what lull says there; the second is full, and nobody reads it.
+# The first socket is read; the second is full, and not read.
 SOCKET='
 use Socket;
 socketpair(my $ours, my $theirs, AF_UNIX, SOCK_STREAM, 0) or die;
@@ -392,12 +392,12 @@ exit($? >> 8);'
 	expect_ms "$(since "$T0")" 300
 }
 
-# --- Where calls are denied
+# --- Denied system calls
 
 CALLS='chdir close_range fcntl fstat getdents64 ioctl pidfd_open pidfd_send_signal pipe2 poll prctl prlimit64
 pwritev2 rt_sigqueueinfo setpgid splice waitid'
 
-@test "denied a call, lull starts, passes signals on and exits right" {
+@test "with a call denied, lull starts, forwards signals and exits with the right status" {
 	local call
 	for call in $CALLS "$(xargs <<<"$CALLS" | tr ' ' ,)"; do
 		for error in EPERM ENOSYS; do
@@ -412,7 +412,7 @@ pwritev2 rt_sigqueueinfo setpgid splice waitid'
 	done
 }
 
-@test "denied a call, lull stops a group, continues a stopped app, and kills in time" {
+@test "with a call denied, lull stops a group, continues a stopped app, and kills in time" {
 	local call
 	for call in fstat pidfd_open pidfd_send_signal poll setpgid waitid; do
 		for group in "" --group; do
@@ -431,7 +431,7 @@ pwritev2 rt_sigqueueinfo setpgid splice waitid'
 	done
 }
 
-@test "denied close_range, lull closes what it was given all the same" {
+@test "with close_range denied, lull closes inherited descriptors one by one" {
 	local calls
 	exec 8</dev/null 9>>file
 	for calls in close_range close_range,getdents64; do
@@ -442,7 +442,7 @@ pwritev2 rt_sigqueueinfo setpgid splice waitid'
 	done
 }
 
-@test "denied close_range, lull also closes descriptors above the limit" {
+@test "with close_range denied, lull also closes descriptors above the limit" {
 	start_plain bash -c 'ulimit -n 3000; exec 2000</dev/null 2500</dev/null; ulimit -Sn 256; exec "$@"' - \
 		"$DENY" ENOSYS close_range "$LULL" "$PROBE" exit=15:0
 	until_true holds_only "$TARGET" 2
@@ -451,7 +451,7 @@ pwritev2 rt_sigqueueinfo setpgid splice waitid'
 	expect_status 0
 }
 
-@test "denied the list of /proc, lull finds what the app left behind all the same" {
+@test "with the list of /proc denied, lull finds remaining processes" {
 	start_plain "$DENY" EPERM getdents64 "$LULL" "$PROBE" orphan exit=1:3 late=15:200
 	until_count 2 out '^ready'
 	kill -HUP "$TARGET"

@@ -10,12 +10,12 @@ setup() {
 	manual >"$BATS_TEST_TMPDIR/manual"
 }
 
-# As it is read, without overstrikes and too wide for a line to be broken.
+# As displayed, without overstrikes, and wide enough that no line is broken.
 manual() {
 	mandoc -Tascii -Owidth=500 "$MANUAL" | sed 's/.\x08//g'
 }
 
-# section NAME: what the manual says there.
+# section NAME: prints that section of the manual.
 section() {
 	sed -n "/^$1\$/,/^[A-Z]/p" "$BATS_TEST_TMPDIR/manual"
 }
@@ -37,7 +37,7 @@ variables() {
 	table | grep -o '"LULL_[A-Z_]\+"' | tr -d '"' | sort -u
 }
 
-# Those who read it: the manual, and the README where there is one.
+# The documents that list them: the manual, and the README if there is one.
 readers() {
 	echo "$BATS_TEST_TMPDIR/manual"
 	[ ! -e "$ROOT/README.md" ] || echo "$ROOT/README.md"
@@ -104,12 +104,12 @@ each_known() {
 	done
 }
 
-@test "mandoc has nothing to say" {
+@test "mandoc prints no warning" {
 	run mandoc -Tlint -W warning "$MANUAL"
 	[ "$status" -eq 0 ] && [ -z "$output" ] || fail "$output"
 }
 
-# explain WORD...: what lull makes of a command line.
+# explain WORD...: lull accepts the command line.
 explain() {
 	"$LULL" --explain "$@" >/dev/null || fail "refused: lull $*"
 	echo "$*" >>"$BATS_TEST_TMPDIR/tried"
@@ -144,7 +144,7 @@ explain() {
 	done <"$BATS_TEST_TMPDIR/settings"
 }
 
-@test "the manual names the times that lull has when nothing is said" {
+@test "the manual has lull's default times" {
 	section OPTIONS >"$BATS_TEST_TMPDIR/out"
 	has out 'The default is 90 seconds'
 	has out 'The default is 5 seconds'

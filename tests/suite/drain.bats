@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # lull.1, OPTIONS (--drain-file), READINESS (Health check command) and CAVEATS: the drain file, helpers, and lull --ready.
 
-# Inner shells expand their words themselves; that a test is a function is not seen.
+# Inner shells expand the variables. shellcheck does not see that a test is a function.
 # shellcheck disable=SC2016,SC2030,SC2031
 
 load lib
@@ -19,7 +19,7 @@ teardown() {
 
 # --- The drain file
 
-@test "the drain file exists from the stop on, is empty, and stays" {
+@test "the drain file exists from the start of the shutdown on, is empty, and stays" {
 	for start in start_plain start_init; do
 		rm -f "$MARKER"
 		$start "$LULL" -d 700ms --drain-file "$MARKER" "$PROBE" times exit=15:0
@@ -33,7 +33,7 @@ teardown() {
 	done
 }
 
-@test "the drain file by its variable, which the app does not see" {
+@test "the drain file from its variable, which the app does not get" {
 	start_plain env LULL_DRAIN_FILE="$MARKER" "$LULL" "$PROBE" state exit=15:0
 	begin_stop
 	expect_status 0
@@ -41,17 +41,17 @@ teardown() {
 	[ -f "$MARKER" ] || fail "it does not exist"
 }
 
-@test "no drain file when the app ends by itself" {
+@test "no drain file if the app exits by itself" {
 	run -0 "$LULL" --drain-file "$MARKER" true
 	[ ! -e "$MARKER" ] || fail "it exists"
 }
 
-@test "a drain file of an earlier run is taken away before the app starts" {
+@test "a drain file of an earlier run is removed before the app starts" {
 	: >"$MARKER"
 	run -0 "$LULL" --drain-file "$MARKER" test ! -e "$MARKER"
 }
 
-@test "a drain file that the app has made is let be" {
+@test "a drain file that the app has created stays" {
 	start_plain "$LULL" --drain-file "$MARKER" sh -c 'echo mine >"$0"; exec "$1" exit=15:0' "$MARKER" "$PROBE"
 	begin_stop
 	expect_status 0
@@ -59,7 +59,7 @@ teardown() {
 	has_not err warning
 }
 
-# refused_file PATH REASON: with the flag and with the variable, before the app is started.
+# refused_file PATH REASON: an error with the flag and with the variable, before the app is started.
 refused_file() {
 	run -125 "$LULL" --drain-file "$1" echo started
 	[[ $output == "lull: --drain-file \"$1\": "*"$2"* ]] || fail "said: $output"
@@ -67,7 +67,7 @@ refused_file() {
 	[[ $output == "lull: LULL_DRAIN_FILE \"$1\": "*"$2"* ]] || fail "said: $output"
 }
 
-@test "what is no place for a drain file is refused at start, by name" {
+@test "a path that cannot be a drain file is an error at start, with the option's name" {
 	echo precious >"$MARKER"
 	refused_file "$MARKER" 'something else than an empty file'
 	[ "$(cat "$MARKER")" = precious ] || fail "it was changed"
@@ -79,13 +79,13 @@ refused_file() {
 	refused_file "$BATS_TEST_TMPDIR/link" 'something else'
 	refused_file "$BATS_TEST_TMPDIR/none/marker" 'No such file or directory'
 	refused_file "$MARKER/marker" 'Not a directory'
-	# Where root may write, says its mode.
+	# The mode decides where root may write.
 	refused_file /proc/marker 'No such file or directory'
 	refused_file relative 'not an absolute path'
 	refused_file "/$(printf 'x%.0s' {1..300})" ''
 }
 
-@test "a drain file in a directory that may not be written, or that is read-only, is refused" {
+@test "a drain file in a directory without write permission, or that is read-only, is an error" {
 	mkdir "$BATS_TEST_TMPDIR/others"
 	chmod 755 "$BATS_TEST_TMPDIR/others"
 	run -125 setpriv --reuid 65534 --regid 65534 --clear-groups "$LULL" --drain-file "$BATS_TEST_TMPDIR/others/marker" true
@@ -95,7 +95,7 @@ refused_file() {
 	[[ $output == *": no drain file: Read-only file system" ]] || fail "said: $output"
 }
 
-@test "a drain file that can not be made any more is a warning, and the stop goes on" {
+@test "a drain file that cannot be created later is a warning, and the shutdown continues" {
 	mkdir "$BATS_TEST_TMPDIR/dir"
 	start_plain "$LULL" --drain-file "$BATS_TEST_TMPDIR/dir/marker" "$PROBE" exit=15:3
 	wait_for out '^ready'
@@ -105,7 +105,7 @@ refused_file() {
 	has err 'warning: the drain file .*/dir/marker could not be made: No such file or directory$'
 }
 
-@test "a volume that does not answer delays neither SIGTERM nor SIGKILL, and lull's exit by a second" {
+@test "a volume that hangs delays neither SIGTERM nor SIGKILL, and lull's exit by a second" {
 	local volume=$BATS_TEST_TMPDIR/volume
 	for start in start_plain start_init; do
 		rm -rf "$volume"
@@ -119,7 +119,7 @@ refused_file() {
 		until_true is_gone "$APP"
 		local killed_ms
 		killed_ms=$(since "$T0")
-		# As PID 1 lull takes its helpers with it, which end when they are let go.
+		# When PID 1 exits, the kernel kills lull's helpers, which exit when the volume is thawed.
 		[ $start = start_plain ] || kill "$holder"
 		expect_status 137
 		kill "$holder" 2>/dev/null || true
@@ -181,14 +181,14 @@ refused_file() {
 
 # --- lull --ready
 
-# ask_inside STATUS [WORD]...: what lull --ready says in the namespaces of the container at hand.
+# ask_inside STATUS [WORD]...: lull --ready in the namespaces of this container exits with STATUS.
 ask_inside() {
 	local status=$1
 	shift
 	run "-$status" nsenter --target "$TARGET" --pid --mount "$LULL" --ready "$@"
 }
 
-@test "--ready: 0 while the app runs, 1 from the stop on, and the name shows it" {
+@test "--ready: 0 while the app runs, 1 from the start of the shutdown on, and the process name shows it" {
 	start_init "$LULL" -d 60s "$PROBE" exit=1:0
 	wait_for out '^ready'
 	until_true grep -qx 'lull:ready' "/proc/$TARGET/comm"
@@ -198,21 +198,21 @@ ask_inside() {
 	until_true grep -qx 'lull:draining' "/proc/$TARGET/comm"
 	ask_inside 1
 	[ "$output" = 'lull: not ready: process 1 is "lull:draining"' ] || fail "said: $output"
-	# An answer is said whatever a container is told not to say.
+	# --ready prints its result whatever the container's variables for logging are.
 	ask_inside 1 --quiet
 	[ "$output" = 'lull: not ready: process 1 is "lull:draining"' ] || fail "said: $output"
 	kill -HUP "$TARGET"
 	expect_status 0
 }
 
-@test "--ready: 0 for an app that asks at once" {
+@test "--ready: 0 for an app that runs it immediately" {
 	for _ in $(seq 20); do
 		run unshare --pid --fork --kill-child --mount-proc "$LULL" -- "$LULL" --ready
 		[ "$status" -eq 0 ] || fail "status $status: $output"
 	done
 }
 
-@test "--ready: 1 once the app has ended, while what it left behind goes on" {
+@test "--ready: 1 once the app has exited, while remaining processes run" {
 	start_init "$LULL" --linger 60s sh -c '"$0" exit=1:0 & echo $$; exec "$0" exit=10:0' "$PROBE"
 	until_count 2 out '^ready'
 	ask_inside 0
@@ -224,15 +224,15 @@ ask_inside() {
 	expect_status 0
 }
 
-@test "--ready: 2, and a line, where there is no lull" {
+@test "--ready: 2, and a line, if there is no lull" {
 	run -2 unshare --pid --fork --kill-child --mount-proc "$LULL" --ready
 	[[ ${lines[-1]} == "lull: there is no lull to ask: "* ]] || fail "said: $output"
-	# The last line: without /proc ASan has something to say as well.
+	# The last line: without /proc ASan prints lines as well.
 	run -2 unshare --pid --fork --kill-child --mount sh -c 'mount -t tmpfs none /proc; exec "$0" --ready echo ran' "$LULL"
 	[[ ${lines[-1]} == "lull: there is no lull to ask: "* ]] || fail "said: $output"
 }
 
-@test "--ready becomes the command when it would exit 0, with the mask as it was, and only then" {
+@test "--ready becomes the command if it would exit 0, with the inherited mask, and only then" {
 	start_init "$LULL" -d 60s "$PROBE" exit=1:0
 	wait_for out '^ready'
 	ask_inside 7 -- sh -c 'grep SigBlk /proc/self/status; echo "$0"; exit 7' word
@@ -248,7 +248,7 @@ word" ] || fail "said: $output"
 	expect_status 0
 }
 
-@test "--ready as another user, on a read-only root, of a lull by another name" {
+@test "--ready as another user, on a read-only root, for a lull in a compatibility mode" {
 	cp "$LULL" "$BATS_TEST_TMPDIR/tini"
 	chmod 755 "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/tini"
 	LULL_DELAY=60s LULL=$BATS_TEST_TMPDIR/tini start_init "$BATS_TEST_TMPDIR/tini" "$PROBE" exit=1:0
@@ -264,7 +264,7 @@ word" ] || fail "said: $output"
 	expect_status 0
 }
 
-@test "--ready behind another PID 1: the lull in the same mount namespace" {
+@test "--ready under another PID 1: the lull in the same mount namespace" {
 	start unshare --pid --fork --kill-child --mount-proc sh -c '"$0" -d 60s "$1" exit=1:0; exit $?' "$LULL" "$PROBE"
 	wait_for out '^ready'
 	child_of "$JOB"
@@ -278,8 +278,8 @@ word" ] || fail "said: $output"
 	expect_status 0
 }
 
-@test "--ready in a shared PID namespace: each container asks its own lull" {
-	# Two "containers" with a mount namespace each, below a PID 1 that is no lull.
+@test "--ready in a shared PID namespace: each container checks its own lull" {
+	# Two "containers" with a mount namespace each, under a PID 1 that is not lull.
 	start unshare --pid --fork --kill-child --mount-proc sh -c '
 		unshare --mount "$0" -d 60s "$1" exit=1:0 & unshare --mount "$0" -d 60s "$1" exit=1:0 & wait' "$LULL" "$PROBE"
 	until_count 2 out '^ready'
@@ -297,7 +297,7 @@ word" ] || fail "said: $output"
 	finish
 }
 
-@test "--ready where PID 1 is the lull of another container: its own comes first" {
+@test "--ready if PID 1 is the lull of another container: its own comes first" {
 	start_init "$LULL" -d 60s sh -c 'unshare --mount "$0" -d 60s "$1" exit=1:0 & exec "$1" exit=1:0' "$LULL" "$PROBE"
 	until_count 2 out '^ready'
 	child_of "$APP"
@@ -311,7 +311,7 @@ word" ] || fail "said: $output"
 	finish
 }
 
-@test "--ready beside a pause: it serves nobody; each container asks its own lull" {
+@test "--ready in a pod with lull --pause: that is not checked; each container checks its own lull" {
 	local how first second
 	for how in "$LULL --pause" "$BATS_TEST_TMPDIR/catatonit -P"; do
 		ln -sf "$LULL" "$BATS_TEST_TMPDIR/catatonit"
@@ -319,7 +319,7 @@ word" ] || fail "said: $output"
 		start unshare --pid --fork --kill-child --mount-proc $how
 		until_true child_of "$JOB"
 		TARGET=$CHILD
-		# It leaves its directory as the last thing before it waits.
+		# The change of directory is its last step before it waits.
 		until_true eval '[ "$(readlink /proc/$TARGET/cwd)" = / ] && [ "$(readlink /proc/$TARGET/exe)" = "$(readlink -f "$LULL")" ]'
 		ask_inside 2
 		[[ $output == *'no lull to ask'* ]] || fail "said: $output"
@@ -334,7 +334,7 @@ word" ] || fail "said: $output"
 		ask_inside 2
 		TARGET=$first ask_inside 1
 		TARGET=$second ask_inside 0
-		# One that has lost its lull does not ask the pause.
+		# A container without its lull does not check the pause.
 		kill -HUP "$second"
 		until_true is_gone "$second"
 		run -2 nsenter --target "$TARGET" --pid --mount unshare --mount "$LULL" --ready
@@ -343,7 +343,7 @@ word" ] || fail "said: $output"
 	done
 }
 
-# listener PORT: something that listens there, in the network namespace of the container at hand. Sets LISTENER.
+# listener PORT: a process that listens there, in the network namespace of this container. Sets LISTENER.
 listener() {
 	nsenter --target "$TARGET" --net python3 -c '
 import socket, sys, time
@@ -356,7 +356,7 @@ listens_inside() {
 	nsenter --target "$TARGET" --net --pid --mount "$LULL" --ready "$@"
 }
 
-@test "--ready with --listens: 1 while nothing listens there, by lull's flag or by its own" {
+@test "--ready with --listens: 1 while nothing listens there, with lull's flag or its own" {
 	start_init unshare --net sh -c 'ip link set lo up; exec "$@"' sh "$LULL" --listens 8080 "$PROBE" exit=1:0
 	wait_for out '^ready'
 	until_true grep -qx 'lull:on:8080' "/proc/$TARGET/comm"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # lull.1, READINESS (Readiness endpoint): --ready-on and --listens. Each test runs in its own network namespace.
 
-# Inner shells expand their words themselves.
+# Inner shells expand the variables.
 # shellcheck disable=SC2016
 
 load lib
@@ -18,19 +18,19 @@ is_up() {
 	[ "$(readlink "/proc/$NET/exe")" = "$(readlink -f "$(command -v sleep)")" ]
 }
 
-# The shell says whom it killed, once it has waited for them.
+# The shell prints which processes it killed, when it has waited for them.
 teardown() {
 	{ end_jobs && wait; } 2>/dev/null || true
 }
 
-# To be put before a command: nsenter becomes it, with the same number. The name is right in a PID namespace as well.
+# To be put before a command: nsenter becomes it, with the same PID. The path is right in a PID namespace as well.
 THERE=(nsenter --net=/proc/self/fd/9)
 
 in_net() {
 	exec "${THERE[@]}" "$@"
 }
 
-# start_lull WORD...: lull in the namespace of the test, not as PID 1.
+# start_lull WORD...: starts lull in the namespace of the test, not as PID 1.
 start_lull() {
 	start_plain "${THERE[@]}" "$LULL" "$@"
 }
@@ -38,22 +38,22 @@ start_lull() {
 GET=$'GET / HTTP/1.1\r\nHost: app\r\n\r\n'
 PORT=8080
 
-# ask REQUEST [HOST [PORT [MS]]]: sets ANSWER to all that comes back.
+# ask REQUEST [HOST [PORT [MS]]]: sets ANSWER to the whole response.
 ask() {
 	ANSWER=$(in_net timeout 20 "$CLIENT" ask "${2:-127.0.0.1}" "${3:-$PORT}" "${4:-0}" <<<"$1")
 }
 
-# is_answered STATUS WORD [HOST [PORT]]: to a GET.
+# is_answered STATUS WORD [HOST [PORT]]: checks the response to a GET.
 is_answered() {
 	ask "$GET" "${@:3}" && [[ $ANSWER == "HTTP/1.1 $1 "*$'\r\n\r\n'"$2" ]]
 }
 
 # nobody_answers [HOST]
 nobody_answers() {
-	if ask "$GET" "$@" 2>/dev/null; then fail "somebody answers: $*"; fi
+	if ask "$GET" "$@" 2>/dev/null; then fail "there is a response: $*"; fi
 }
 
-# In the background, with what it says in the file of that name.
+# Runs in the background, with its output in the file of that name.
 client() {
 	in_net "$CLIENT" "${@:2}" <&0 >"$1" 2>&1 3>&- &
 	LAST=$!
@@ -66,7 +66,7 @@ end() {
 
 # --- Answers
 
-@test "ready while the app runs, draining from the stop signal on, nobody after the end" {
+@test "ready while the app runs, draining from the stop signal on, no connection after the exit" {
 	for start in start_plain start_init; do
 		$start "${THERE[@]}" "$LULL" --ready-on 8080 -d 60s "$PROBE" exit=1:0
 		wait_for out '^ready'
@@ -83,7 +83,7 @@ end() {
 	done
 }
 
-@test "draining once the app has ended, while what it left behind has its time" {
+@test "draining once the app has exited, while remaining processes run" {
 	start_lull --ready-on 8080 --linger 60s "$PROBE" orphan exit=1:0
 	until_count 2 out '^ready'
 	is_answered 200 ready
@@ -97,7 +97,7 @@ end() {
 	expect_status 0
 }
 
-@test "draining while the app takes its time over the signal, and after SIGKILL was due" {
+@test "draining while the app handles the signal, and after SIGKILL was due" {
 	start_lull --ready-on 8080 -t 60s "$PROBE" exit=1:0
 	begin_stop
 	wait_for out '^got 15'
@@ -106,7 +106,7 @@ end() {
 	expect_status 0
 }
 
-@test "what is answered: GET, HEAD, OPTIONS, HTTP/1.0 and 1.1, with and without CR" {
+@test "200 or 503 for GET, HEAD, OPTIONS, HTTP/1.0 and 1.1, with and without CR" {
 	start_lull --ready-on 8080 "$PROBE" exit=15:0
 	local method version end
 	for version in 1.0 1.1; do
@@ -123,7 +123,7 @@ end() {
 	[[ $ANSWER == "HTTP/1.1 200 "*ready ]]
 }
 
-@test "what is not: other methods get 405, what is no HTTP/1 gets 400" {
+@test "405 for other methods, 400 for requests that are not HTTP/1" {
 	start_lull --ready-on 8080 "$PROBE" exit=15:0
 	local method word
 	for method in POST PUT DELETE TRACE CONNECT GETS get VERYLONGMETHOD; do
@@ -139,7 +139,7 @@ end() {
 	is_answered 200 ready
 }
 
-@test "a head of 8 kB is answered, a longer one is not, and its end is not waited for" {
+@test "a head of 8 kB is answered, a longer one gets an error before its end" {
 	start_lull --ready-on 8080 "$PROBE" exit=15:0
 	local filler
 	filler=$(printf 'x%.0s' {1..8000})
@@ -151,7 +151,7 @@ end() {
 	[[ $ANSWER == "HTTP/1.1 400 "*'bad request' ]]
 }
 
-@test "a request that comes byte by byte is answered, within a second" {
+@test "a request that is sent byte by byte is answered, within a second" {
 	start_lull --ready-on 8080 "$PROBE" exit=15:0
 	ask $'GET / HTTP/1.0\n' 127.0.0.1 8080 1
 	[[ $ANSWER == "HTTP/1.1 200 "*ready ]]
@@ -193,7 +193,7 @@ start_lull_denied() {
 	done
 }
 
-# not_started PATTERN WORD...: refused before the app runs.
+# not_started PATTERN WORD...: lull exits with an error before the app runs.
 not_started() {
 	local status=0
 	(in_net "${@:2}" echo started) >stdout 2>refusal 3>&- || status=$?
@@ -203,7 +203,7 @@ not_started() {
 	has refusal "$1"
 }
 
-@test "a port in use, by anybody or another lull, and an address that is not ours are errors at start" {
+@test "a port in use, by another program or another lull, and a foreign address are errors at start" {
 	client listener listen 127.0.0.1 8081 1
 	wait_for listener '^listening'
 	not_started '^lull: --ready-on "8081": can not listen there: Address' "$LULL" --ready-on 8081
@@ -213,7 +213,7 @@ not_started() {
 	start_lull --ready-on 8080 "$PROBE" exit=15:0
 	not_started '^lull: --ready-on "8080": can not listen there: Address' "$LULL" --ready-on 8080
 	is_answered 200 ready
-	# The next one can have it at once, whatever connections there were.
+	# The next one can bind it immediately, whatever connections there were.
 	begin_stop
 	expect_status 0
 	start_lull --ready-on 8080 "$PROBE" exit=15:0
@@ -222,7 +222,7 @@ not_started() {
 
 # --- --listens
 
-# follows_listener HOST: starting, ready once somebody listens there, and starting again once he has gone.
+# follows_listener HOST: starting, ready once a process listens there, and starting again when it has exited.
 follows_listener() {
 	is_answered 503 starting
 	client listener listen "$1" 8081 1
@@ -231,7 +231,7 @@ follows_listener() {
 	until_true is_answered 503 starting
 }
 
-@test "--listens: starting until somebody listens, and again when nobody does: IPv4, IPv6, both" {
+@test "--listens: starting until a process listens, and again when none does: IPv4, IPv6, both" {
 	start_lull --ready-on 8080 --listens 8081 "$PROBE" exit=1:0
 	for host in 0.0.0.0 127.0.0.1 :: ::1 dual; do
 		follows_listener $host
@@ -245,7 +245,7 @@ follows_listener() {
 	expect_status 0
 }
 
-@test "--listens without sock_diag: in /proc/net" {
+@test "--listens without sock_diag: /proc/net is read" {
 	for ERROR in EPERM ENOSYS; do
 		start_lull_denied netlink --ready-on 8080 --listens 8081 "$PROBE" exit=15:0
 		for host in 0.0.0.0 ::1 dual; do
@@ -256,7 +256,7 @@ follows_listener() {
 	done
 }
 
-@test "--listens where the kernel has no sock_diag: it is not asked for each time" {
+@test "--listens with a kernel without sock_diag: lull does not try it each time" {
 	ERROR=ENOENT start_lull_denied netlink --ready-on 8080 --listens 8081 "$PROBE" exit=15:0
 	wait_for out '^ready'
 	strace -qq -e trace=socket,openat,open -o calls -p "$TARGET" 2>attached 3>&- &
@@ -274,8 +274,8 @@ is_traced() {
 	grep -qE "^TracerPid:\s+[1-9]" "/proc/$TARGET/status"
 }
 
-# Connections that outlive their listener have its port; another port, or a listener elsewhere, is not the app's.
-@test "--listens: only who listens, on this port, in this network namespace" {
+# Connections that outlive their listener have its port. Another port, or a listener in another namespace, is not the app's.
+@test "--listens: only listeners, on this port, in this network namespace" {
 	client others listen 0.0.0.0 8082 300
 	"$CLIENT" up "$CLIENT" listen dual 8081 1 >elsewhere 3>&- &
 	client served serve 127.0.0.1 8081 200
@@ -296,7 +296,7 @@ is_traced() {
 	wait "$netlink"
 }
 
-@test "--listens where the kernel's table can not be read is an error at start" {
+@test "--listens is an error at start if the kernel's table cannot be read" {
 	local bare=(unshare --mount bash -c 'mount -t tmpfs none /proc && exec "$@"' -)
 	not_started '^lull: --listens "8081": the kernel.s table of sockets can not be read: ' \
 		"${bare[@]}" "$DENY" EPERM netlink "$LULL" --listens 8081
@@ -305,7 +305,7 @@ is_traced() {
 	[ "$(in_net "${bare[@]}" "$LULL" --listens 8081 echo started 2>/dev/null)" = started ]
 }
 
-# --- A guest
+# --- Limits
 
 POLITE=$'GET / HTTP/1.1\r\n\r\n'
 ENDLESS=$'GET / HTTP/1.1\r\nX: '
@@ -319,12 +319,12 @@ resident_kb() {
 	sed -nE 's/^VmRSS:\s+([0-9]+) kB/\1/p' "/proc/$1/status"
 }
 
-# has_no_connection [COUNT]: no descriptor but stderr, two of the endpoint, and COUNT of the log.
+# has_no_connection [COUNT]: lull has no descriptor but stderr, two of the endpoint, and COUNT of the log.
 has_no_connection() {
 	[ "$(descriptors_of "$TARGET")" -eq $((3 + ${1:-0})) ]
 }
 
-@test "a connection lives for a second, whoever it is: silent, half a request, byte by byte, an answer not taken" {
+@test "each connection is closed after a second: silent, half a request, byte by byte, a response not read" {
 	start_lull --ready-on 8080 "$PROBE" exit=15:0
 	local first last
 	for request in "" GET "$ENDLESS"; do
@@ -341,18 +341,18 @@ has_no_connection() {
 	until_true has_no_connection
 }
 
-@test "one connection more than there is room for takes the place of the oldest" {
+@test "one connection more than the limit replaces the oldest" {
 	start_lull --ready-on 8080 "$PROBE" exit=15:0
 	client held hold 127.0.0.1 8080 100 </dev/null
 	wait_for held '^open'
 	is_answered 200 ready
 	wait "$LAST"
-	# The oldest did not have their second.
+	# The oldest were closed before their second was over.
 	[ "$(sed -nE 's/^received 0 first ([0-9]+) .*/\1/p' held)" -lt 950 ]
 	until_true has_no_connection
 }
 
-# begin_storm: 10 000 connections at once, of five kinds, without an end. Sets STORM, their clients.
+# begin_storm: 10 000 parallel connections, of five kinds, without an end. Sets STORM, their clients.
 begin_storm() {
 	local file kinds=("$POLITE" "$POLITE" "$ENDLESS" "" "$(printf 'x%.0s' {1..60000})")
 	STORM=()
@@ -369,7 +369,7 @@ end_storm() {
 	wait "${STORM[@]}"
 }
 
-# answers STATUS: how many there were in the storm.
+# answers STATUS: prints how many there were in the storm.
 answers() {
 	sed -n "s/^$1 came //p" storm? | awk '{ all += $1 } END { print all + 0 }'
 }
@@ -379,7 +379,7 @@ has_reaped_more_than() {
 	[ "$(count err 'reaped orphan')" -gt "$1" ]
 }
 
-@test "10 000 connections at once: signals and orphans are not held up, memory and descriptors bounded" {
+@test "10 000 parallel connections: signals and orphans are not delayed, memory and descriptors bounded" {
 	start_lull --ready-on 8080 -v "$PROBE" ping=10:500 chain=2000 exit=1:0
 	wait_for out '^ready'
 	is_answered 200 ready
@@ -389,14 +389,14 @@ has_reaped_more_than() {
 	orphans=$(count err 'reaped orphan')
 	kill -USR1 "$TARGET"
 	until [ "$(count out '^pinged')" -gt 0 ]; do
-		# 16 connections, one that takes the place of another, and what the log needs.
+		# 16 connections, one that replaces another, and those of the log.
 		[ "$(descriptors_of "$TARGET")" -le 24 ]
 	done
 	read -r most middle <<<"$(sed -n 's/^pinged most \([0-9]*\) middle \([0-9]*\)$/\1 \2/p' out)"
 	[ "$middle" -lt 50000 ] && [ "$most" -lt 2000000 ] || fail "a signal took $middle us, and $most us at the most"
 	until_true has_reaped_more_than $((orphans + 10))
 	[ $(($(resident_kb "$TARGET") - before)) -le 512 ]
-	# It was a storm, and those who behaved were answered.
+	# It was a storm, and polite clients got responses.
 	for signo in {34..39} {41..63}; do kill -"$signo" "$TARGET"; done
 	for signo in {34..39} {41..63}; do wait_for out "^got $signo "; done
 	end_storm
@@ -406,7 +406,7 @@ has_reaped_more_than() {
 	expect_status 0
 }
 
-@test "10 000 connections at once: SIGKILL comes when it is due" {
+@test "10 000 parallel connections: SIGKILL comes when it is due" {
 	for start in start_plain start_init; do
 		$start "${THERE[@]}" "$LULL" --ready-on 8080 -d 500ms -t 500ms "$PROBE"
 		wait_for out '^ready'
@@ -419,7 +419,7 @@ has_reaped_more_than() {
 	done
 }
 
-@test "idle it does not wake up, before anybody has come and after" {
+@test "idle lull does not wake up, before and after connections" {
 	start_lull --ready-on 8080 --listens 8081 "$PROBE" exit=15:0
 	wait_for out '^ready'
 	sleeps
@@ -432,7 +432,7 @@ has_reaped_more_than() {
 	expect_status 0
 }
 
-# Idle is idle for a time; there is no event to wait for.
+# There is no event to wait for, so the test waits for a time.
 sleeps() {
 	local before
 	until_true is_waiting "$TARGET"
@@ -445,13 +445,13 @@ is_waiting() {
 	[[ $(cat "/proc/$1/syscall" 2>/dev/null) =~ ^[0-9]+\ 0x ]]
 }
 
-# calls_of WORD...: the names of the calls that lull makes, from its start to its end.
+# calls_of WORD...: prints the names of lull's system calls, from its start to its exit.
 calls_of() {
 	(in_net strace -qq -o calls "$LULL" "$@" true) 3>&-
 	sed -nE 's/^([a-z0-9_]+)\(.*/\1/p' calls | sort -u | xargs
 }
 
-@test "without --ready-on there is no call for it; with it there is" {
+@test "without --ready-on there is no system call for it; with it there is" {
 	local off on foreign='(socket|bind|listen|accept4?|poll|ppoll|signalfd4?|setsockopt|dup3|recvfrom|sendto)'
 	off=$(calls_of --delay 1)
 	if grep -qwE "$foreign" <<<"$off"; then fail "off: $off"; fi
@@ -460,7 +460,7 @@ calls_of() {
 	grep -qwE 'p?poll' <<<"$on"
 }
 
-@test "the app gets no descriptor of it, whichever of stdin, stdout and stderr are closed" {
+@test "the app inherits no descriptor of it, whichever of stdin, stdout and stderr are closed" {
 	local closed
 	for closed in none 0 1 2 01 02 12 012; do
 		for words in "" "--ready-on 8080"; do
@@ -469,7 +469,7 @@ calls_of() {
 				bash -c 'ls /proc/$$/fd >&8; exec "$0" exit=15:0 >&8' "$PROBE" 8>>"$BATS_TEST_TMPDIR/told$words"
 			wait_for "told$words" '^ready'
 			[ -z "$words" ] || is_answered 200 ready
-			# What lull says meanwhile goes nowhere, and to nobody who is connected.
+			# The log lines meanwhile go nowhere, and not into a connection.
 			if [ -n "$words" ] && [[ $closed = *2* ]]; then
 				client held hold 127.0.0.1 8080 3 </dev/null
 				wait_for held '^open'
@@ -486,7 +486,7 @@ calls_of() {
 	done
 }
 
-@test "without a descriptor for a connection lull sleeps, and goes on when there is one" {
+@test "without a descriptor for a connection lull sleeps, and continues when there is one" {
 	start_lull --ready-on 8080 "$PROBE" exit=1:0
 	wait_for out '^ready'
 	prlimit --pid "$TARGET" --nofile=3:20
@@ -508,12 +508,12 @@ switches() {
 	sed -n 's/^voluntary_ctxt_switches:\s*//p' "/proc/$TARGET/status"
 }
 
-# --- Where calls are denied
+# --- Denied system calls
 
-@test "denied a call, the endpoint answers all the same, signals arrive, and the stop is in time" {
+@test "with a call denied, the endpoint responds, signals arrive, and the shutdown is in time" {
 	local call ERROR=EPERM PORT=9000
 	for call in signalfd4 poll close_range shutdown setsockopt,inet6 signalfd4,poll,netlink; do
-		# Without setsockopt a port that had connections is not free at once.
+		# Without setsockopt a port that had connections is not free immediately.
 		PORT=$((PORT + 1))
 		[ $ERROR = EPERM ] && ERROR=ENOSYS || ERROR=EPERM
 		start_lull_denied "$call" --ready-on $PORT --listens 8081 -d 60s -t 300ms "$PROBE"
@@ -525,7 +525,7 @@ switches() {
 		wait_for out '^got 10'
 		begin_stop
 		until_true is_answered 503 draining
-		# The stop has begun: again after a second, in a hurry, is no duplicate.
+		# The shutdown has started: a stop signal after a second is not a duplicate.
 		T0=$(now_ms)
 		end "$LAST"
 		until_true is_past $((T0 + 1020))
@@ -536,7 +536,7 @@ switches() {
 	done
 }
 
-@test "denied accept, lull does not turn in circles" {
+@test "with accept denied, lull does not spin" {
 	start_lull_denied accept4 --ready-on 8080 "$PROBE" exit=15:0
 	wait_for out '^ready'
 	in_net timeout 2 "$CLIENT" ask 127.0.0.1 8080 <<<"$GET" >/dev/null &

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # lull.1, EXIT STATUS (126 and 127): why a command cannot be executed, if the user or the machine is the reason.
 
-# An inner shell expands its words itself.
+# An inner shell expands the variables.
 # shellcheck disable=SC2016
 
 load lib
@@ -11,7 +11,7 @@ setup() {
 	chmod 755 .
 }
 
-# refused STATUS REASON COMMAND...: by lull as a user that owns nothing.
+# refused STATUS REASON COMMAND...: the error of lull as a user that owns no file.
 refused() {
 	local status=0
 	setpriv --reuid 65534 --regid 65534 --clear-groups "$LULL" "${@:3}" 2>err || status=$?
@@ -19,7 +19,7 @@ refused() {
 	has err "^lull: can not execute \".*\": $2\$"
 }
 
-@test "a directory on the way that may not be searched, a file that this user may not execute" {
+@test "a parent directory without search permission, a file that this user may not execute" {
 	mkdir -m 700 closed
 	cp "$(type -P true)" closed/true
 	cp "$(type -P true)" mine
@@ -28,7 +28,7 @@ refused() {
 	refused 126 'this user may not execute it, or its interpreter' ./mine
 }
 
-@test "a program for a machine that lull has no name for" {
+@test "a program for an architecture that lull has no name for" {
 	printf '\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x34\x12%064d' 0 >program
 	chmod 755 program
 	refused 126 'it was built for another machine, and this machine is .*' ./program

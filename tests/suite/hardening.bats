@@ -31,8 +31,8 @@ segments() {
 	if readelf -dW "$LULL" | grep -E 'NEEDED|TEXTREL|RPATH|RUNPATH'; then return 1; fi
 }
 
-# .data.rel.ro would be those of a program that is position independent, which could be written to here.
-@test "no table of lull's can be written to: nothing of its own is in a writable segment" {
+# A position-independent program would have them in .data.rel.ro, which would be writable here.
+@test "no table of lull's is in a writable segment" {
 	if nm -S "${LULL%/*}"/*.o | grep -E ' [bBdDcC] [^.]*$'; then return 1; fi
 	[ "$(cat "${LULL%/*}"/*.o | wc -c)" -gt 0 ]
 	if readelf -SW "${LULL%/*}"/*.o | grep -E ' \.data\.rel'; then return 1; fi
@@ -40,12 +40,12 @@ segments() {
 
 # --- The process
 
-# maps PID: address, rights and name of each mapping.
+# maps PID: prints address, rights and name of each mapping.
 maps() {
 	awk '{ print $1, $2, $6 }' "/proc/$1/maps"
 }
 
-@test "running and during a stop: no mapping can be written and executed, the file is all that is code" {
+@test "running and during a shutdown: no mapping can be written and executed, only the file is code" {
 	for start in start_plain start_init; do
 		$start unshare --net "$LULL" -d 60s --ready-on 8080 --listens 80 --pre-stop /bin/true "$PROBE" exit=10:0
 		maps_are_right "$TARGET"
@@ -73,30 +73,30 @@ PROFILE=$ROOT/docs/examples/seccomp-lull.json
 INSIDE=${INSIDE:-$ROOT/build/tests/inside}
 GET=$'GET / HTTP/1.1\r\nHost: app\r\n\r\n'
 
-# To be put before a command: any other call kills it. The app is under it as well, so it makes no other either.
+# To be put before a command: any other call kills it. The profile applies to the app as well.
 CONFINED=(/usr/bin/python3 "$ROOT/tests/helpers/seccomp" "$PROFILE" KILL)
 
-# is_answered WORD: by the endpoint, in lull's network namespace.
+# is_answered WORD: checks the response of the endpoint, in lull's network namespace.
 is_answered() {
 	local answer
 	answer=$(nsenter --net="/proc/$TARGET/ns/net" "$CLIENT" ask 127.0.0.1 8080 0 <<<"$GET") &&
 		[[ $answer == *$'\r\n\r\n'"$1" ]]
 }
 
-# asked_ready STATUS: what `lull --ready`, under the profile and in lull's namespaces, exits with.
+# asked_ready STATUS: checks the exit status of `lull --ready`, under the profile and in lull's namespaces.
 asked_ready() {
 	STATUS=0
 	nsenter --target "$TARGET" --all "${CONFINED[@]}" "$LULL" --ready 2>>ready || STATUS=$?
 	[ "$STATUS" -eq "$1" ]
 }
 
-@test "the profile kills for a call that it does not have" {
+@test "a call that is not in the profile kills" {
 	run "${CONFINED[@]}" "$(command -v mkdir)" directory
 	[ "$status" -eq $((128 + 31)) ]
 	[ ! -e directory ]
 }
 
-# The calls in the first column of the table, but for what is runc's.
+# The calls in the first column of the table, except those of runc.
 @test "docs/security.md has a line for each call of the profile, and for no other" {
 	sed -n '/^| call |/,/^$/s/^| \([^|]*\)|.*/\1/p' "$ROOT/docs/security.md" | grep -o '`[a-z0-9_]*`' | tr -d '\`' | sort >told
 	python3 - "$PROFILE" <<-'END' | sort >allowed
@@ -109,8 +109,8 @@ asked_ready() {
 	[ "$(wc -l <told)" -ge 40 ]
 }
 
-# live START COMMAND...: a whole life below the command: endpoint, app that listens, pre-stop program, drain file, a stop that
-# is cut short, leftovers, SIGKILL, report.
+# live START COMMAND...: a whole run under the command: endpoint, app that listens, pre-stop program, drain file, a second
+# stop signal, remaining processes, SIGKILL, report.
 live() {
 	rm -f drain report
 	"$1" "$CLIENT" up "${@:2}" "$LULL" -v -d 60s -t 300ms --ready-on 8080 --listens 8081 --drain-file "$PWD/drain" \
@@ -134,12 +134,12 @@ live() {
 	has report '; killed [0-9o]'
 }
 
-@test "under the profile: a whole life, as PID 1 and otherwise" {
+@test "under the profile: a whole run, as PID 1 and otherwise" {
 	live start_init "${CONFINED[@]}"
 	live start_plain "${CONFINED[@]}"
 }
 
-@test "under the profile: what the app leaves behind has its signal and its time" {
+@test "under the profile: remaining processes get their signal and their time" {
 	for start in start_plain start_init; do
 		$start "${CONFINED[@]}" "$LULL" "$INSIDE" orphan
 		until_count 2 out '^ready'
@@ -149,7 +149,7 @@ live() {
 	done
 }
 
-@test "under the profile: --ready asks whether lull serves" {
+@test "under the profile: --ready" {
 	start_init "${CONFINED[@]}" "$LULL" -d 60s "$INSIDE" word
 	wait_for out '^ready'
 	until_true asked_ready 0
@@ -159,7 +159,7 @@ live() {
 	expect_status 3
 }
 
-@test "under the profile: why a command does not run, as without it" {
+@test "under the profile: the reason why a command does not run, as without it" {
 	local file
 	mkdir directory
 	: >plain
@@ -211,10 +211,10 @@ is_pause() {
 	expect_status 137
 }
 
-# --- Where almost nothing is allowed, or there
+# --- With few privileges and files
 
-# be_poor WORD... -- COMMAND...: in a new root with /lull, /inside and a volume /run. Words: user, nocaps, nnp, readonly; proc and
-# dev are mounted if they are named.
+# be_poor WORD... -- COMMAND...: runs it in a new root with /lull, /inside and a volume /run. Words: user, nocaps, nnp, readonly;
+# proc and dev to mount them.
 be_poor() {
 	local words=" " rights=() identity=()
 	while [ "$1" != -- ]; do
@@ -239,7 +239,7 @@ be_poor() {
 export -f be_poor
 export LULL INSIDE
 
-# stop_poorly WORD...: the whole stop there, as PID 1 with a network of its own. The app's orphan outlives it, and is killed.
+# stop_poorly WORD...: a whole shutdown there, as PID 1 with a network of its own. The app's orphan outlives it, and is killed.
 stop_poorly() {
 	rm -rf root
 	start unshare --pid --fork --kill-child --mount "$CLIENT" up bash -c 'be_poor "$@"' - "$@" -- \
@@ -269,20 +269,20 @@ stop_poorly() {
 	has err '^lull: stopped in .* app ended by SIGKILL'
 }
 
-# kept KEY: what the kernel says of lull.
+# kept KEY: prints that line of lull's /proc/PID/status.
 kept() {
 	awk -v key="$1:" '$1 == key { print $2 }' "/proc/$TARGET/status"
 }
 
-@test "a whole stop as any user" { stop_poorly proc dev user; }
-@test "a whole stop without capabilities" { stop_poorly proc dev nocaps; }
-@test "a whole stop with no-new-privileges" { stop_poorly proc dev nnp; }
-@test "a whole stop on a read-only root" { stop_poorly proc dev readonly; }
-@test "a whole stop without /proc" { stop_poorly dev; }
-@test "a whole stop without /dev" { stop_poorly proc; }
-@test "a whole stop with none of all that" { stop_poorly user nocaps nnp readonly; }
+@test "a whole shutdown as any user" { stop_poorly proc dev user; }
+@test "a whole shutdown without capabilities" { stop_poorly proc dev nocaps; }
+@test "a whole shutdown with no-new-privileges" { stop_poorly proc dev nnp; }
+@test "a whole shutdown on a read-only root" { stop_poorly proc dev readonly; }
+@test "a whole shutdown without /proc" { stop_poorly dev; }
+@test "a whole shutdown without /dev" { stop_poorly proc; }
+@test "a whole shutdown with none of these" { stop_poorly user nocaps nnp readonly; }
 
-@test "with none of all that: what the app leaves behind has its signal and its time" {
+@test "with none of these: remaining processes get their signal and their time" {
 	start unshare --pid --fork --kill-child --mount "$CLIENT" up bash -c 'be_poor "$@"' - user nocaps nnp readonly -- \
 		/lull -v /inside orphan
 	until_count 2 out '^ready'
@@ -292,7 +292,7 @@ kept() {
 	expect_count 1 out '^got 15'
 }
 
-@test "what a read-only root makes impossible is refused, before the app runs" {
+@test "what a read-only root makes impossible is an error, before the app runs" {
 	start unshare --pid --fork --kill-child --mount bash -c 'be_poor "$@"' - readonly -- \
 		/lull --drain-file /drain /inside word
 	expect_status 125

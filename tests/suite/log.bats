@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # lull.1, OPTIONS (--log-format) and DIAGNOSTICS: lines of JSON, and a stderr that is full or does not answer.
 
-# Inner shells expand their words themselves; that a test is a function is not seen.
+# Inner shells expand the variables. shellcheck does not see that a test is a function.
 # shellcheck disable=SC2016,SC2030,SC2031
 
 load lib
@@ -14,7 +14,7 @@ teardown() {
 	end_jobs
 }
 
-# objects FILE: fails unless each line is one object of the log, whole and of now; prints level and message of each.
+# objects FILE: fails unless each line is one whole object with the current time; prints level and message of each.
 objects() {
 	python3 - "$1" <<'PYTHON'
 import datetime, json, sys
@@ -31,7 +31,7 @@ for line in lines:
 PYTHON
 }
 
-# named NAME_IN_PYTHON COMMAND...: under a name that may hold anything but NUL.
+# named NAME_IN_PYTHON COMMAND...: runs it under a name that may hold any byte but NUL.
 named() {
 	python3 -c 'import ctypes, signal, sys
 ctypes.CDLL(None).prctl(15, eval(sys.argv[1]))
@@ -40,7 +40,7 @@ print("ready", flush=True)
 while True: signal.pause()' "$1"
 }
 
-@test "json: the lines of a stop, with their levels" {
+@test "json: the lines of a shutdown, with their levels" {
 	for start in start_plain start_init; do
 		$start "$LULL" --log-format json -v "$PROBE" exit=15:3
 		begin_stop
@@ -55,7 +55,7 @@ while True: signal.pause()' "$1"
 	done
 }
 
-@test "json from the variable; the flag beats it" {
+@test "json from the variable; the flag overrides it" {
 	LULL_LOG_FORMAT=json start "$LULL" no-such-command
 	expect_status 127
 	[[ $(objects err) = 'error can not execute "no-such-command": '* ]]
@@ -67,7 +67,7 @@ while True: signal.pause()' "$1"
 	objects err
 }
 
-@test "what is no form is refused, as text" {
+@test "an unknown format is an error, as text" {
 	start "$LULL" --log-format xml true
 	expect_status 125
 	has err '^lull: --log-format "xml": no form of log lines; write text or json$'
@@ -76,7 +76,7 @@ while True: signal.pause()' "$1"
 	has err '^lull: LULL_LOG_FORMAT "JSON": no form of log lines; write text or json$'
 }
 
-@test "json: refusals, of a flag behind it and of any variable" {
+@test "json: errors of a flag after it and of any variable" {
 	start "$LULL" --log-format json --delay soon true
 	expect_status 125
 	[[ $(objects err) = 'error --delay "soon": not a time'* ]]
@@ -95,13 +95,13 @@ while True: signal.pause()' "$1"
 	[[ $(objects err) = 'warning LULL_DELYA is no variable'* ]]
 }
 
-@test "json: help, version and explain are none of it" {
+@test "json: help, version and explain stay text" {
 	"$LULL" --log-format json --help | grep -q '^Usage: lull'
 	"$LULL" --log-format json --version | grep -q '^lull version '
 	"$LULL" --log-format json --explain | grep -q '^A stop begins with SIGTERM'
 }
 
-@test "json: what is refused may be long, and of any bytes" {
+@test "json: a rejected value may be long, and have any bytes" {
 	local long
 	long=$(printf '%1024s' '')
 	long=${long// /$'\x01'}
@@ -118,9 +118,9 @@ while True: signal.pause()' "$1"
 	grep -qF 'error --delay "\ufffd\ufffd": ' <(objects err)
 }
 
-# A name has 15 bytes. What is expected is as python's unicode_escape writes it. As PID 1: all of /proc is looked at in
-# time, however busy the machine.
-@test "json: a process has any bytes in its name" {
+# A name has 15 bytes. Python's unicode_escape makes the expected text. As PID 1, because lull reads all of /proc in time
+# there, also on a busy machine.
+@test "json: a process name has any bytes" {
 	local names=(
 		'b"\"quotes\" \\back" ' '"quotes" \\back'
 		'b"a\nb\tc\rd\x1b[2J"' 'a\nb\tc\rd\x1b[2J'
@@ -156,9 +156,9 @@ while True: signal.pause()' "$1"
 	expect_status 0
 }
 
-# --- The pieces
+# --- A stderr that blocks
 
-@test "a full pipe for stderr: the app starts and is stopped, a command that does not run ends" {
+@test "a full pipe for stderr: the app starts and is stopped, and lull exits if a command does not run" {
 	make_full_pipe
 	start_plain bash -c 'with_stderr "$@"' - "$PIPE" env LULL_DELY=5 "$LULL" "$PROBE" exit=15:7
 	wait_for out '^ready'
@@ -190,7 +190,7 @@ while True: signal.pause()' "$1"
 	exec 8<&-
 }
 
-@test "a log file that is full: lines are lost and counted" {
+@test "a full log file: lines are dropped and counted" {
 	cd "$BATS_TEST_TMPDIR"
 	mkdir volume
 	start_plain unshare --mount bash -c 'mount -t tmpfs -o size=64k none volume && exec 2>>volume/log && exec "$@"' - \
@@ -235,8 +235,8 @@ for time, date in zip(times, said):
 PYTHON
 }
 
-# Python's own decoder replaces more than one byte by one U+FFFD; so the witness here goes byte by byte.
-@test "strings: any bytes make valid JSON, nothing else is lost, and a bound cuts whole characters" {
+# Python's decoder replaces several bytes by one U+FFFD, so the expected text is made byte by byte here.
+@test "strings: any bytes make valid JSON, no other byte is lost, and a limit cuts whole characters" {
 	python3 - "$FORM" <<'PYTHON'
 import json, random, struct, subprocess, sys
 def decode(record):

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # lull.1, SHUTDOWN (Pre-stop program).
 
-# Inner shells expand their words themselves; that a test is a function is not seen.
+# Inner shells expand the variables. shellcheck does not see that a test is a function.
 # shellcheck disable=SC2016,SC2030,SC2031
 
 load lib
@@ -15,24 +15,24 @@ teardown() {
 	end_jobs
 }
 
-# hook SCRIPT: the pre-stop program.
+# hook SCRIPT: makes the pre-stop program.
 hook() {
 	printf '#!/bin/bash\n%s\n' "$1" >"$HOOK"
 	chmod 755 "$HOOK"
 }
 
-# A program that says when it has begun, and goes on for ever with a child.
+# A program that prints when it has started, and runs forever with a child.
 ENDLESS='sleep 1000 & echo "hook $$ $!"; wait'
 
-# hook_pids: sets HOOK_PID and HOOK_CHILD, as ENDLESS told them; not as PID 1.
+# hook_pids: sets HOOK_PID and HOOK_CHILD to what ENDLESS printed; not as PID 1.
 hook_pids() {
 	wait_for err '^hook [0-9]+ [0-9]+$'
 	read -r _ HOOK_PID HOOK_CHILD < <(grep '^hook ' "$BATS_TEST_TMPDIR/err")
 }
 
-# --- What it gets
+# --- Its environment
 
-@test "the pre-stop program gets the signal and the app's number; its output is lull's stderr" {
+@test "the pre-stop program gets the signal and the app's PID; its output is lull's stderr" {
 	hook 'echo "signal $LULL_SIGNAL app $LULL_PID parent $PPID from $(readlink /proc/$$/fd/0)"
 		echo "words $# $0"; echo to-stderr >&2; ps -o pid=,pgid=,sid= -p $$'
 	for start in start_plain start_init; do
@@ -77,7 +77,7 @@ LULL_SIGNAL=TERM
 Z=last" ] || fail "another environment"
 }
 
-@test "LULL_SIGNAL and LULL_PID of a lull above do not hide its own" {
+@test "LULL_SIGNAL and LULL_PID of an outer lull do not hide its own" {
 	hook 'echo "signal $LULL_SIGNAL app $LULL_PID"; tr "\0" "\n" <"/proc/$$/environ" | grep -c ^LULL_'
 	start_plain env LULL_SIGNAL=HUP LULL_PID=1 LAST= "$LULL" --pre-stop "$HOOK" "$PROBE" exit=15:0
 	begin_stop
@@ -86,7 +86,7 @@ Z=last" ] || fail "another environment"
 	has err '^2$'
 }
 
-@test "LULL_SIGNAL and LULL_PID are no warning when it starts lull" {
+@test "LULL_SIGNAL and LULL_PID get no warning if it starts lull" {
 	hook "exec '$LULL' echo started"
 	start_plain "$LULL" --pre-stop "$HOOK" "$PROBE" exit=15:0
 	begin_stop
@@ -95,8 +95,8 @@ Z=last" ] || fail "another environment"
 	has_not err warning
 }
 
-@test "LULL_SIGNAL is the signal that began the stop, as kill takes it" {
-	# Not 33: whoever was started by posix_spawn(3) may have that ignored.
+@test "LULL_SIGNAL is the stop signal, as kill takes it" {
+	# Not 33: a process that posix_spawn(3) started may have that ignored.
 	hook 'echo "signal $LULL_SIGNAL"; kill -s "$LULL_SIGNAL" $$'
 	for pair in 12:USR2 36:RTMIN+2 37:RTMIN+3 64:RTMAX; do
 		start_plain "$LULL" --stop-signal "${pair%:*}" --rewrite USR2:TERM --pre-stop "$HOOK" "$PROBE" exit=15:0 \
@@ -109,7 +109,7 @@ Z=last" ] || fail "another environment"
 	done
 }
 
-@test "it starts without stdin, stdout and stderr too" {
+@test "it also starts without stdin, stdout and stderr" {
 	hook 'ls /proc/$$/fd >"$0.fds"'
 	start_plain sh -c 'exec "$@" <&- >&- 2>&-' sh "$LULL" --pre-stop "$HOOK" sleep 1000
 	until_true grep -qx 'lull:ready' "/proc/$TARGET/comm"
@@ -120,7 +120,7 @@ Z=last" ] || fail "another environment"
 
 # --- When
 
-@test "the stop signal waits for it, and no longer; the drain file is there before it" {
+@test "the stop signal waits for it, and no longer; the drain file exists before it starts" {
 	hook 'sleep 1.2; test -e "$0.marker" && echo "marked"; echo done'
 	start_plain "$LULL" --pre-stop "$HOOK" --drain-file "$HOOK.marker" "$PROBE" times exit=15:7
 	begin_stop
@@ -131,7 +131,7 @@ Z=last" ] || fail "another environment"
 	has_not err warning
 }
 
-@test "it runs alongside the delay, and does not cut it short" {
+@test "it runs in parallel with the delay, and does not shorten it" {
 	hook 'echo done'
 	start_plain "$LULL" -d 2s --pre-stop "$HOOK" "$PROBE" times exit=15:7
 	begin_stop
@@ -152,7 +152,7 @@ Z=last" ] || fail "another environment"
 	has err 'warning: the pre-stop program has not ended in [5-9][.0-9]* s: killing [0-9]+$'
 }
 
-@test "after 5 s it is killed with a warning, and its child; then the signal goes out" {
+@test "after 5 s it is killed with a warning, and its child; then the signal is sent" {
 	hook "$ENDLESS"
 	start_plain "$LULL" --pre-stop "$HOOK" "$PROBE" times exit=15:7
 	begin_stop
@@ -164,7 +164,7 @@ Z=last" ] || fail "another environment"
 	until_true is_gone "$HOOK_CHILD"
 }
 
-@test "SIGKILL does not wait for it, and the app is asked a second before" {
+@test "SIGKILL does not wait for it, and the app gets the stop signal a second before" {
 	hook "$ENDLESS"
 	for start in start_plain start_init; do
 		$start "$LULL" -t 1500ms --pre-stop "$HOOK" "$PROBE" times
@@ -177,7 +177,7 @@ Z=last" ] || fail "another environment"
 	done
 }
 
-@test "the stop signal again ends the wait for it; it goes on, and is ended with the app" {
+@test "a second stop signal ends the wait for it; it continues, and is killed when the app exits" {
 	hook "$ENDLESS"
 	start_plain "$LULL" --pre-stop "$HOOK" "$PROBE" exit=1:7
 	begin_stop
@@ -193,7 +193,7 @@ Z=last" ] || fail "another environment"
 	until_true is_gone "$HOOK_CHILD"
 }
 
-@test "an app that ends by itself does not end it: it has its time" {
+@test "if the app exits by itself, it keeps its time" {
 	hook 'trap "echo hook-got-it" TERM; sleep 1.2; echo "flushed"'
 	for start in start_plain start_init; do
 		$start "$LULL" -d 60s --pre-stop "$HOOK" "$PROBE" exit=1:7
@@ -207,7 +207,7 @@ Z=last" ] || fail "another environment"
 	done
 }
 
-@test "with --linger 0 it ends with the app, and its child: nothing is waited for" {
+@test "with --linger 0 it is killed when the app exits, and its child" {
 	hook "$ENDLESS"
 	start_plain "$LULL" -d 60s --linger 0 --pre-stop "$HOOK" "$PROBE" exit=1:7
 	begin_stop
@@ -219,7 +219,7 @@ Z=last" ] || fail "another environment"
 	has_not err 'has not ended in'
 }
 
-@test "the stop signal again ends the wait for it after the app has ended, too" {
+@test "a second stop signal ends the wait for it after the app has exited, too" {
 	hook "$ENDLESS"
 	for start in start_plain start_init; do
 		$start "$LULL" -d 60s --pre-stop "$HOOK" "$PROBE" exit=1:7
@@ -236,7 +236,7 @@ Z=last" ] || fail "another environment"
 	done
 }
 
-@test "what it has started is no leftover either, as long as it runs" {
+@test "its child processes are not remaining processes, as long as it runs" {
 	hook 'sh -c "trap \"echo child-got-it; exit\" TERM; echo child; while :; do sleep 0.1; done" & wait'
 	start_plain "$LULL" -d 1500ms --pre-stop "$HOOK" sh -c '"$0" exit=15:0 & exec "$0" exit=1:7' "$PROBE"
 	until_count 2 out '^ready'
@@ -250,7 +250,7 @@ Z=last" ] || fail "another environment"
 	has err 'the pre-stop program has not ended in [5-9]'
 }
 
-@test "a stop that begins while leftovers linger starts it" {
+@test "a shutdown that starts while lull waits for remaining processes starts it" {
 	hook 'echo "app $LULL_PID"'
 	start_plain "$LULL" --linger 60s --pre-stop "$HOOK" sh -c '"$0" exit=12:0 & exec "$0" exit=1:3' "$PROBE"
 	until_count 2 out '^ready'
@@ -263,20 +263,20 @@ Z=last" ] || fail "another environment"
 	expect_status 3
 }
 
-@test "no stop, no pre-stop program" {
+@test "no shutdown, no pre-stop program" {
 	hook 'echo ran'
 	run -3 "$LULL" --pre-stop "$HOOK" sh -c 'exit 3'
 	[ -z "$output" ] || fail "said: $output"
 }
 
-# --- When it fails
+# --- Failures
 
 # is_in_state LETTER PID
 is_in_state() {
 	[[ $(sed 's/.*) //' "/proc/$2/stat") == "$1"* ]]
 }
 
-@test "one that has ended while lull was frozen, as the app has, is not said to be killed" {
+@test "if it exited while lull was frozen, as the app did, it is not logged as killed" {
 	hook 'echo "hook $$ 0"; until [ -e "$0.go" ]; do sleep 0.01; done'
 	start_plain "$LULL" -t 1500ms --pre-stop "$HOOK" sh -c '"$0" exit=15:0 & exec "$0" exit=1:7' "$PROBE"
 	until_count 2 out '^ready'
@@ -293,7 +293,7 @@ is_in_state() {
 	has_not err 'has not ended'
 }
 
-@test "its failure is a warning, and the stop goes on" {
+@test "its failure is a warning, and the shutdown continues" {
 	hook 'exit 9'
 	start_plain "$LULL" --pre-stop "$HOOK" "$PROBE" exit=15:7
 	begin_stop
@@ -301,7 +301,7 @@ is_in_state() {
 	has err "warning: the pre-stop program $HOOK exited 9\$"
 }
 
-@test "one that can not be started is a warning, and the stop signal does not wait for it" {
+@test "one that cannot be started is a warning, and the stop signal does not wait for it" {
 	: >"$BATS_TEST_TMPDIR/plain"
 	local -A reasons=(["$BATS_TEST_TMPDIR/none"]='No such file or directory'
 		["$BATS_TEST_TMPDIR/plain"]='Permission denied' ["$BATS_TEST_TMPDIR"]='Permission denied')
@@ -329,14 +329,14 @@ is_in_state() {
 	[ "$(($(got_at 15) - T0))" -ge 1000 ] || fail "SIGTERM before its time"
 }
 
-@test "a relative path is refused" {
+@test "a relative path is an error" {
 	run -125 "$LULL" --pre-stop hook true
 	[[ $output == 'lull: --pre-stop "hook": not an absolute path'* ]] || fail "said: $output"
 	LULL_PRE_STOP=./hook run -125 "$LULL" true
 	[[ $output == 'lull: LULL_PRE_STOP "./hook": not an absolute path'* ]] || fail "said: $output"
 }
 
-@test "explain tells of the drain file, and of the pre-stop program and its time" {
+@test "explain shows the drain file, and the pre-stop program and its time" {
 	run -0 "$LULL" --explain --pre-stop /bin/flush --drain-file /run/drain -d 3 --grace 20
 	[[ $output == *"       0 s  /run/drain exists from now on
        0 s  /bin/flush is started; the first signal waits for it, until 5 s at the latest

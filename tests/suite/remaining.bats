@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # lull.1, REMAINING PROCESSES: which of them get a signal, which are killed, and orphans.
 
-# Inner shells expand their words themselves; that a test is a function is not seen.
+# Inner shells expand the variables. shellcheck does not see that a test is a function.
 # shellcheck disable=SC2016,SC2030,SC2031
 
 load lib
@@ -10,7 +10,7 @@ teardown() {
 	end_jobs
 }
 
-# An app that exits with 3 when HUP comes, and leaves a probe behind that does the given words.
+# An app that exits with 3 on HUP, while a probe with these arguments remains.
 leaving() {
 	local start=$1 options=()
 	shift
@@ -25,10 +25,10 @@ leaving() {
 	T0=$(now_ms)
 }
 
-# What a shell without exec is: it waits for the program.
+# Like a shell without exec: it waits for the program.
 SHELL_FORM='"$0" "$@"; exit'
 
-# --- The shell ends, the program goes on
+# --- The shell exits, the program runs
 
 @test "sh -c app: the program gets the signal once, and its time; the status is the shell's" {
 	for start in start_plain start_init; do
@@ -43,7 +43,7 @@ SHELL_FORM='"$0" "$@"; exit'
 	done
 }
 
-@test "during a stop it has until the plan's SIGKILL, whatever --linger says" {
+@test "during a shutdown it has until the plan's SIGKILL, with any --linger" {
 	for start in start_plain start_init; do
 		$start "$LULL" -t 800ms -l 100ms sh -c "$SHELL_FORM" "$PROBE"
 		begin_stop
@@ -55,7 +55,7 @@ SHELL_FORM='"$0" "$@"; exit'
 	done
 }
 
-@test "an app that ends during the delay: what it leaves gets the signal at once" {
+@test "if the app exits during the delay, remaining processes get the signal immediately" {
 	leaving start_plain -d 60s -- late=15:300
 	begin_stop
 	wait_for err 'stop: SIGTERM'
@@ -66,7 +66,7 @@ SHELL_FORM='"$0" "$@"; exit'
 	expect_ms "$(since "$T0")" 300
 }
 
-@test "the last signal of the plan is what it gets" {
+@test "it gets the last signal of the plan" {
 	start_plain "$LULL" --plan TERM/300ms/QUIT/20s/KILL \
 		env --default-signal sh -c 'trap : TERM; "$0" late=3:300 & while :; do wait; done' "$PROBE"
 	begin_stop
@@ -75,7 +75,7 @@ SHELL_FORM='"$0" "$@"; exit'
 	has out '^saved'
 }
 
-@test "SIGTERM, when the plan only stopped or continued the app" {
+@test "it gets SIGTERM if the plan only stopped or continued the app" {
 	local signal
 	for signal in TSTP CONT; do
 		start_plain "$LULL" --plan $signal/20s/KILL sh -c "trap 'exit 4' $signal"'; "$0" late=15:200 & wait' "$PROBE"
@@ -86,7 +86,7 @@ SHELL_FORM='"$0" "$@"; exit'
 	done
 }
 
-@test "what was stopped is continued" {
+@test "stopped processes are continued" {
 	for start in start_plain start_init; do
 		leaving $start -- exit=15:0
 		kill -STOP "$CHILD"
@@ -98,9 +98,9 @@ SHELL_FORM='"$0" "$@"; exit'
 	done
 }
 
-# --- Nobody asked for a stop
+# --- Without a shutdown
 
-@test "what an app leaves that ends by itself gets SIGTERM and its time, without a line" {
+@test "if the app exits by itself, remaining processes get SIGTERM and their time, without a line" {
 	for start in start_plain start_init; do
 		leaving $start -- late=15:500
 		kill -HUP "$TARGET"
@@ -112,7 +112,7 @@ SHELL_FORM='"$0" "$@"; exit'
 	done
 }
 
-@test "--linger: then it is killed, with a warning" {
+@test "--linger: then they are killed, with a warning" {
 	for start in start_plain start_init; do
 		leaving $start -l 400ms --
 		kill -HUP "$TARGET"
@@ -125,7 +125,7 @@ SHELL_FORM='"$0" "$@"; exit'
 	done
 }
 
-@test "5 s when nothing is said" {
+@test "5 s by default" {
 	leaving start_plain --
 	kill -HUP "$TARGET"
 	expect_status 3
@@ -133,7 +133,7 @@ SHELL_FORM='"$0" "$@"; exit'
 	has err 'SIGKILL 5(\.[0-9])? s after the app had ended'
 }
 
-@test "--linger 0 waits neither then nor during a stop" {
+@test "--linger 0 does not wait, with or without a shutdown" {
 	for start in start_plain start_init; do
 		leaving $start -l 0 -- times
 		kill -HUP "$TARGET"
@@ -150,7 +150,7 @@ SHELL_FORM='"$0" "$@"; exit'
 	done
 }
 
-# saved_past_the_end: lull is stopped while the app ends, until every step of its plan is overdue.
+# saved_past_the_end: lull is stopped while the app exits, until every step of its plan is overdue.
 saved_past_the_end() {
 	wait_for err 'lull: stop'
 	kill -STOP "$TARGET"
@@ -163,17 +163,17 @@ saved_past_the_end() {
 	has err 'nothing killed$'
 }
 
-@test "stopped past SIGKILL's time, lull still gives what was left behind a second" {
+@test "if lull was stopped past the time of SIGKILL, remaining processes still get a second" {
 	start_plain "$LULL" -d 3s -t 1s sh -c "$SHELL_FORM" "$PROBE" late=15:300
 	begin_stop
 	saved_past_the_end
-	# The same once the signal is out: the app had it, the program not.
+	# The same after the signal was sent: the app had it, the program not.
 	start_plain "$LULL" -t 4s sh -c "trap : TERM; $SHELL_FORM" "$PROBE" late=15:300
 	begin_stop
 	saved_past_the_end
 }
 
-@test "a signal meanwhile goes to it, rewritten; a stop signal begins a stop, and is not sent again" {
+@test "a signal meanwhile goes to them, rewritten; a stop signal starts a shutdown, and is not sent again" {
 	for start in start_plain start_init; do
 		leaving $start -l 20s -r USR1:USR2,INT:0 -- exit=12:0
 		kill -HUP "$TARGET"
@@ -192,14 +192,14 @@ saved_past_the_end() {
 	done
 }
 
-# --- Remaining processes: who has the stop signal already
+# --- Remaining processes that have the stop signal already
 
-# forwarding [OPTION...] -- WORD...: an app that forwards SIGTERM to a probe that does the words, and exits immediately.
+# forwarding [OPTION...] -- WORD...: an app that forwards SIGTERM to a probe with these arguments, and exits immediately.
 forwarding() {
 	behind 'trap "kill -TERM \$P; exit 3" TERM' "$@"
 }
 
-# behind TRAP [OPTION...] -- WORD...: a script with this trap, and behind it a probe that does the words.
+# behind TRAP [OPTION...] -- WORD...: a script with this trap, which starts a probe with these arguments.
 behind() {
 	local trap=$1 options=()
 	shift
@@ -250,7 +250,7 @@ behind() {
 	expect_count 1 err 'sending SIGTERM to remaining process'
 }
 
-@test "it is signalled before SIGKILL, after half of the time that is left" {
+@test "it is signalled before SIGKILL, after half of the remaining time" {
 	behind 'trap "sleep 0.3; exit 3" TERM' -t 2s -- awake exit=15:0 times
 	kill -TERM "$TARGET"
 	expect_status 3
@@ -314,7 +314,7 @@ print("asked", asked, flush=True)'
 	has err 'nothing killed$'
 }
 
-@test "shells in shells: each exits of the signal, and the program gets it once" {
+@test "shells in shells: the signal ends each, and the program gets it once" {
 	for start in start_plain start_init; do
 		$start "$LULL" -v sh -c 'sh -c "sh -c \"\$0 late=15:100; true\" $0; true" "$0"; true' "$PROBE"
 		begin_stop
@@ -326,7 +326,7 @@ print("asked", asked, flush=True)'
 	done
 }
 
-@test "an orphan of a process that is not lull's child is signalled: no SIGCHLD says that it has come" {
+@test "an orphan of a process that is not lull's child is signalled: there is no SIGCHLD for it" {
 	local master='trap : TERM; sh -c "\"$0\" late=15:100 & read -r _ <gate" "$0"; exec sleep 1000'
 	cd "$BATS_TEST_TMPDIR"
 	mkfifo gate
@@ -389,7 +389,7 @@ print("asked", asked, flush=True)'
 	has err 'nothing killed$'
 }
 
-@test "what the pre-stop program left in the background is signalled" {
+@test "processes that the pre-stop program left in the background are signalled" {
 	local behind=$BATS_TEST_TMPDIR/behind script=$BATS_TEST_TMPDIR/pre-stop
 	printf '#!/bin/sh\n"%s" exit=15:0 >"%s" &\nuntil grep -q ready "%s"; do sleep 0.01; done\n' "$PROBE" "$behind" "$behind" >"$script"
 	chmod +x "$script"
@@ -412,7 +412,7 @@ print("asked", asked, flush=True)'
 	done
 }
 
-@test "a shell that the stop signal has no effect on gets SIGTERM, and the program its signal" {
+@test "a shell without effect of the stop signal gets SIGTERM, and the program its signal" {
 	for start in start_plain start_init; do
 		$start "$LULL" -r TERM:WINCH sh -c "$SHELL_FORM" "$PROBE" exit=28:0
 		begin_stop
@@ -438,7 +438,7 @@ print("asked", asked, flush=True)'
 	has_not err 'ignores'
 }
 
-@test "SIGTERM takes the place of a signal once, and not of SIGCONT" {
+@test "SIGTERM replaces a signal once, and never SIGCONT" {
 	start_plain "$LULL" --plan CONT/200ms/TERM/200ms/WINCH/20s/KILL sh -c 'trap : TERM; "$0" exit=10:0' "$PROBE"
 	begin_stop
 	wait_for err 'still running'
@@ -457,7 +457,7 @@ print("asked", asked, flush=True)'
 	came out 40
 }
 
-@test "the /proc of another PID namespace does not show what the app does with signals" {
+@test "the /proc of another PID namespace is not used for the app's signal dispositions" {
 	start unshare --pid --fork --kill-child "$LULL" -r TERM:QUIT sh -c 'exec "$0" exit=3:4' "$PROBE"
 	until_true init_is_lull
 	begin_stop
@@ -471,7 +471,7 @@ print("asked", asked, flush=True)'
 	expect_status 0
 }
 
-# --- Who belongs to the app
+# --- Which processes get it
 
 # Three probes: in the app's group, in a session of its own, and a grandchild in another. Their outputs: a, b, c.
 FAMILY='
@@ -505,7 +505,7 @@ family_saved() {
 	done
 }
 
-@test "--group: those in the app's group do not get it twice, the others get it" {
+@test "--group: processes in the app's group do not get it twice, the others get it" {
 	for start in start_plain start_init; do
 		family $start --group
 		kill -TERM "$TARGET"
@@ -515,16 +515,16 @@ family_saved() {
 	done
 }
 
-@test "--group and no stop: all of them get it once" {
+@test "--group without a shutdown: all of them get it once" {
 	family start_plain --group -r HUP:0
 	kill -HUP "$APP"
 	expect_status 3
 	family_saved
 }
 
-# --- Who does not
+# --- Which processes do not
 
-@test "a process entered from outside is neither waited for nor asked to end" {
+@test "lull neither waits for a process entered from outside nor signals it" {
 	start_init "$LULL" "$PROBE" exit=15:7
 	wait_for out '^ready'
 	nsenter -t "$TARGET" -p "$PROBE" >"$BATS_TEST_TMPDIR/entered" 3>&- &
@@ -549,7 +549,7 @@ family_saved() {
 	run wait $!
 }
 
-@test "not PID 1: a sibling in lull's group and session lives on" {
+@test "not PID 1: a sibling in lull's group and session stays" {
 	"$PROBE" >"$BATS_TEST_TMPDIR/sibling" 3>&- &
 	local sibling=$!
 	until_true grep -qs ready "$BATS_TEST_TMPDIR/sibling"
@@ -568,7 +568,7 @@ group_of() {
 	ps -o pgid= -p "$1"
 }
 
-@test "not PID 1: a daemon of the app's is killed, two forks and a session away" {
+@test "not PID 1: the app's daemon is killed, two forks and a session away" {
 	start_plain "$LULL" -t 300ms sh -c '(setsid "$0" >"$1/daemon" & ); exec "$0"' "$PROBE" "$BATS_TEST_TMPDIR"
 	until_true grep -qs ready "$BATS_TEST_TMPDIR/daemon"
 	local daemon
@@ -580,7 +580,7 @@ group_of() {
 	has err '2 killed$'
 }
 
-# chain_is_killed START US: a chain of processes of which each lives so long and starts the next.
+# chain_is_killed START US: a chain of processes of which each lives for US and starts the next.
 chain_is_killed() {
 	"$1" "$LULL" -t 200ms "$PROBE" "chain=$2"
 	begin_stop
@@ -599,17 +599,17 @@ chain_is_killed() {
 
 NO_PROC=(unshare -m sh -c 'mount -t tmpfs none /proc && exec "$@"' -)
 
-@test "without /proc what is left behind gets its signal and its time" {
+@test "without /proc remaining processes get their signal and their time" {
 	for start in start_plain start_init; do
 		$start "${NO_PROC[@]}" "$LULL" sh -c "$SHELL_FORM" "$PROBE" late=15:300
 		begin_stop
 		expect_status 143
-		came out 15 18 # whether it is stopped nobody can say
+		came out 15 18 # lull cannot see that it is stopped
 		has out '^saved'
 	done
 }
 
-@test "what is stopped is continued to take its signal, without /proc, and without its first thread" {
+@test "a stopped process is continued for its signal, without /proc, and without its first thread" {
 	for start in start_plain start_init; do
 		$start "${NO_PROC[@]}" "$LULL" -l 60s sh -c 'trap "exit 3" HUP; "$0" exit=15:0 & wait' "$PROBE"
 		leaves_one_stopped
@@ -628,12 +628,12 @@ leaves_one_stopped() {
 	came out 15
 }
 
-# all_stopped PID: each thread of it that has not ended.
+# all_stopped PID: whether each thread of it that has not exited is stopped.
 all_stopped() {
 	! cat "/proc/$1"/task/*/stat | sed 's/.*) //' | grep -qv '^[TZ]'
 }
 
-@test "without /proc a tree of those who take no notice is killed, a generation a sweep, with --linger 0 too" {
+@test "without /proc a tree of processes that ignore signals is killed, a generation a sweep, with --linger 0 too" {
 	start_plain "${NO_PROC[@]}" "$LULL" -t 200ms "$PROBE" tower=2
 	wait_for out '^tower'
 	begin_stop
@@ -647,8 +647,8 @@ all_stopped() {
 	if pgrep -f "$PROBE tower=2"; then fail "not killed"; fi
 }
 
-# Looking for it takes a while: there are four million numbers to ask for.
-@test "without /proc what is left behind is killed" {
+# The search takes a while: there are four million PIDs to check.
+@test "without /proc remaining processes are killed" {
 	# shellcheck disable=SC2034
 	PATIENCE_MS=120000
 	start_plain "${NO_PROC[@]}" "$LULL" -t 300ms sh -c "$SHELL_FORM" "$PROBE"
@@ -661,7 +661,7 @@ all_stopped() {
 	has err 'app ended by SIGTERM, 1 killed$'
 }
 
-@test "the /proc of another PID namespace gives no stranger a signal" {
+@test "with the /proc of another PID namespace no other process gets a signal" {
 	start unshare --pid --fork --kill-child sh -c '
 		"$1" >"$2/stranger" &
 		until grep -q ready "$2/stranger"; do sleep 0.01; done
@@ -676,7 +676,7 @@ all_stopped() {
 
 # --- Orphans
 
-# orphans_left COUNT: beside the app, and the helper that writes the log if lull has written any.
+# orphans_left COUNT: not counting the app, and the helper that writes the log if there is one.
 orphans_left() {
 	local children
 	read -ra children <"/proc/$TARGET/task/$TARGET/children" || : # there is no newline
@@ -697,8 +697,8 @@ orphans_left() {
 	done
 }
 
-# What takes long beside thousands takes long here because every wait4(2) does.
-@test "where a look at all children takes long they are reaped by number, and none is forgotten" {
+# Each wait4(2) takes long here, as it does with thousands of children.
+@test "if a scan of all children takes long, they are reaped by PID, and all of them" {
 	cd "$BATS_TEST_TMPDIR"
 	start_init "$LULL" sh -c 'for i in $(seq 40); do (sleep 1000 &); done; exec "$0" exit=10:3' "$PROBE"
 	wait_for out '^ready'
@@ -735,17 +735,17 @@ orphans_left() {
 	expect_status 0
 }
 
-# --- What a look at /proc can miss
+# --- What a scan of /proc can miss
 
-@test "a program that goes on in a thread after its first one has ended is not taken for dead" {
+@test "a program whose first thread has exited, but not another, is not taken for exited" {
 	for start in start_plain start_init; do
 		leaving $start -- thread late=15:300
 		kill -HUP "$TARGET"
 		expect_status 3
-		came out 15 18 # whether the thread is stopped nobody looks
+		came out 15 18 # the states of threads are not read
 		has out '^saved'
 	done
-	# As PID 1: on a busy machine the look through all of /proc may be cut short.
+	# As PID 1: on a busy machine the scan of all of /proc may be cut short.
 	leaving start_init -l 200ms -- thread
 	kill -HUP "$TARGET"
 	expect_status 3
@@ -761,7 +761,7 @@ orphans_left() {
 	has err 'and (585 more|others)$'
 }
 
-@test "a tower that is not lull's own delays nothing and is left alone" {
+@test "a tower of other processes delays nothing and is left alone" {
 	start "$PROBE" tower=600
 	wait_for out '^tower'
 	local stranger=$JOB
@@ -774,7 +774,7 @@ orphans_left() {
 	end_tower "$stranger"
 }
 
-# end_tower PID: ends it and all below it, from the top, which is not reaped meanwhile.
+# end_tower PID: kills it and all below it, from the top, which is not reaped meanwhile.
 end_tower() {
 	local next=$1
 	while [ -n "$next" ]; do
@@ -785,7 +785,7 @@ end_tower() {
 	done
 }
 
-@test "a stop that begins while leftovers linger brings the plan's SIGKILL with it, if that is earlier" {
+@test "a shutdown that starts while lull waits for remaining processes sends the plan's SIGKILL, if that is earlier" {
 	leaving start_plain -l 60s -t 400ms --
 	kill -HUP "$TARGET"
 	wait_for out '^got 15'
@@ -796,7 +796,7 @@ end_tower() {
 	has err 'stop: SIGTERM .*; the app has ended, SIGKILL to what it left behind in 400 ms$'
 }
 
-@test "an app that ended while lull was frozen, past a step: what it left gets the signal" {
+@test "if the app exited while lull was frozen, past a step, remaining processes get the signal" {
 	leaving start_plain --group --plan 600ms/=/20s/KILL -- exit=15:0
 	kill -TERM "$TARGET"
 	wait_for err 'stop: SIGTERM'

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # lull.1, SIGNALS: which signals are forwarded, to which processes, and with which value.
 
-# Inner shells expand their words themselves; that a test is a function is not seen.
+# Inner shells expand the variables. shellcheck does not see that a test is a function.
 # shellcheck disable=SC2016,SC2030,SC2031
 
 load lib
@@ -10,13 +10,13 @@ teardown() {
 	end_jobs
 }
 
-# All that can be caught, but for SIGCHLD, which is lull's own.
+# All that can be caught, except SIGCHLD, which is lull's own.
 passed_on() {
 	seq 64 | grep -vxE '9|17|19'
 }
 
-# send_all [OFFSET]: all of them, with their number and the offset as the value. SIGCONT for itself, since one that waits
-# is taken back by the kernel when a signal comes that stops.
+# send_all [OFFSET]: sends all of them, with number plus offset as the value. SIGCONT separately: the kernel discards a pending
+# one when a signal comes that stops.
 send_all() {
 	local signo
 	for signo in $(passed_on | grep -vx 18); do "$SEND" "$TARGET" "$signo" ${1:+$((signo + $1))}; done
@@ -25,9 +25,9 @@ send_all() {
 	until_count 61 out '^got'
 }
 
-# --- Each and every one
+# --- All signals
 
-@test "every signal is passed on, once" {
+@test "every signal is forwarded, once" {
 	local signo
 	for start in start_plain start_init; do
 		$start "$LULL" "$PROBE"
@@ -40,7 +40,7 @@ send_all() {
 	done
 }
 
-@test "every signal is passed on with the value and the sender of a sigqueue" {
+@test "every signal is forwarded with the value and the sender of a sigqueue" {
 	local signo
 	for start in start_plain start_init; do
 		$start "$LULL" "$PROBE"
@@ -55,7 +55,7 @@ send_all() {
 	done
 }
 
-@test "the sender of a value is the one who sent it: from outside it is nobody" {
+@test "the sender of a value is kept: from outside it is PID 0" {
 	start_init "$LULL" "$PROBE" exit=40:0
 	wait_for out '^ready'
 	"$SEND" "$TARGET" 40 1
@@ -70,7 +70,7 @@ send_all() {
 	has out "^got 40 code -1 from $sender value 1$"
 }
 
-@test "the stop signal keeps its value over the delay" {
+@test "the stop signal keeps its value during the delay" {
 	for group in "" --group; do
 		# shellcheck disable=SC2086
 		start_plain "$LULL" $group -d 200ms -r TERM:USR1 "$PROBE" exit=10:0
@@ -81,7 +81,7 @@ send_all() {
 	done
 }
 
-@test "SIGCHLD is not passed on" {
+@test "SIGCHLD is not forwarded" {
 	for start in start_plain start_init; do
 		$start "$LULL" "$PROBE" exit=1:0
 		wait_for out '^ready'
@@ -112,7 +112,7 @@ send_all() {
 	done
 }
 
-@test "where the app's queue of signals is full they arrive without their value" {
+@test "if the app's queue of signals is full, they arrive without their value" {
 	for group in "" --group; do
 		# shellcheck disable=SC2086
 		start_plain "$LULL" $group prlimit --sigpending=0 "$PROBE" exit=41:0
@@ -129,7 +129,7 @@ send_all() {
 
 # --- Rewrites
 
-@test "a rewrite passes on another signal, with the value, and 0 drops it" {
+@test "a rewrite forwards another signal, with the value, and 0 drops it" {
 	for start in start_plain start_init; do
 		$start "$LULL" -r USR1:USR2,HUP:0 -r RTMIN+6:RTMAX-1,WINCH:33 "$PROBE" exit=2:9
 		wait_for out '^ready'
@@ -149,7 +149,7 @@ send_all() {
 	done
 }
 
-# --- To whom
+# --- Receivers
 
 @test "signals go to the app alone" {
 	for start in start_plain start_init; do
@@ -168,7 +168,7 @@ send_all() {
 	done
 }
 
-@test "--group: every member of the app's group gets it, with the value; nobody else" {
+@test "--group: every member of the app's group gets it, with the value; no other process" {
 	for start in start_plain start_init; do
 		$start "$LULL" --group sh -c 'setsid "$0" exit=12:0 >"$1/other" & exec "$0" fork exit=10:0' \
 			"$PROBE" "$BATS_TEST_TMPDIR"
@@ -221,7 +221,7 @@ is_pending() {
 
 # --- Nothing ends lull
 
-@test "SIGPIPE of lull's own log is not passed on" {
+@test "SIGPIPE of lull's own log is not forwarded" {
 	mkfifo "$BATS_TEST_TMPDIR/pipe"
 	for start in start_plain start_init; do
 		exec 8<>"$BATS_TEST_TMPDIR/pipe"
@@ -238,7 +238,7 @@ is_pending() {
 	done
 }
 
-@test "an app that may not be signalled is a line, and lull lives on" {
+@test "if lull may not signal the app, it logs a line and continues" {
 	for start in start_plain start_init; do
 		out_of_reach $start "$LULL"
 		wait_for out '^ready'
@@ -254,21 +254,21 @@ is_pending() {
 
 # --- Before the app runs
 
-# early STATUS init|plain blocked|anytime ARG...: 300 times a TERM, early; see tests/helpers/early.c.
+# early STATUS init|plain blocked|anytime ARG...: an early SIGTERM, 300 times; see tests/helpers/early.c.
 early() {
 	local out
 	out=$("$EARLY" 300 "$2" "$3" "$LULL" -q "${@:4}" 3>&- | grep -vE '^(ready|got) ')
 	[ "$out" = "$1 300" ] || fail "status and how often: $out"
 }
 
-@test "a TERM as soon as it is blocked is delivered to the app: its default action" {
+@test "a SIGTERM sent as soon as it is blocked reaches the app: default action" {
 	for how in plain init; do
 		early 143 $how blocked sleep 20
 		early 143 $how blocked --group sleep 20
 	done
 }
 
-@test "a TERM at any time is delivered to the app: it is taken" {
+@test "a SIGTERM sent at any time reaches the app: handler" {
 	for how in plain init; do
 		early 7 $how anytime "$PROBE" exit=15:7
 		early 7 $how anytime --group "$PROBE" exit=15:7

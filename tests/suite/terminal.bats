@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2016 # what is typed, and what "until:" runs, is expanded there
+# shellcheck disable=SC2016 # the typed lines and the commands of "until:" are expanded later
 # lull.1, TERMINALS: as PID 1, at the prompt of a shell, and without a terminal. tests/helpers/pty.c simulates the user.
 # Signal 40 marks the end of a test: signals with a lower number that are pending for lull are forwarded before it.
 
@@ -24,7 +24,7 @@ setup() {
 
 # --- Players -----------------------------------------------------------------------------------------------------
 
-# play COMMAND...: to its end. Sets STATUS.
+# play COMMAND...: runs it to its exit. Sets STATUS.
 play() {
 	STATUS=0
 	"$@" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" </dev/null 3>&- || STATUS=$?
@@ -36,12 +36,12 @@ as_pid1() {
 	play "$PTY" --pid1 "$@"
 }
 
-# alone STEP... -- COMMAND...: in a PID namespace whose init is the player, so that nothing outlives the test.
+# alone STEP... -- COMMAND...: runs it in a PID namespace whose init is the player, so that no process outlives the test.
 alone() {
 	play unshare --pid --fork --kill-child --mount-proc "$PTY" "$@"
 }
 
-# at_prompt STEP...: at the prompt of bash, which is left at the end.
+# at_prompt STEP...: the steps at the prompt of bash, which exits at the end.
 at_prompt() {
 	alone "$@" run:exit -- "${BASH_SHELL[@]}"
 }
@@ -50,9 +50,9 @@ at_prompt_of_dash() {
 	alone "$@" run:exit -- dash -i
 }
 
-# --- What there is: within a namespace, by name ------------------------------------------------------------------
+# --- Processes: within a namespace, by name ----------------------------------------------------------------------
 
-# All of proc_pid_stat(5), with lull by that name whatever it says of itself; who ends meanwhile is left out.
+# Prints all of proc_pid_stat(5), with "lull" for any process name of lull; a process that exits meanwhile is left out.
 stats() {
 	sed 's/(lull:[a-z]*)/(lull)/' /proc/[0-9]*/stat 2>/dev/null
 }
@@ -82,7 +82,7 @@ in_foreground() {
 	awk -v name="($1)" '$2 == name { exit $5 != $8 }' "/proc/$(pids_of "$1")/stat"
 }
 
-# group_is STATES GROUP: two processes are in that group, in one of the states.
+# group_is STATES GROUP: whether two processes are in that group, in one of the states.
 group_is() {
 	local states
 	states=$(stats | awk -v group="$2" '{ sub(/.*\) /, "") } $3 == group { print $1 }')
@@ -93,7 +93,7 @@ status_is() {
 	[ "$STATUS" -eq "$1" ] || fail "status $STATUS, not $1"
 }
 
-# times N FILE PATTERN: so many lines match.
+# times N FILE PATTERN: whether N lines match.
 times() {
 	local count
 	count=$(grep -cE -- "$3" "$BATS_TEST_TMPDIR/$2") || true
@@ -114,26 +114,26 @@ times() {
 	times 2 out 'got [23] code 128 '
 }
 
-@test "PID 1: an app stopped by Ctrl-Z is continued at once" {
+@test "PID 1: an app stopped by Ctrl-Z is continued immediately" {
 	as_pid1 expect:ready "$CTRL_Z" 'expect:\^Z' signal:40 'expect:got 40 ' signal:15 -- lull probe die=20 exit=15:5
 	status_is 5
 }
 
-@test "PID 1: a program that counts goes on after Ctrl-Z" {
+@test "PID 1: a program that counts continues after Ctrl-Z" {
 	as_pid1 'expect:tick 3' "$CTRL_Z" 'expect:\^Z' expect:tick expect:tick expect:tick \
 		'until:child_of "$PID" && grep "State:.[SR]" "/proc/$CHILD/status"' expect:tick signal:15 -- \
 		lull perl -e '$| = 1; while (1) { printf "tick %d\n", ++$i; select undef, undef, undef, 0.01 }'
 	status_is 143
 }
 
-@test "PID 1: the whole group goes on after Ctrl-Z" {
+@test "PID 1: the whole group continues after Ctrl-Z" {
 	as_pid1 expect:ready expect:ready "$CTRL_Z" 'expect:\^Z' signal:41 'expect:got 41 ' 'expect:got 41 ' signal:40 -- \
 		lull --group probe fork die=20 exit=40:5
 	status_is 5
 }
 
 @test "PID 1: Ctrl-Z while the app is being started does not stop lull" {
-	# A search of many places makes the start long enough to be seen.
+	# A PATH with many directories makes the start long enough.
 	as_pid1 'until:child_of "$PID"' "$CTRL_Z" "$CTRL_Z" "$CTRL_Z" "$CTRL_Z" expect:ready signal:15 -- \
 		env PATH="$(printf '/:%.0s' {1..60000})$PATH" "$LULL" probe exit=15:5
 	status_is 5
@@ -151,7 +151,7 @@ times() {
 	status_is 0
 }
 
-@test "PID 1: a new size of the window reaches the app once" {
+@test "PID 1: SIGWINCH reaches the app once" {
 	as_pid1 expect:ready size:50x132 'expect:got 28 ' signal:40 -- lull probe exit=40:5
 	status_is 5
 	times 1 out 'got 28 '
@@ -180,7 +180,7 @@ times() {
 	has out 'got 10 '
 }
 
-@test "PID 1: stdin that is closed or elsewhere does not cost the app the terminal" {
+@test "PID 1: the app has the terminal if stdin is closed or another file" {
 	local stdin
 	for stdin in '<&-' '</dev/null'; do
 		as_pid1 expect:ready "$CTRL_C" 'expect:got 2 code 128 ' signal:15 -- sh -c "exec lull probe exit=15:5 $stdin"
@@ -188,7 +188,7 @@ times() {
 	done
 }
 
-@test "PID 1: without a /dev/tty the app is the foreground job all the same" {
+@test "PID 1: the app is the foreground job without a /dev/tty" {
 	as_pid1 expect:ready "$CTRL_C" 'expect:got 2 ' signal:15 -- \
 		sh -c 'mount -t tmpfs none /dev && exec lull probe state exit=15:5'
 	status_is 5
@@ -204,7 +204,7 @@ times() {
 	times 1 out 'got 2 '
 }
 
-# stops_and_goes_on PROMPT: from the shell that this function starts.
+# stops_and_goes_on PROMPT: in the shell that this function starts.
 stops_and_goes_on() {
 	"$1" 'run:lull probe die=20 exit=15:0 >"$LOG" 2>&1' 'until:grep ready "$LOG"' \
 		"$CTRL_Z" expect:Stopped 'until:all_are T lull probe' \
@@ -215,31 +215,31 @@ stops_and_goes_on() {
 	has log 'got 15 '
 }
 
-@test "at a prompt: Ctrl-Z stops both; fg, bg and kill %1 do what they say" {
+@test "at a prompt: Ctrl-Z stops both; fg, bg and kill %1 work" {
 	stops_and_goes_on at_prompt
 }
 
-@test "at a prompt: the same from dash" {
+@test "at a prompt: the same with dash" {
 	stops_and_goes_on at_prompt_of_dash
 }
 
-# Not left by "exit": bash 5.2 may forget to look at a job that was stopped a moment ago, whatever it is.
+# Not left by "exit": bash 5.2 may overlook a job that was stopped a moment ago.
 @test "at a prompt: a stopped job that is killed ends" {
 	alone 'run:lull probe die=20 exit=15:0 >"$LOG" 2>&1' 'until:grep ready "$LOG"' "$CTRL_Z" expect:Stopped \
 		'until:all_are T lull probe' 'run:kill %1' 'until:gone lull' hangup -- "${BASH_SHELL[@]}"
 	has log 'got 15 '
 }
 
-@test "at a prompt: Ctrl-Z also where SIGTSTP was ignored when lull started" {
+@test "at a prompt: Ctrl-Z works if SIGTSTP was ignored when lull started" {
 	# shellcheck disable=SC2034 # used in the line typed
 	export RESET='$SIG{TSTP} = "DEFAULT"; $| = 1; print "ready\n"; sleep'
 	at_prompt "run:(trap '' TSTP; exec lull perl -e \"\$RESET\")" expect:ready \
 		"$CTRL_Z" expect:Stopped run:fg 'until:all_are SR lull perl' "$CTRL_C" 'run:echo status $?' 'expect:status 130'
 }
 
-@test "at a prompt: the app starts with SIGTSTP ignored where lull did" {
+@test "at a prompt: the app starts with SIGTSTP ignored if lull did" {
 	at_prompt "run:(trap '' TSTP; exec lull probe state exit=40:0)" expect:ready 'until:kill -40 "$(pids_of lull)"'
-	# 32 and 33 may be ignored as well: whoever ran the tests used posix_spawn(3).
+	# 32 and 33 may be ignored as well, if posix_spawn(3) started the tests.
 	has out '^SigIgn:.0000000[01][08]0080000'
 }
 
@@ -269,13 +269,13 @@ stops_and_goes_on() {
 	times 1 out 'got 2 '
 }
 
-@test "at a prompt: the terminal comes back from a shell that was killed with its job" {
+@test "at a prompt: the terminal is restored after a shell was killed with its job" {
 	at_prompt 'run:sh -c '"'"'lull -g -t 100ms bash --norc --noprofile --noediting -i; read -r x; echo "got $x"'"'" \
 		'run:probe' expect:ready 'until:in_foreground probe' 'until:kill -TERM "$(pids_of lull)"' 'until:gone lull' \
 		'type:hello\n' 'expect:got hello'
 }
 
-@test "at a prompt: an app that asks its parent to trace it stops nobody" {
+@test "at a prompt: an app that is traced by its parent stops no process" {
 	local traced='import ctypes, os; ctypes.CDLL(None).ptrace(0, 0, 0, 0); os.kill(os.getpid(), 10)'
 	for group in "" --group; do
 		at_prompt "run:lull $group python3 -c '$traced'; echo status \$?" expect:'status 138'
@@ -283,26 +283,26 @@ stops_and_goes_on() {
 	done
 }
 
-@test "at a prompt: tostop stops no lull in the background that logs" {
+@test "at a prompt: tostop does not stop a lull in the background that logs" {
 	at_prompt 'run:stty tostop' 'run:lull -v probe exit=40:7 >"$LOG" &' 'until:grep ready "$LOG"' \
 		'until:kill -40 "$(pids_of lull)"' 'expect:lull: SIGRTMIN.6 from' 'type:wait $!; echo status $?\n' 'expect:status 7'
 }
 
 # --- At a prompt, with --group -----------------------------------------------------------------------------------
 
-@test "--group: the app has a group of its own, and the terminal" {
+@test "--group: the app has a process group of its own, and the terminal" {
 	at_prompt 'run:lull --group probe state exit=40:0' expect:ready "$CTRL_C" 'expect:got 2 ' \
 		'until:kill -40 "$(pids_of lull)"'
 	has out 'pid ([0-9]+) .* group \1 .* foreground \1\b'
 	times 1 out 'got 2 '
 }
 
-@test "--group: Ctrl-Z gives the prompt back, fg the terminal" {
+@test "--group: Ctrl-Z returns to the prompt, fg gives the terminal to the app" {
 	at_prompt 'run:lull --group cat' 'type:one\n' 'expect:one.+one' "$CTRL_Z" expect:Stopped 'until:all_are T lull cat' \
 		run:fg 'type:two\n' 'expect:two.+two' "$CTRL_C" 'run:echo status $?' 'expect:status 130'
 }
 
-@test "--group: the same from dash" {
+@test "--group: the same with dash" {
 	at_prompt_of_dash 'run:lull --group cat' 'type:one\n' 'expect:one.+one' "$CTRL_Z" expect:Stopped \
 		'until:all_are T lull cat' run:fg 'type:two\n' 'expect:two.+two' "$CTRL_C" 'run:echo status $?' \
 		'expect:status 130'
@@ -324,12 +324,12 @@ stops_and_goes_on() {
 		'run:sh -c "lull --group /nowhere; read x; echo got \$x"' 'type:two\n' 'expect:got two'
 }
 
-@test "--group: so can one that was in the background first" {
+@test "--group: so can a script that was in the background first" {
 	at_prompt 'run:sh -c "lull --group cat; read x; echo got \$x" &' 'until:all_are T sh lull cat' \
 		run:fg 'type:one\n' 'expect:one.+one' "$CTRL_D" 'until:gone lull' 'type:two\n' 'expect:got two'
 }
 
-@test "--group: what ends in the background leaves the terminal where it is" {
+@test "--group: a job that exits in the background does not change the terminal" {
 	at_prompt 'run:lull --group probe exit=40:0 >"$LOG" &' 'until:grep ready "$LOG"' \
 		'until:kill -40 "$(pids_of lull)"' 'until:gone lull' \
 		'run:read x; echo got $x' 'type:one\n' 'expect:got one' \
@@ -338,7 +338,7 @@ stops_and_goes_on() {
 		'run:read x; echo got $x' 'type:two\n' 'expect:got two'
 }
 
-@test "--group: a stopped job ends when the terminal hangs up" {
+@test "--group: a stopped job exits when the terminal hangs up" {
 	alone 'run:lull --group probe die=20 exit=1:0 >"$LOG"' 'until:grep ready "$LOG"' "$CTRL_Z" expect:Stopped \
 		hangup 'until:gone lull' -- "${BASH_SHELL[@]}"
 	has log 'got 1 '
@@ -355,7 +355,7 @@ stops_and_goes_on() {
 	done
 }
 
-@test "leader of the session, not PID 1, --group: an app stopped by Ctrl-Z is continued at once" {
+@test "leader of the session, not PID 1, --group: an app stopped by Ctrl-Z is continued immediately" {
 	alone expect:ready "$CTRL_Z" 'expect:\^Z' signal:40 'expect:got 40 ' "$CTRL_C" 'expect:got 2 ' signal:15 -- \
 		lull --group probe die=20 exit=15:5
 	status_is 5
@@ -363,7 +363,7 @@ stops_and_goes_on() {
 
 # --- PID 1 in a group from outside (unshare, bwrap) --------------------------------------------------------------
 
-@test "PID 1 in a foreign group: in the background it leaves the terminal where it is" {
+@test "PID 1 in a foreign group: in the background lull does not change the terminal" {
 	at_prompt 'run:unshare --pid --fork lull probe exit=40:0 >"$LOG" &' 'until:grep ready "$LOG"' \
 		'run:read x; echo got $x' 'type:one\n' 'expect:got one' 'until:kill -40 "$(pids_of lull)"' 'until:gone lull'
 }
@@ -376,7 +376,7 @@ stops_and_goes_on() {
 
 # --- No terminal -------------------------------------------------------------------------------------------------
 
-# start_without_terminal LULL ARG...: until the app is ready. Sets APP.
+# start_without_terminal LULL ARG...: starts it and waits until the app is ready. Sets APP.
 start_without_terminal() {
 	start setsid "$@"
 	wait_for out '^ready'
@@ -384,7 +384,7 @@ start_without_terminal() {
 	APP=$CHILD
 }
 
-@test "no terminal: the app has a group of its own" {
+@test "no terminal: the app has a process group of its own" {
 	start_without_terminal "$LULL" "$PROBE" state exit=15:5
 	kill "$JOB"
 	expect_status 5
@@ -400,7 +400,7 @@ start_without_terminal() {
 	times 1 out 'got 15 '
 }
 
-@test "no terminal: job-control signals are passed on" {
+@test "no terminal: job-control signals are forwarded" {
 	start_without_terminal "$LULL" "$PROBE" exit=15:5
 	"$SEND" "$JOB" 20
 	wait_for out 'got 20 '
@@ -415,7 +415,7 @@ start_without_terminal() {
 	times 4 out 'got (18|2[012]) '
 }
 
-# stopped_group_goes_on TIMES OPTION...: leader and follower are stopped when the stop signal comes, to so many of them.
+# stopped_group_goes_on TIMES OPTION...: leader and follower are stopped when the stop signal comes, to TIMES of them.
 stopped_group_goes_on() {
 	local times=$1
 	shift
@@ -427,7 +427,7 @@ stopped_group_goes_on() {
 	wait_for out 'got 15 '
 	until_true group_is SR "$APP"
 	until_true times "$times" out 'got 15 ' 2>/dev/null
-	# Before the end: what outlives the app then gets the signal too, if it did not have it.
+	# Before the exit: remaining processes then get the signal too, if they did not have it.
 	times "$times" out 'got 15 '
 	kill -40 -- "-$APP"
 	expect_status 5
@@ -454,14 +454,14 @@ stopped_group_goes_on() {
 	done
 }
 
-# is_pending SIGNAL PID
+# is_pending SIGNAL PID: whether the signal is pending.
 is_pending() {
 	local pending
 	pending=$(sed -n 's/^ShdPnd:\t//p' "/proc/$2/status")
 	[ $(((0x$pending >> ($1 - 1)) & 1)) -eq 1 ]
 }
 
-@test "no terminal: a stopped group goes on when the stop signal is passed on" {
+@test "no terminal: a stopped group is continued when the stop signal is forwarded" {
 	stopped_group_goes_on 1
 	stopped_group_goes_on 2 --group
 }
