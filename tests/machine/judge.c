@@ -70,7 +70,7 @@ static void try_signal(int signo)
 	expect(lifecycle_effective_signal(&unknown, signo) == signo);
 }
 
-/* 2 s, or half of what is left. */
+/* 2 s, or half of the remaining time. */
 static void try_wait(void)
 {
 	static const int64_t LEFT_MS[] = {0, 1, 2, 3, 999, 1000, 3998, 3999, 4000, 4001, 4002, 90000};

@@ -9,7 +9,7 @@
 #define SET(signo) (UINT64_C(1) << ((signo)-1))
 
 static const struct kind KINDS[] = {
-	{.name = "at once, then 90 s",
+	{.name = "no delay, then 90 s",
          .plan = {{{0, 0}, {90000, SIGKILL}}, 2, false},
          .linger_ms = 5000,
          .large = true},
@@ -69,24 +69,24 @@ static const struct kind KINDS[] = {
          .stop_as = SIGKILL,
          .linger_ms = 5000,
          .pre_stop = true},
-	{.name = "TERM and QUIT begin a stop, stopped-ok",
+	{.name = "TERM and QUIT as stop signals, stopped-ok",
          .plan = {{{2500, 0}, {3000, SIGINT}, {4000, SIGKILL}}, 3, false},
          .also = SIGQUIT,
          .linger_ms = 4000,
          .stopped_ok = true},
-	{.name = "signal 64 begins a stop, stopped-ok, in a grace",
+	{.name = "signal 64 as the stop signal, stopped-ok, in a grace period",
          .plan = {{{2500, 0}, {3000, SIGTERM}, {4000, SIGKILL}}, 3, true},
          .stop = 64,
          .linger_ms = 4000,
          .stopped_ok = true},
-	{.name = "signal 1 begins a stop, stopped-ok",
+	{.name = "signal 1 as the stop signal, stopped-ok",
          .plan = {{{500, 0}, {3000, SIGKILL}}, 2, false},
          .stop = 1,
          .linger_ms = 4000,
          .stopped_ok = true},
 	{.name = "KILL alone", .plan = {{{3000, SIGKILL}}, 1, false}, .linger_ms = 5000},
-	{.name = "KILL alone, at once", .plan = {{{0, SIGKILL}}, 1, true}, .linger_ms = 5000, .job = JOB_INIT},
-	{.name = "all at once, PID 1 with a terminal",
+	{.name = "KILL alone, no delay", .plan = {{{0, SIGKILL}}, 1, true}, .linger_ms = 5000, .job = JOB_INIT},
+	{.name = "all steps together, PID 1 with a terminal",
          .plan = {{{0, 0}, {0, SIGQUIT}, {0, SIGKILL}}, 3, false},
          .linger_ms = 5000,
          .job = JOB_INIT},
@@ -106,7 +106,7 @@ static const struct kind KINDS[] = {
          .plan = {{{100, 0}, {1500, SIGTSTP}, {1500, SIGCONT}, {700, SIGKILL}}, 4, false},
          .linger_ms = 2000,
          .group = true},
-	{.name = "a pre-stop program, at once, then 90 s",
+	{.name = "a pre-stop program, no delay, then 90 s",
          .plan = {{{0, 0}, {90000, SIGKILL}}, 2, false},
          .linger_ms = 5000,
          .pre_stop = true,
@@ -127,7 +127,7 @@ static const struct kind KINDS[] = {
          .plan = {{{3000, SIGKILL}}, 1, false},
          .linger_ms = 5000,
          .pre_stop = true},
-	{.name = "a pre-stop program, all at once",
+	{.name = "a pre-stop program, all steps together",
          .plan = {{{0, 0}, {0, SIGQUIT}, {0, SIGKILL}}, 3, false},
          .linger_ms = 8000,
          .pre_stop = true},
@@ -136,7 +136,7 @@ static const struct kind KINDS[] = {
          .linger_ms = 60000,
          .pre_stop = true,
          .large = true},
-	{.name = "what is left behind is left alone",
+	{.name = "remaining processes are left alone",
          .plan = {{{1000, 0}, {2000, SIGKILL}}, 2, false},
          .linger_ms = LEFT_ALONE},
 	{.name = "left alone, a pre-stop program, never killed",
@@ -211,7 +211,7 @@ static const struct kind KINDS[] = {
          .linger_ms = 3000,
          .suspends = true,
          .job = JOB_PROMPT},
-	{.name = "sixteen steps at once",
+	{.name = "sixteen steps together",
          .plan = {{{0, 0},
                    {0, 1},
                    {0, 2},
@@ -255,11 +255,11 @@ static const struct kind KINDS[] = {
          .plan = {{{0, 0}, {1, SIGKILL}}, 2, false},
          .start_ms = NEAR_NEVER(1),
          .linger_ms = 5000},
-	{.name = "a wait that nobody lives to see",
+	{.name = "a wait longer than any life",
          .plan = {{{1000, 0}, {NEAR_NEVER(1000), SIGQUIT}, {NEAR_NEVER(1), SIGKILL}}, 3, false},
          .linger_ms = 5000,
          .pre_stop = true},
-	{.name = "a linger that nobody lives to see",
+	{.name = "a linger longer than any life",
          .plan = {{{1000, 0}, {2000, SIGKILL}}, 2, false},
          .linger_ms = NEAR_NEVER(1)},
 };
@@ -292,7 +292,7 @@ int kinds_generated(int steps)
 	return count;
 }
 
-/* Each of these goes round by a number of its own, so that they meet in all ways. */
+/* Each of these changes with a period of its own, so that all combinations occur. */
 static void policy_generated(struct kind *kind, int number)
 {
 	static const int64_t LINGERS_MS[] = {5000, 0, 300, LEFT_ALONE, 60000};

@@ -3,12 +3,12 @@
  * witness (witness.h) checks each step against lull.1. Prints TAP, with the number of steps.
  *
  *   machine              the kinds by name and the plans of one step: seconds
- *   machine --deep       with a grid of time besides, and all plans of up to three steps: a minute of four processors
+ *   machine --deep       with a grid of times as well, and all plans of up to three steps: a minute on four processors
  *   machine --core       for mutants: no large kinds, nothing walked twice, and the first failure is enough
- *   machine --words      for those of the grammar: plans as words alone
+ *   machine --words      for mutants of the grammar: only plans as texts
  *   machine --invariants prints the invariants of docs/development/testing.md
  *
- * The variable MACHINE does for the argument.
+ * The variable MACHINE can have the argument.
  */
 #include <sched.h>
 #include <signal.h>
@@ -29,7 +29,7 @@
 
 enum { GROUPS_MOST = 100, TASKS_MOST = 3000 };
 
-/* A line of the result: one kind, or all plans of so many steps. */
+/* A line of the result: one kind, or all plans of N steps. */
 struct group {
 	int steps; /* 0: by name */
 	int first; /* task */
@@ -59,7 +59,7 @@ static void add_group(int steps, int tasks, struct effort effort)
 	work.tasks += tasks;
 }
 
-/* A look at the first states of each kind is enough for most faults. */
+/* The first states of each kind are enough for most faults. */
 static void plan_mutant_work(long long states)
 {
 	work.count = work.tasks = 0;
@@ -67,7 +67,7 @@ static void plan_mutant_work(long long states)
 		add_group(0, !kind_named(i)->large, (struct effort){.states = states});
 }
 
-/* Where the clock itself tells states apart there are more of them, and the grid is wider. */
+/* If states differ by the clock, there are more of them, and the grid is wider. */
 static void plan_work(bool deep)
 {
 	for (int i = 0; i < kinds_named(); i++) {
@@ -89,7 +89,7 @@ static void plan_work(bool deep)
 	add_group(3, kinds_generated(3), effort);
 }
 
-/* A fault may make the core go round for ever; one kind takes a small part of this. */
+/* A fault may make the core loop forever; one kind takes a small part of this. */
 static void lose_patience_later(void)
 {
 	const struct itimerval patience = {.it_value = {.tv_sec = 3}};
@@ -125,7 +125,7 @@ static void work_at(struct board *board)
 	}
 }
 
-/* Returns false when a process did not come to its end. */
+/* Returns false if a process did not exit by itself. */
 static bool work_together(struct board *board, int jobs)
 {
 	bool all_well = true;
@@ -195,10 +195,10 @@ static bool say_all(const struct result *all)
 		printf("%d. %s: looked at %lld times\n", i + 1, INVARIANT_NAMES[i], all->tested[i]);
 	}
 	held &= say_result(all->kills > 0 && all->hurries > 0);
-	printf("seen: %lld states in which SIGKILL has just gone out, %lld in which somebody is in a hurry\n",
-	       all->kills, all->hurries);
+	printf("seen: %lld states in which SIGKILL was just sent, %lld after a second stop signal\n", all->kills,
+	       all->hurries);
 	held &= say_result(all->compared > 0);
-	printf("%lld sequences walked one by one, and each led where the graph says\n", all->compared);
+	printf("%lld sequences walked one by one, and each led where the graph does\n", all->compared);
 	held &= say_result(all->states > 0);
 	printf("%lld plans, %lld states, %lld events played; %.1e sequences of up to 20 events, and all longer ones\n",
 	       all->plans, all->states, all->steps, all->sequences);
@@ -210,7 +210,7 @@ static bool try_words(void)
 	long long failures = 0;
 	long long tried = words_try_all(&failures);
 	bool held = say_result(failures == 0);
-	printf("%lld plans as words, taken or refused\n", tried);
+	printf("%lld plans as texts, accepted or rejected\n", tried);
 	return held;
 }
 

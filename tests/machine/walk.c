@@ -1,5 +1,5 @@
 /*
- * Owns the walks. Never knows what a state means: that is key()'s alone.
+ * Owns the walks. Only key() knows what a state means.
  */
 #include "walk.h"
 
@@ -32,20 +32,20 @@ static int64_t clamp(int64_t word, int64_t least, int64_t most)
 	return word < least ? least : word > most ? most : word;
 }
 
-/* Seen from now. */
+/* Relative to the current time. */
 static void add_time(struct words *words, int64_t now_ms, int64_t time_ms)
 {
 	add(words, time_ms == TIME_NEVER ? TIME_NEVER : time_ms - now_ms);
 }
 
-/* How long a stop has gone on counts up to a second, and in SIGKILL's phase not at all. */
+/* The age of a shutdown counts up to a second, and after SIGKILL not at all. */
 static void add_age(struct words *words, int64_t now_ms, int64_t begun_ms, enum phase phase)
 {
 	int64_t most_ms = phase == PHASE_KILLED ? 0 : 1000;
 	add(words, begun_ms == TIME_NEVER ? TIME_NEVER : clamp(now_ms - begun_ms, 0, most_ms));
 }
 
-/* A planned time so long ago that the waits which follow do not reach the present has lost its say. */
+/* A planned time has no effect any more if the waits after it do not reach the current time. */
 static void add_planned(struct words *words, const struct plan *plan, int step, int64_t now_ms, int64_t planned_ms)
 {
 	int64_t ahead_ms = 0;
@@ -131,7 +131,7 @@ static uint64_t mix(uint64_t hash, uint64_t word)
 	return hash ^ hash >> 32;
 }
 
-/* 128 bits that stand for the state; what has ended is one. `absolute`: the clock tells states apart after all. */
+/* 128 bits that stand for the state; all ended states are one. `absolute`: states differ by the clock. */
 static struct key key(const struct state *state, bool absolute)
 {
 	struct words words = {.count = 0};
@@ -155,10 +155,10 @@ struct edge {
 	uint32_t times;
 };
 
-/* One that is known: how it was come to, and what follows from it. */
+/* A known state: how it was reached, and what follows from it. */
 struct node {
 	struct key key;
-	uint64_t sign; /* of all that follows, actions and states, whatever the order */
+	uint64_t sign; /* of all that follows, actions and states, in any order */
 	int64_t moment_ms;
 	uint32_t from;
 	uint32_t first_edge;
@@ -184,13 +184,13 @@ static struct walk {
 	struct graph graph;
 	bool absolute;
 	int64_t grid_ms;
-	/* Where the walk is, for those who want to know what went wrong. */
+	/* Where the walk is, for the message about a failure. */
 	uint32_t at;
 	bool in_graph;
 	int path_length;
 	uint8_t happenings[PATH_MOST];
 	int64_t moments_ms[PATH_MOST];
-} now; /* the one piece of state that broken() can get at */
+} now; /* static, because broken() has no argument for it */
 
 static void say(const char *format, const char *word, long long number)
 {
@@ -221,7 +221,7 @@ void broken(enum invariant invariant, const char *how)
 	say("%s\n", "", 0);
 }
 
-/* The place of a key in the table: a node's number + 1, or 0 where there is none yet. */
+/* The place of a key in the table: a node's number + 1, or 0 if there is none yet. */
 static uint32_t *place(struct key key)
 {
 	uint32_t at = (uint32_t)key.high & (now.graph.table_size - 1);
@@ -235,7 +235,7 @@ static uint32_t *place(struct key key)
 	}
 }
 
-/* From wherever a sequence has led: with nothing but time, a stop and a wait for leftovers come to an end. */
+/* From any state: if only time passes, a shutdown and a wait for remaining processes end. */
 static void run_out(struct state state)
 {
 	bool must_end = witness_must_end(&state.witness);
@@ -292,7 +292,7 @@ static void expand(const struct state *state,
 	}
 }
 
-/* What follows, as one number: the event, what the core did, and the state that it led to. */
+/* What follows, as one number: the event, the core's actions, and the next state. */
 static uint64_t sign(struct key its_key, int happening, int64_t moment_ms, uint64_t done)
 {
 	return mix(mix(mix(mix(its_key.low, its_key.high), (uint64_t)happening), (uint64_t)moment_ms), done);
@@ -352,7 +352,7 @@ static bool walk_graph(const struct state *begin)
 	return graph->count < graph->most;
 }
 
-/* How many sequences have exactly 0, 1, 2... events, of all: each edge as often as events lead along it. */
+/* How many sequences have exactly 0, 1, 2... events: each edge counts as often as events lead along it. */
 static double count_sequences(int depth)
 {
 	const struct graph *graph = &now.graph;
@@ -386,7 +386,7 @@ static void into_sum(const struct state *after, int happening, int64_t moment_ms
 	*(uint64_t *)data += sign(key(after, now.absolute), happening, moment_ms, done);
 }
 
-/* The state was come to another way, at another time: it must be in the graph, and lead where that one leads. */
+/* The state was reached another way, at another time: it must be in the graph, and lead where that one leads. */
 static void compare(const struct state *state)
 {
 	uint32_t known = *place(key(state, now.absolute));
@@ -421,7 +421,7 @@ static uint64_t draw(uint64_t *seed)
 	return *seed >> 33;
 }
 
-/* Long ways through the graph, without its help. */
+/* Long random sequences, without the graph. */
 static void stroll(const struct state *begin, uint64_t *seed)
 {
 	struct state state = *begin;
@@ -444,7 +444,7 @@ static void stroll(const struct state *begin, uint64_t *seed)
 
 /* --- All statuses ------------------------------------------------------------------------------------------------ */
 
-/* Before a stop and in one, with somebody left and with nobody: each of the 256. */
+/* Before and during a shutdown, with and without remaining processes: each of the 256. */
 static void try_statuses(const struct state *begin)
 {
 	for (int way = 0; way < 4 * 256; way++) {
@@ -453,7 +453,7 @@ static void try_statuses(const struct state *begin)
 			(void)world_happens(&state, WORLD_STOP, state.witness.now_ms);
 		world_app_ends(&state, way / 4, way / 2 % 2 == 1);
 		if (!state.witness.ended)
-			broken(EXITS, "the app has ended and nobody is left");
+			broken(EXITS, "the app has exited and no process remains");
 	}
 }
 
@@ -482,7 +482,7 @@ static void graph_free(struct graph *graph)
 void walk(const struct kind *kind, const struct effort *effort, struct result *result)
 {
 	struct {
-		struct step before; /* that somebody would notice */
+		struct step before; /* a test would notice it */
 		struct policy policy;
 	} asked = {.before = {.wait_ms = 1, .signo = SIGSYS}};
 	struct state begin;

@@ -1,7 +1,6 @@
 /*
- * Two walks over all that can happen. The graph merges states that only the clock tells apart, so it comes to an end:
- * when no event leads to a state that is not known, all sequences of any length have been looked at. The tree merges
- * nothing; where both have been, they must have seen the same.
+ * Two walks over all events. The graph merges states that differ only by the clock, so it ends: when no event leads to
+ * a new state, all sequences of any length have been checked. The tree merges nothing; both must find the same.
  */
 #ifndef LULL_TESTS_WALK_H
 #define LULL_TESTS_WALK_H
@@ -13,7 +12,7 @@ struct result {
 	long long states;
 	long long steps;    /* events that were played */
 	double sequences;   /* of up to `depth` events, counted through the graph */
-	int depth;          /* after so many events nothing new was found */
+	int depth;          /* after this many events there was no new state */
 	long long compared; /* sequences that were walked one by one as well */
 	long long kills;
 	long long hurries;
@@ -25,12 +24,12 @@ struct result {
 
 struct effort {
 	long long states; /* of one plan, at most */
-	int tree;         /* all sequences of so many events are walked one by one */
-	int64_t grid_ms;  /* 0: none; every moment of such a grid besides */
+	int tree;         /* all sequences of this many events are walked one by one */
+	int64_t grid_ms;  /* 0: none; each moment of this grid is tried as well */
 	int strolls;      /* sequences drawn at random, of 40 events each */
 };
 
-/* Walks everything that can happen under one kind of plan, and adds what was found. */
+/* Walks all that can happen with one kind of plan, and adds the result. */
 void walk(const struct kind *kind, const struct effort *effort, struct result *result);
 
 #endif

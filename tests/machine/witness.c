@@ -1,5 +1,5 @@
 /*
- * Owns the invariants. Never looks at the core's state to judge what it does: only at what others are told by it.
+ * Owns the invariants. Never reads the core's state to judge its actions: only what the log and the report get.
  */
 #include "witness.h"
 
@@ -154,7 +154,7 @@ static bool awaits_step(const struct witness *witness)
 	return (phase == PHASE_DELAY || phase == PHASE_STOPPING) && witness->steps < witness->policy->plan.count;
 }
 
-/* A step is taken now: when is the next one due? Early brings it forward, late leaves it something. */
+/* A step is taken now: when is the next one due? Earlier if it is early; if it is late, some wait remains. */
 static void step_follows(struct witness *witness)
 {
 	const struct plan *plan = &witness->policy->plan;
@@ -191,8 +191,8 @@ static void step_taken(struct witness *witness, int sent, bool by_terminal)
 }
 
 /*
- * When the plan's SIGKILL comes for those who are asked to end now, if each step is taken in time from now on. Those
- * were not asked before: a SIGKILL that is overdue leaves them something.
+ * When the plan's SIGKILL comes for processes that get their first signal now, if each step is in time from now on. If
+ * SIGKILL is overdue, they get some time.
  */
 static int64_t kill_due(const struct witness *witness)
 {
@@ -223,7 +223,7 @@ static int64_t sum_to_kill(const struct witness *witness)
 	return TIME_NEVER;
 }
 
-/* Five seconds or the delay, but the rest of the plan has room before SIGKILL. */
+/* Five seconds or the delay, but the rest of the plan must fit before SIGKILL. */
 static int64_t pre_stop_until(const struct witness *witness)
 {
 	const struct plan *plan = &witness->policy->plan;
@@ -262,7 +262,7 @@ static void expect_stop(struct witness *witness, const struct event *event)
 	witness->exact_kill_ms = plus(witness->begun_ms, sum_to_kill(witness));
 }
 
-/* The terminal gave the app the stop signal: so the plan's first step is done, if it is that. */
+/* The terminal sent the app the stop signal: if the plan's first step is that signal, the step is done. */
 static bool had_first_step(const struct witness *witness, const struct event *event)
 {
 	return event->shared && witness->policy->rewrite[event->signo] == event->signo &&
@@ -293,7 +293,7 @@ static void expect_skip_warning(struct witness *witness, const struct event *eve
 		witness->expected[ACTION_LOG_NO_DELAY]++;
 }
 
-/* The first request to stop, and remaining processes have another signal. */
+/* The first stop signal, and remaining processes have another signal. */
 static bool is_new_to_remaining(const struct witness *witness, const struct event *event)
 {
 	int last = witness->last_sent != 0 ? witness->last_sent : SIGTERM;
@@ -405,9 +405,9 @@ static void expect_of_event(struct witness *witness, const struct event *event)
 	}
 }
 
-/* --- What it did ----------------------------------------------------------------------------------------------- */
+/* --- Actions --------------------------------------------------------------------------------------------------- */
 
-/* A "=" that a rewrite drops sends nothing: the witness can only know it by its time. */
+/* A "=" that a rewrite drops sends nothing: the witness recognizes it only by its time. */
 static void take_silent_steps(struct witness *witness)
 {
 	while (awaits_step(witness) && witness_planned_signal(witness, witness->steps) == 0 &&
@@ -415,7 +415,7 @@ static void take_silent_steps(struct witness *witness)
 		step_taken(witness, 0, false);
 }
 
-/* signal(7): those whose default action does not end the process. */
+/* signal(7): signals whose default action does not kill the process. */
 static bool ends_by_default(int signo)
 {
 	static const int SURVIVED[] = {SIGCHLD, SIGURG, SIGWINCH, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU};
@@ -431,8 +431,8 @@ static bool has(uint64_t set, int signo)
 }
 
 /*
- * What the app must be sent for a signal of the plan. A group, and the app in a compatibility mode, is sent it as it
- * is. SIGTERM does not take its place twice.
+ * The signal that the app must get for a signal of the plan. A group, and the app in a compatibility mode, gets it as
+ * it is. SIGTERM replaces it only once.
  */
 static int with_effect(struct witness *witness, int signo)
 {
@@ -470,9 +470,10 @@ static void check_step(struct witness *witness, int signo)
 
 static void check_first_kill(struct witness *witness)
 {
-	demand(witness->killing_said, NOTICES, "killed without saying whom");
+	demand(witness->killing_said, NOTICES, "killed without a line");
 	if (has_exited(witness)) {
-		demand(witness->now_ms >= witness->kill_due_ms, KILL_NOT_EARLY, "leftovers before their time");
+		demand(witness->now_ms >= witness->kill_due_ms, KILL_NOT_EARLY,
+		       "remaining processes before their time");
 	} else {
 		take_silent_steps(witness);
 		bool is_next = awaits_step(witness) && witness_planned_signal(witness, witness->steps) == SIGKILL;
@@ -531,7 +532,7 @@ static void check_exit(struct witness *witness, const struct event *event, int s
 	demand(status == expected, STATUS, "another status");
 	demand(may_leave(witness, event), EXITS, "without a reason");
 	demand(is_killed(witness) || witness->policy->abandon || !witness->children, EXITS,
-	       "what was left behind is alive");
+	       "remaining processes are alive");
 	demand(is_killed(witness) || witness->pre_stop != PRE_STOP_RUNS, PRE_STOP_TIME, "it outlives lull");
 	witness->ended = true;
 }
@@ -550,7 +551,7 @@ static void check_stop_said(struct witness *witness, const struct event *event, 
 {
 	bool has_it = !has_exited(witness) && had_first_step(witness, event);
 	demand(action->signo == event->signo && action->app_has_it == has_it, STOPPING_LOGGED, "another signal");
-	demand(witness->expected[ACTION_START_PRE_STOP] == 0, PRE_STOP_ONCE, "after the stop was said");
+	demand(witness->expected[ACTION_START_PRE_STOP] == 0, PRE_STOP_ONCE, "after the shutdown was logged");
 	if (has_it)
 		step_taken(witness, event->signo, true);
 }
@@ -572,7 +573,7 @@ static const enum invariant REASONS[ACTION_EXIT + 1] = {
 	[ACTION_LOG_NO_DELAY] = NOTICES,
 };
 
-/* Those that only the event at hand can be the reason for, and not the time. */
+/* Actions that only the current event can be the reason for, and not the time. */
 static bool is_of_event(enum action_kind kind)
 {
 	return kind != ACTION_SIGNAL_APP && kind != ACTION_CONTINUE_APP && kind != ACTION_KILL_ALL &&
@@ -586,12 +587,12 @@ static void check_reaped(const struct witness *witness, enum action_kind kind)
 	              kind == ACTION_SUSPEND;
 	bool to_leftovers = kind == ACTION_FORWARD_REMAINING || kind == ACTION_SIGNAL_REMAINING;
 	demand(!to_app || !has_exited(witness), NOT_REAPED, "the app");
-	demand(!to_leftovers || (has_exited(witness) && witness->children), NOT_REAPED, "what was left behind");
+	demand(!to_leftovers || (has_exited(witness) && witness->children), NOT_REAPED, "remaining processes");
 	demand(!to_app || kind == ACTION_SUSPEND || !is_killed(witness) || kind == ACTION_CONTINUE_APP, NOT_REAPED,
 	       "the app, after SIGKILL");
 }
 
-/* What is not said otherwise is nothing: nobody has to ask which field of an action counts. */
+/* A field that an action does not use is 0 or false. */
 static void check_fields(const struct action *action)
 {
 	bool to_group = action->kind == ACTION_FORWARD_REMAINING || action->kind == ACTION_SIGNAL_REMAINING;
@@ -623,7 +624,7 @@ static void check_notice(struct witness *witness)
 	witness->notice_ms = TIME_NEVER;
 }
 
-/* What is sent to somebody. */
+/* Signals. */
 static void check_sent(struct witness *witness, const struct event *event, const struct action *action)
 {
 	int last = witness->last_sent != 0 ? witness->last_sent : SIGTERM;
@@ -631,7 +632,7 @@ static void check_sent(struct witness *witness, const struct event *event, const
 	case ACTION_FORWARD:
 		check_forward(witness, event, action);
 		demand(!asks_to_stop(witness->policy, event->signo) || witness->phase_before == PHASE_STOPPING,
-		       STOP_SIGNAL_ONCE, "passed on beside the plan");
+		       STOP_SIGNAL_ONCE, "forwarded in addition to the plan");
 		break;
 	case ACTION_FORWARD_REMAINING:
 		check_forward(witness, event, action);
@@ -669,7 +670,7 @@ static void check_sent(struct witness *witness, const struct event *event, const
 	}
 }
 
-/* What is done or said here. */
+/* Other actions, and lines. */
 static void check_said(struct witness *witness, const struct event *event, const struct action *action)
 {
 	switch (action->kind) {
@@ -688,18 +689,18 @@ static void check_said(struct witness *witness, const struct event *event, const
 		witness->skip_said = true;
 		break;
 	case ACTION_LOG_REPLACED:
-		demand(action->signo == witness->replaced_now, EFFECT, "said to be replaced");
+		demand(action->signo == witness->replaced_now, EFFECT, "logged as replaced");
 		witness->replaced_now = 0;
 		break;
 	case ACTION_LOG_IGNORED:
-		demand(action->signo == witness->ignored_now, EFFECT, "said to be ignored");
+		demand(action->signo == witness->ignored_now, EFFECT, "logged as ignored");
 		witness->ignored_now = 0;
 		break;
 	case ACTION_LOG_RUNNING:
 		check_notice(witness);
 		break;
 	case ACTION_LOG_KILLING:
-		demand(!witness->killing_said, NOTICES, "said twice who is killed");
+		demand(!witness->killing_said, NOTICES, "logged twice what is killed");
 		witness->killing_said = true;
 		break;
 	case ACTION_EXIT:
@@ -712,7 +713,7 @@ static void check_said(struct witness *witness, const struct event *event, const
 	case ACTION_SIGNAL_REMAINING:
 	case ACTION_KILL_ALL:
 	case ACTION_KILL_CHILDREN:
-	case ACTION_KILL_PRE_STOP: /* nothing is said: check_sent */
+	case ACTION_KILL_PRE_STOP: /* no line: check_sent */
 		break;
 	}
 }
@@ -730,7 +731,7 @@ static void check_action(struct witness *witness, const struct event *event, con
 	check_said(witness, event, action);
 }
 
-/* --- What it left undone --------------------------------------------------------------------------------------- */
+/* --- Missing actions ------------------------------------------------------------------------------------------- */
 
 static void check_undone(const struct witness *witness, const struct event *event)
 {
@@ -739,7 +740,7 @@ static void check_undone(const struct witness *witness, const struct event *even
 			demand(witness->expected[kind] <= 0, REASONS[kind], "it was not done");
 	demand(!witness->owed, CONTINUED, "it was not");
 	demand(witness->replaced_now == 0 && witness->ignored_now == 0, EFFECT, "no line");
-	demand(witness->killing_said == is_killed(witness), NOTICES, "said who is killed, and did not");
+	demand(witness->killing_said == is_killed(witness), NOTICES, "logged what is killed, and did not kill");
 	demand(witness->ended || !may_leave(witness, event), EXITS, "stays, although there is a reason");
 	if (witness->ended)
 		return;
@@ -749,7 +750,7 @@ static void check_undone(const struct witness *witness, const struct event *even
 	demand(!awaits_step(witness) || witness->now_ms < witness->due_ms || witness_is_held(witness),
 	       witness_planned_signal(witness, witness->steps % PLAN_STEPS) == SIGKILL ? KILL_NOT_LATE : NOT_LATE,
 	       "overdue");
-	demand(phase != PHASE_LINGER || witness->now_ms < witness->kill_due_ms, KILL_NOT_LATE, "leftovers");
+	demand(phase != PHASE_LINGER || witness->now_ms < witness->kill_due_ms, KILL_NOT_LATE, "remaining processes");
 	demand(phase != PHASE_KILLED || witness->now_ms < witness->kill_again_ms, KILL_AGAIN, "not done");
 	demand(!pre_stop_runs ||
 	               (witness->now_ms < witness->pre_stop_until_ms && !(witness->hurried && has_exited(witness))),
@@ -775,7 +776,7 @@ int64_t witness_wake_ms(const struct witness *witness)
 	return least(wake_ms, witness->notice_ms);
 }
 
-/* What shutdown_log, report and the supervisor read of it. */
+/* The fields that shutdown_log, report and the supervisor read. */
 static void check_told(const struct witness *witness, const struct lifecycle *lifecycle)
 {
 	enum phase phase = witness_phase(witness);
@@ -789,13 +790,13 @@ static void check_told(const struct witness *witness, const struct lifecycle *li
 	demand(phase >= witness->phase_before, PHASES, "it went back");
 	demand(lifecycle_deadline_ms(lifecycle) == wake_ms, WAKES, "another deadline");
 	demand(lifecycle->status == witness->status, REPORTED, "the app's status");
-	demand(lifecycle->stop_started_ms == witness->begun_ms, REPORTED, "when the stop began");
-	demand(lifecycle->first_sent_ms == witness->forwarded_ms, REPORTED, "when the signal was passed on");
-	demand(lifecycle->app_exited_ms == witness->app_exited_ms, REPORTED, "since when leftovers have their time");
+	demand(lifecycle->stop_started_ms == witness->begun_ms, REPORTED, "when the shutdown started");
+	demand(lifecycle->first_sent_ms == witness->forwarded_ms, REPORTED, "when the signal was sent");
+	demand(lifecycle->app_exited_ms == witness->app_exited_ms, REPORTED, "when the app exited");
 	demand(phase != PHASE_DELAY || lifecycle->schedule.due_ms == witness->due_ms, REPORTED,
 	       "when the first step is due");
 	demand(phase != PHASE_LINGER || lifecycle->kill_ms == witness->kill_due_ms, REPORTED,
-	       "when leftovers are killed");
+	       "when remaining processes are killed");
 	demand(phase >= PHASE_KILLED ||
 	               lifecycle->pre_stop_ms == (pre_stop_runs ? witness->pre_stop_until_ms : TIME_NEVER),
 	       REPORTED, "how long the pre-stop program has");
@@ -804,7 +805,7 @@ static void check_told(const struct witness *witness, const struct lifecycle *li
 		       "the signal of a step");
 }
 
-/* Who was signalled late has the time that was meant for it, up to 1 s. */
+/* A process that was signalled late has the planned time, up to 1 s. */
 static int64_t with_time(const struct witness *witness, int64_t due_ms, int64_t sent_ms)
 {
 	if (due_ms == TIME_NEVER)
@@ -882,12 +883,12 @@ uint64_t witness_play(struct witness *witness, struct lifecycle *lifecycle, cons
 	demand(actions.count >= 0 && actions.count < ACTIONS_MAX, SPACE, "there may have been one more");
 	for (int i = 0; i < actions.count && i < ACTIONS_MAX; i++) {
 		demand(may_signal || actions.list[i].kind != ACTION_SIGNAL_APP, EFFECT,
-		       "sent without a look at the app's signals");
+		       "sent without a check of the app's signals");
 		check_action(witness, event, &actions.list[i]);
 	}
 	take_silent_steps(witness);
 	check_undone(witness, event);
 	check_told(witness, lifecycle);
-	demand(witness->ended || witness_wake_ms(witness) > witness->now_ms, WAKES, "at once, again and again");
+	demand(witness->ended || witness_wake_ms(witness) > witness->now_ms, WAKES, "immediately, again and again");
 	return fingerprint(&actions);
 }

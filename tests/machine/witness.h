@@ -49,7 +49,7 @@ enum invariant {
 /* The names in docs/development/testing.md, in its order. */
 extern const char *const INVARIANT_NAMES[INVARIANTS];
 
-/* How often each was put to the test. */
+/* How often each was tested. */
 extern long long invariants_tested[INVARIANTS];
 
 /* The walk's: an invariant does not hold. */
@@ -61,21 +61,22 @@ enum pre_stop { PRE_STOP_NONE, PRE_STOP_RUNS, PRE_STOP_KILLED, PRE_STOP_GONE };
 struct witness {
 	const struct policy *policy;
 	int64_t now_ms;
-	int64_t begun_ms;          /* the stop */
-	int64_t due_ms;            /* when the plan's next step must be taken */
-	int64_t planned_ms;        /* when it would be, had none been late */
-	int64_t exact_kill_ms;     /* when the plan's SIGKILL must come, as long as nothing was late or in a hurry */
-	int64_t forwarded_ms;      /* the first step, or the signal to what was left behind before it */
-	int64_t notice_ms;         /* what still runs is to be named then */
+	int64_t begun_ms;      /* the start of the shutdown */
+	int64_t due_ms;        /* when the plan's next step must be taken */
+	int64_t planned_ms;    /* when it would be, had none been late */
+	int64_t exact_kill_ms; /* when the plan's SIGKILL must come, if nothing was late, without a second stop signal
+	                        */
+	int64_t forwarded_ms;  /* the first step, or the signal to remaining processes before it */
+	int64_t notice_ms;     /* when the running processes must be logged */
 	int64_t pre_stop_until_ms; /* the pre-stop program has time until then */
-	int64_t app_exited_ms;     /* since when what was left behind has its time */
-	int64_t kill_due_ms;       /* for what was left behind */
+	int64_t app_exited_ms;     /* the start of the time for remaining processes */
+	int64_t kill_due_ms;       /* when remaining processes are killed */
 	int64_t killed_ms;         /* the first SIGKILL to all */
 	int64_t kill_again_ms;     /* the next one */
 	int began_with;            /* the signal */
 	int steps;                 /* of the plan that were taken */
 	int last_sent;             /* by the plan and not for job control */
-	int status;                /* the app's; -1: it has not ended */
+	int status;                /* the app's; -1: it has not exited */
 	enum pre_stop pre_stop;
 	bool group_had_it; /* last_sent, by --group or by the terminal */
 	bool exited_in_shutdown;
@@ -89,7 +90,7 @@ struct witness {
 	bool term_sent;          /* the app was sent SIGTERM */
 	bool replaced;           /* SIGTERM was sent in the place of a signal without effect */
 	struct dispositions app; /* what the app does with its signals */
-	/* Of the event at hand. */
+	/* Of the current event. */
 	int replaced_now; /* the last signal of the plan with no effect that has yet to be logged; 0: none */
 	int ignored_now;  /* the same for one that the app ignores, with SIGTERM */
 	bool hurries;     /* the first step is to be taken now */
@@ -101,22 +102,21 @@ struct witness {
 
 void witness_init(struct witness *witness, const struct policy *policy, struct dispositions app, int64_t now_ms);
 
-/* Time goes on, maybe past what was due. */
+/* Time passes, maybe beyond what was due. */
 void witness_advance(struct witness *witness, int64_t now_ms);
 
 /*
- * Plays one event at witness->now_ms to the core and looks at what it does. Returns a number that stands for the
- * actions.
+ * Plays one event at witness->now_ms to the core and checks its actions. Returns a number that stands for the actions.
  */
 uint64_t witness_play(struct witness *witness, struct lifecycle *lifecycle, const struct event *event);
 
 /*
- * The signals of the event that was just played were sent at sent_ms: an action may take time. The core is told.
- * Nothing happens if there were none.
+ * The signals of the last event were sent at sent_ms: an action may take time. Reports this to the core. Does nothing
+ * if there were none.
  */
 void witness_sent_late(struct witness *witness, struct lifecycle *lifecycle, int64_t sent_ms);
 
-/* The pre-stop program could not be started, or has ended; the core was told. */
+/* The pre-stop program could not be started, or has exited; the core has got the event. */
 void witness_pre_stop_ended(struct witness *witness);
 
 /* The phase by lull.1. */
@@ -131,7 +131,7 @@ int witness_planned_signal(const struct witness *witness, int step);
 /* Does the first step wait for the pre-stop program? */
 bool witness_is_held(const struct witness *witness);
 
-/* Must it end with nothing but time? */
+/* Must it end if only time passes? */
 bool witness_must_end(const struct witness *witness);
 
 /* Saturates at TIME_NEVER. */

@@ -1,5 +1,5 @@
 /*
- * Owns a grammar of plans of its own, which builds them instead of reading them.
+ * Owns a second grammar of plans, which builds them instead of parsing them.
  */
 #include "words.h"
 
@@ -88,7 +88,7 @@ static bool is_read_as(const char *word, const char *refusal, const struct plan 
 	char bytes[400];
 	struct text why = TEXT_IN(bytes);
 	struct {
-		struct step before; /* that somebody would notice, as those behind */
+		struct step before; /* a test would notice it, and the ones after it */
 		struct plan plan;
 	} it;
 	memset(&it, 1, sizeof it);
@@ -129,7 +129,7 @@ static long long try_all_of(int count, long long *failures)
 	return tried;
 }
 
-/* Sixteen steps are a plan, seventeen are none; with their waits or without, and with KILL at their end. */
+/* Sixteen steps are valid, seventeen are not; with or without waits, and with KILL at the end. */
 static long long try_long_ones(long long *failures)
 {
 	long long tried = 0;
@@ -148,7 +148,7 @@ static long long try_long_ones(long long *failures)
 	return tried;
 }
 
-/* What is no signal and no time is quoted, up to 100 bytes of it and no further than it goes. */
+/* A step that is neither a signal nor a time is quoted, up to 100 bytes and not beyond its end. */
 static long long try_quoting(long long *failures)
 {
 	for (int length = 1; length <= LONG_WORD; length++) {

@@ -1,5 +1,5 @@
 /*
- * Owns what can happen. Never judges.
+ * Owns the events. Never judges.
  */
 #include "world.h"
 
@@ -8,7 +8,7 @@
 
 enum { STOP_SIGNAL = -1, PLANNED_STATUS = -1, START_MS = 1000000, FAR_MS = 100000, SLOW_MS = 3000 };
 
-/* When the pre-stop program ends, or that it can not be started. */
+/* When the pre-stop program exits, or that it cannot be started. */
 enum about_pre_stop { NOT_ABOUT_IT, IT_ENDS, IT_CAN_NOT_START };
 
 static const struct happening {
@@ -40,24 +40,24 @@ static const struct happening {
 	{.name = "TTOU, dropped", .event = {.kind = EVENT_SIGNAL, .signo = SIGTTOU}},
 	{.name = "CONT", .event = {.kind = EVENT_SIGNAL, .signo = SIGCONT}},
 	{.name = "signal 64", .event = {.kind = EVENT_SIGNAL, .signo = 64}},
-	{.name = "exit, nobody left", .event = {.kind = EVENT_APP_EXITED, .status = WORLD_STATUS, .childless = true}},
+	{.name = "exit, no child left", .event = {.kind = EVENT_APP_EXITED, .status = WORLD_STATUS, .childless = true}},
 	{.name = "exit", .event = {.kind = EVENT_APP_EXITED, .status = WORLD_STATUS}},
-	{.name = "ended by the plan's signal, nobody left",
+	{.name = "killed by the plan's signal, no child left",
          .event = {.kind = EVENT_APP_EXITED, .status = PLANNED_STATUS, .childless = true}},
-	{.name = "ended by the plan's signal", .event = {.kind = EVENT_APP_EXITED, .status = PLANNED_STATUS}},
+	{.name = "killed by the plan's signal", .event = {.kind = EVENT_APP_EXITED, .status = PLANNED_STATUS}},
 	{.name = "app stopped by STOP", .event = {.kind = EVENT_APP_STOPPED, .signo = SIGSTOP}},
 	{.name = "app stopped by TSTP", .event = {.kind = EVENT_APP_STOPPED, .signo = SIGTSTP}},
 	{.name = "app stopped by TTIN", .event = {.kind = EVENT_APP_STOPPED, .signo = SIGTTIN}},
 	{.name = "app stopped by TTOU", .event = {.kind = EVENT_APP_STOPPED, .signo = SIGTTOU}},
 	{.name = "app continued", .event = {.kind = EVENT_APP_CONTINUED}},
 	{.name = "an orphan ends", .event = {.kind = EVENT_ORPHAN_EXITED}},
-	{.name = "nobody left", .event = {.kind = EVENT_CHILDLESS}},
+	{.name = "no child left", .event = {.kind = EVENT_CHILDLESS}},
 	{.name = "the pre-stop program ends", .event = {.kind = EVENT_ORPHAN_EXITED}, .pre_stop = IT_ENDS},
-	{.name = "the pre-stop program ends, nobody left", .event = {.kind = EVENT_CHILDLESS}, .pre_stop = IT_ENDS},
+	{.name = "the pre-stop program exits, no child left", .event = {.kind = EVENT_CHILDLESS}, .pre_stop = IT_ENDS},
 	{.name = "the pre-stop program ends and the app",
          .event = {.kind = EVENT_APP_EXITED, .status = WORLD_STATUS},
          .pre_stop = IT_ENDS},
-	{.name = "the pre-stop program ends and the app, nobody left",
+	{.name = "the pre-stop program exits and the app, no child left",
          .event = {.kind = EVENT_APP_EXITED, .status = WORLD_STATUS, .childless = true},
          .pre_stop = IT_ENDS},
 	{.name = "the pre-stop program ends, the app is stopped",
@@ -84,7 +84,7 @@ static int stop_signal(const struct kind *kind)
 	return kind->stop != 0 ? kind->stop : SIGTERM;
 }
 
-/* Behind the plan's end there is one that somebody would notice. */
+/* After the plan's end there is a step that a test would notice. */
 static void poison(struct plan *plan)
 {
 	bool kills = plan->steps[plan->count - 1].signo == SIGKILL;
@@ -169,7 +169,7 @@ bool world_is_possible(const struct witness *witness, int happening)
 	return is_possible_to_app(witness, &it->event, is_there && it->pre_stop != IT_ENDS);
 }
 
-/* Each once, in the order that they are found in, and none that has passed or that the clock can not say. */
+/* Each once, in the order in which they are found, and none that is past or that the clock cannot represent. */
 static int add_moment(int64_t moments_ms[WORLD_MOMENTS], int count, int64_t now_ms, int64_t moment_ms)
 {
 	if (moment_ms < now_ms || moment_ms == TIME_NEVER)
@@ -222,7 +222,7 @@ int world_moments(const struct witness *witness, int64_t moments_ms[WORLD_MOMENT
 	return count;
 }
 
-/* By the first signal of the plan that is none of job control, as a shell has it. */
+/* The exit status, as in a shell, for the first signal of the plan that is not for job control. */
 static int planned_status(const struct witness *witness)
 {
 	for (int step = 0; step < witness->policy->plan.count; step++) {
@@ -247,7 +247,7 @@ static void pre_stop_ends(struct state *state)
 	witness_pre_stop_ended(&state->witness);
 }
 
-/* Whoever has left is not brought back, whatever else the turn has in store. */
+/* A lull that has exited does nothing more in this turn. */
 static void happens_no_more(const struct state *state)
 {
 	static const struct event EVENTS[] = {{.kind = EVENT_SIGNAL, .signo = SIGTERM, .outside = true},
@@ -274,7 +274,7 @@ uint64_t world_happens(struct state *state, int happening, int64_t now_ms)
 	if (event.status == PLANNED_STATUS)
 		event.status = planned_status(&state->witness);
 	if (event.signo == 0)
-		event.signo = SIGTSTP; /* what is not the event's is not looked at */
+		event.signo = SIGTSTP; /* a field that the event does not use is not read */
 	event.app = state->witness.app;
 	witness_advance(&state->witness, now_ms);
 	if (it->pre_stop == IT_ENDS)
