@@ -1,5 +1,5 @@
 /*
- * Owns what the targets share. Never knows what a target is about.
+ * Owns what the targets share. Never depends on a target.
  */
 #include "fuzz.h"
 
@@ -96,7 +96,7 @@ const char *next_of(const char **at, char separator, size_t *length)
 	return word;
 }
 
-/* --- What options amount to -------------------------------------------------------------------------------------- */
+/* --- Options ----------------------------------------------------------------------------------------------------- */
 
 bool same_plan(const struct plan *a, const struct plan *b)
 {
@@ -111,7 +111,7 @@ static bool same_word(const char *a, const char *b)
 	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
-/* Default, or the same value; the name is that of a flag or of a variable. */
+/* Both default, or the same value; the name may be that of a flag or of a variable. */
 static bool same_given(const struct options *a, const struct options *b, enum option_id id)
 {
 	return same_word(options_given(a, id).value, options_given(b, id).value);
@@ -139,9 +139,9 @@ bool same_options(const struct options *a, const struct options *b)
 	       same_given(a, b, OPTION_DRAIN_FILE);
 }
 
-/* --- What lull says ---------------------------------------------------------------------------------------------- */
+/* --- Output of lull ---------------------------------------------------------------------------------------------- */
 
-/* The character that begins at bytes[*at], which is moved past it; -1: none, or one in a form that is not allowed. */
+/* The character that starts at bytes[*at]; moves *at past it. -1: none, or one in an invalid form. */
 static long utf8_next(const unsigned char *bytes, size_t length, size_t *at)
 {
 	static const long LEAST[] = {0, 0x80, 0x800, 0x10000};
@@ -169,7 +169,7 @@ bool is_printable(const char *bytes, size_t length)
 	return true;
 }
 
-/* What stands behind a backslash; -1: nothing that may. Only characters below 128 are escaped here. */
+/* The character of an escape, after the backslash; -1: an invalid one. Only characters below 128 are escaped here. */
 static int json_escape(const char **at, const char *end)
 {
 	char hex[5] = "";

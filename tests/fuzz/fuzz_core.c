@@ -1,7 +1,7 @@
 /*
  * The core under random events: the invariants of docs/development/testing.md hold, whatever comes and however late.
- * Nothing here is shared with tests/machine, which enumerates. Input: some bytes for the policy, then two an event:
- * what happens, and how long after the one before.
+ * Nothing here is shared with tests/machine, which enumerates. Input: some bytes for the policy, then two for each
+ * event: which one, and how long after the one before.
  */
 #include <signal.h>
 #include <string.h>
@@ -12,31 +12,31 @@
 
 enum { SLACK_MS = 1000, GIVE_UP_MS = 2000, TURNS_MOST = 2000 };
 
-/* What is true outside the core. */
+/* The state outside the core. */
 struct model {
 	struct policy policy;
 	struct lifecycle core;
 	int64_t now_ms;
-	int64_t begun_ms;  /* the stop; TIME_NEVER: none */
+	int64_t begun_ms;  /* when the shutdown started; TIME_NEVER: none */
 	int64_t late_ms;   /* when an event last came late; 0: never */
-	int64_t exited_ms; /* the app; TIME_NEVER: it runs */
+	int64_t exited_ms; /* when the app exited; TIME_NEVER: it runs */
 	int64_t killed_ms; /* the first SIGKILL to all */
 	int status;        /* the app's */
-	int stop_signal;   /* what the first request becomes */
+	int stop_signal;   /* the first stop signal, rewritten */
 	int steps;         /* signals of the plan that went to the app */
 	int pre_stops;
-	bool shared;   /* the terminal gave the app the first signal of the plan */
+	bool shared;   /* the terminal sent the app the first signal of the plan */
 	bool pre_stop; /* it runs */
 	bool pre_stop_killed;
-	bool leftovers;
-	bool exited_in_shutdown; /* the app, and not before it */
+	bool remaining;
+	bool exited_in_shutdown; /* the app exited during the shutdown */
 	bool hurried;
 	int64_t first_ms; /* when the first step of the plan was taken; TIME_NEVER: not yet */
-	bool named;       /* what still runs */
+	bool named;       /* the running processes were logged */
 	bool ended;
-	struct dispositions app; /* what it does with its signals */
+	struct dispositions app; /* of the app's signals */
 	bool term_sent;
-	bool replaced; /* it was sent SIGTERM in the place of a signal without effect */
+	bool replaced; /* it was sent SIGTERM instead of a signal without effect */
 };
 
 static const int64_t WAITS_MS[] = {0, 1, 250, 999, 1000, 1001, 2000, 4999, 5000, 10000, 90000, TIME_LONGEST_MS};
@@ -91,7 +91,7 @@ static void make_policy(struct policy *policy, struct input *input)
 	policy->job = (enum job)((more >> 5) % 3);
 }
 
-/* Nothing is drawn for it, so that old seeds go on meaning the same. */
+/* It uses no byte of the input, so that old seeds keep their meaning. */
 static void make_app(struct dispositions *app, const struct policy *policy)
 {
 	unsigned kind = (unsigned)(policy->plan.steps[0].wait_ms + policy->plan.count) % 4;
@@ -99,7 +99,7 @@ static void make_app(struct dispositions *app, const struct policy *policy)
 	app->caught = kind == 3 ? 0 : ~app->ignored;
 }
 
-/* --- What is promised --------------------------------------------------------------------------------------------- */
+/* --- Invariants --------------------------------------------------------------------------------------------------- */
 
 static bool begins(const struct model *model, int signo)
 {
@@ -112,7 +112,7 @@ static int step_signal(const struct model *model, int step)
 	return signo == PLAN_STOP_SIGNAL ? model->stop_signal : signo;
 }
 
-/* When the plan's SIGKILL is due, counted from the stop: also that which a rewrite makes of the stop signal. */
+/* When SIGKILL is due, counted from the stop signal: the plan's, or a stop signal that is rewritten to it. */
 static int64_t kill_after_ms(const struct model *model)
 {
 	int64_t at_ms = 0;
@@ -124,7 +124,7 @@ static int64_t kill_after_ms(const struct model *model)
 	return TIME_NEVER;
 }
 
-/* The shortest that the plan can be: in a hurry its first wait falls away, unless it ends at a fixed time. */
+/* The shortest time of the plan: a second stop signal skips the first wait, unless the plan ends at a fixed time. */
 static int64_t kill_earliest_ms(const struct model *model)
 {
 	const struct plan *plan = &model->policy.plan;
@@ -136,7 +136,7 @@ static int64_t kill_earliest_ms(const struct model *model)
 	return model->begun_ms + at_ms;
 }
 
-/* The longest: as planned, or what is left to each step when one came late. */
+/* The longest time: as planned, or what remains for each step if one was late. */
 static int64_t kill_latest_ms(const struct model *model)
 {
 	const struct plan *plan = &model->policy.plan;
@@ -174,7 +174,7 @@ static bool has_effect(const struct model *model, int signo)
 	return !(model->app.ignored >> (signo - 1) & 1) && (caught || !survived);
 }
 
-/* What the app gets for a step of the plan. */
+/* The signal that the app gets for a step of the plan. */
 static int sent_signal(const struct model *model, int step)
 {
 	int signo = step_signal(model, step);
@@ -182,7 +182,7 @@ static int sent_signal(const struct model *model, int step)
 	return signo == 0 || as_it_is || has_effect(model, signo) ? signo : SIGTERM;
 }
 
-/* The plan's next signal to the app. Those that a rewrite drops are not seen. */
+/* The plan's next signal to the app, without those that a rewrite drops. */
 static void check_step(struct model *model, int signo)
 {
 	const struct plan *plan = &model->policy.plan;
@@ -205,7 +205,7 @@ static void check_step(struct model *model, int signo)
 static void check_forward(const struct model *model, const struct event *event, int signo)
 {
 	demand(event->kind == EVENT_SIGNAL && signo != 0 && signo == model->policy.rewrite[event->signo],
-	       "what is passed on has arrived, and is rewritten");
+	       "a forwarded signal has arrived, and is rewritten");
 	demand(!event->shared || signo != event->signo, "what the terminal gave is not given again");
 }
 
@@ -233,8 +233,8 @@ static void check_exit(struct model *model, int status)
 	bool leaves = model->policy.abandon || model->policy.linger_ms == 0;
 	model->ended = true;
 	demand(status == expected_status(model), "the status is the app's");
-	demand(model->exited_ms != TIME_NEVER || waited, "nobody leaves before the app, but 2 s after SIGKILL");
-	demand(!model->leftovers || leaves || waited, "nobody leaves before what was left behind");
+	demand(model->exited_ms != TIME_NEVER || waited, "lull does not exit before the app, except 2 s after SIGKILL");
+	demand(!model->remaining || leaves || waited, "lull does not exit before remaining processes");
 }
 
 static void check_app_action(const struct model *model, enum action_kind kind)
@@ -260,12 +260,12 @@ static void check_action(struct model *model, const struct event *event, const s
 	case ACTION_FORWARD_REMAINING:
 		demand(event->kind == EVENT_SIGNAL && action->signo == model->policy.rewrite[event->signo] &&
 		               action->signo != 0,
-		       "what is passed on has arrived");
-		demand(model->exited_ms != TIME_NEVER, "leftovers are those of an app that has ended");
+		       "a forwarded signal has arrived");
+		demand(model->exited_ms != TIME_NEVER, "processes remain only after the app has exited");
 		break;
 	case ACTION_SIGNAL_REMAINING:
-		demand(event->kind == EVENT_APP_EXITED && model->leftovers && action->signo > 0,
-		       "leftovers have one signal");
+		demand(event->kind == EVENT_APP_EXITED && model->remaining && action->signo > 0,
+		       "remaining processes get one signal");
 		break;
 	case ACTION_KILL_ALL:
 		check_kill(model);
@@ -300,14 +300,14 @@ static void check_action(struct model *model, const struct event *event, const s
 	}
 }
 
-/* By when SIGKILL must be out; TIME_NEVER: there is nobody to be killed. */
+/* When SIGKILL must be sent at the latest; TIME_NEVER: there is no process to kill. */
 static int64_t limit_ms(const struct model *model)
 {
 	if (model->killed_ms != TIME_NEVER)
 		return TIME_NEVER;
 	if (model->exited_ms != TIME_NEVER && !model->exited_in_shutdown)
-		return model->leftovers ? model->exited_ms + model->policy.linger_ms : TIME_NEVER;
-	bool waits = model->exited_ms == TIME_NEVER || model->leftovers;
+		return model->remaining ? model->exited_ms + model->policy.linger_ms : TIME_NEVER;
+	bool waits = model->exited_ms == TIME_NEVER || model->remaining;
 	return waits && model->begun_ms != TIME_NEVER ? kill_latest_ms(model) : TIME_NEVER;
 }
 
@@ -317,7 +317,7 @@ static void check_rest(struct model *model, enum phase before)
 	const struct lifecycle *core = &model->core;
 	int64_t deadline_ms = lifecycle_deadline_ms(core);
 	demand(core->phase >= before, "phases only advance");
-	demand((core->phase == PHASE_ENDED) == model->ended, "the end is told");
+	demand((core->phase == PHASE_ENDED) == model->ended, "there is an action for the exit");
 	if (model->ended)
 		return;
 	demand(deadline_ms > model->now_ms, "a deadline is never in the past: no busy loop");
@@ -330,17 +330,17 @@ static void check_rest(struct model *model, enum phase before)
 
 /* --- Events ------------------------------------------------------------------------------------------------------- */
 
-/* What is known of an event before the core has seen it. */
+/* What follows from an event before the core gets it. */
 static void note(struct model *model, const struct event *event)
 {
 	if (event->kind == EVENT_APP_EXITED) {
 		model->exited_ms = model->now_ms;
 		model->status = event->status;
-		model->leftovers = !event->childless;
+		model->remaining = !event->childless;
 		model->exited_in_shutdown = model->begun_ms != TIME_NEVER;
 	}
 	if (event->kind == EVENT_CHILDLESS)
-		model->leftovers = false;
+		model->remaining = false;
 	if (event->kind != EVENT_SIGNAL || !begins(model, event->signo) || model->killed_ms != TIME_NEVER)
 		return;
 	if (model->begun_ms != TIME_NEVER) {
@@ -372,7 +372,7 @@ static void happen(struct model *model, const struct event *event, int64_t now_m
 	check_rest(model, before);
 }
 
-/* How long after the last event: mostly at the moments that matter. */
+/* How long after the last event: mostly near a deadline. */
 static int64_t moment(const struct model *model, unsigned byte)
 {
 	int64_t deadline_ms = lifecycle_deadline_ms(&model->core);
@@ -395,7 +395,7 @@ static int64_t moment(const struct model *model, unsigned byte)
 	}
 }
 
-/* What can not be is left out: nobody ends twice, and while a child is there nobody says that none is. */
+/* Impossible events are skipped: no process exits twice, and EVENT_CHILDLESS needs that there is no child. */
 static bool is_possible(const struct model *model, const struct event *event)
 {
 	bool runs = model->exited_ms == TIME_NEVER;
@@ -430,7 +430,7 @@ static struct event make_event(const struct model *model, unsigned byte)
 	return event;
 }
 
-/* The pre-stop program ends, or could not be started: the supervisor tells that before anything else. */
+/* The pre-stop program exits, or could not be started: the supervisor reports that before anything else. */
 static void end_pre_stop(struct model *model, enum event_kind next, int64_t now_ms)
 {
 	const struct event event = {.kind = next};
@@ -441,7 +441,7 @@ static void end_pre_stop(struct model *model, enum event_kind next, int64_t now_
 	happen(model, &event, now_ms);
 }
 
-/* Time alone, as the loop has it, ends every stop that has a SIGKILL, and every wait for leftovers. */
+/* If only time passes, each shutdown that has a SIGKILL ends, and each wait for remaining processes. */
 static void run_out(struct model *model)
 {
 	const struct event time = {.kind = EVENT_TIME};

@@ -1,7 +1,7 @@
 /*
- * The readiness endpoint with everybody at it: who is answered, how often and with what, who is let go, and that a turn
- * is short, whatever they send, in any order and pieces. Input: a byte for the world, then two and more for each thing
- * that happens.
+ * The readiness endpoint under all kinds of peers: each gets the right response, once, connections are closed in time,
+ * and a turn is short, whatever peers send, in any order and pieces. Input: a byte for the world, then two and more for
+ * each event.
  */
 #include <string.h>
 
@@ -12,7 +12,7 @@
 
 enum {
 	PORT = 8080,
-	CALLS_A_TURN = 60, /* 16 connections, 4 of them new: each a recv, a send and what --listens asks */
+	CALLS_A_TURN = 60, /* 16 connections, 4 of them new: each a recv, a send and the calls of --listens */
 	TURNS_AT_END = 64,
 };
 
@@ -20,10 +20,10 @@ struct scene {
 	struct endpoint endpoint;
 	bool draining;
 	bool starting;
-	size_t answered[WORLD_CONNECTIONS]; /* bytes of the answer that was looked at */
+	size_t answered[WORLD_CONNECTIONS]; /* bytes of the response that was checked */
 };
 
-/* The verdict on all that was taken of it, in one piece. */
+/* The verdict on all that was read from it, in one piece. */
 static enum http_verdict verdict_on(const struct world_connection *connection)
 {
 	struct http_request request = {0};
@@ -42,7 +42,7 @@ static void check_answer(struct scene *scene, size_t i)
 	if (scene->answered[i] > 0 || connection->answered == 0)
 		return;
 	enum http_verdict verdict = verdict_on(connection);
-	demand(verdict != HTTP_INCOMPLETE, "nobody is answered who has not asked");
+	demand(verdict != HTTP_INCOMPLETE, "no response without a request");
 	http_add_response(&wanted, verdict,
 	                  scene->draining   ? READINESS_DRAINING
 	                  : scene->starting ? READINESS_STARTING
@@ -59,11 +59,11 @@ static void check(struct scene *scene, int64_t now_ms)
 	for (size_t i = 0; i < world.connections_count; i++) {
 		const struct world_connection *connection = &world.connections[i];
 		check_answer(scene, i);
-		demand(connection->answered == scene->answered[i], "nobody is answered twice");
+		demand(connection->answered == scene->answered[i], "no second response");
 		held += connection->accepted && !connection->gone;
 		demand(!connection->accepted || connection->gone || now_ms < connection->accepted_ms + ENDPOINT_LIFE_MS,
-		       "nobody stays for longer than a second");
-		demand(connection->at <= 65536 + 1024, "nobody is listened to for ever");
+		       "no connection lives longer than a second");
+		demand(connection->at <= 65536 + 1024, "no connection is read forever");
 	}
 	demand(held <= ENDPOINT_CONNECTIONS, "not more are held than there is room for");
 }
@@ -73,7 +73,7 @@ static void turn(struct scene *scene, int64_t deadline_ms)
 	world.calls = 0;
 	int64_t until_ms = endpoint_wait(&scene->endpoint, deadline_ms);
 	demand(until_ms == 0 || (world.poll_denied && until_ms <= world.now_ms + 10), "the wait is over, or short");
-	demand(world.now_ms <= deadline_ms, "nobody waits past the deadline");
+	demand(world.now_ms <= deadline_ms, "no wait beyond the deadline");
 	endpoint_serve(&scene->endpoint, scene->draining ? READINESS_DRAINING : READINESS_READY);
 	demand(world.calls <= CALLS_A_TURN, "a turn is short");
 	check(scene, world.now_ms);
@@ -170,7 +170,7 @@ static void begin(struct scene *scene, unsigned how)
 	demand(endpoint_open(&scene->endpoint, &address, listens) == 0, "the endpoint opens");
 }
 
-/* In time everybody who was there is let go, and nothing wakes us for ever. */
+/* After some time all connections are closed, and lull does not wake up again. */
 static void end(struct scene *scene)
 {
 	world.no_descriptors = world.poll_denied = false;
@@ -182,7 +182,7 @@ static void end(struct scene *scene)
 		demand(world.connections[i].gone, "everybody is let go");
 	int64_t now_ms = world.now_ms;
 	turn(scene, now_ms + 10 * ENDPOINT_LIFE_MS);
-	demand(world.now_ms == now_ms + 10 * ENDPOINT_LIFE_MS, "with nobody there nobody is woken");
+	demand(world.now_ms == now_ms + 10 * ENDPOINT_LIFE_MS, "without connections lull does not wake up");
 	for (int i = 0; i < ENDPOINT_DESCRIPTORS; i++)
 		world_close(scene->endpoint.descriptors[i]);
 	world_end();

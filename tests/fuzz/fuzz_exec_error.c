@@ -1,5 +1,5 @@
 /*
- * Why a command can not be executed, said of any file. Input: the command, PATH, a byte for the error, and the file.
+ * Why a command cannot be executed, for any file. Input: the command, PATH, a byte for the error, and the file.
  */
 #include <errno.h>
 #include <string.h>
@@ -21,7 +21,7 @@ static char *join(const char *a, const char *b)
 	return text.bytes;
 }
 
-/* Where it would be found first. */
+/* The path that would be found first. */
 static char *place_of(const char *command, const char *path)
 {
 	char bytes[4096];

@@ -1,6 +1,6 @@
 /*
- * A flag and its variable: one meaning, one refusal. Input: the name of an option, a value for its variable alone, and
- * the value that both get.
+ * A flag and its variable have one meaning and one error. Input: the name of an option, a value for its variable only,
+ * and a value for both.
  */
 #include <string.h>
 
@@ -12,7 +12,7 @@ enum { WHY_SIZE = 2048 };
 struct attempt {
 	struct options options;
 	char why[WHY_SIZE];
-	const char *reason; /* behind the name */
+	const char *reason; /* after the name */
 	int parsed;
 };
 
@@ -57,7 +57,7 @@ static void demand_alike(const struct attempt *a, const struct attempt *b)
 {
 	demand(a->parsed == b->parsed, "a value is taken in every form, or in none");
 	if (a->parsed < 0)
-		demand_same(a->reason, b->reason, "a value is refused for the same reason in every form");
+		demand_same(a->reason, b->reason, "a value is rejected for the same reason in every form");
 	else
 		demand(same_options(&a->options, &b->options), "a value means the same in every form");
 }
@@ -76,7 +76,7 @@ static void check_letter(const struct option *option, const char *value, const s
 	demand_alike(&attempt, wanted);
 }
 
-/* What the variable says is nothing beside the flag, unless it is refused by itself. */
+/* The flag overrides the variable, unless the variable is invalid. */
 static void check_beaten(const struct option *option, const char *other, char *flag, const struct attempt *wanted)
 {
 	static char lull[] = "lull";
@@ -88,7 +88,7 @@ static void check_beaten(const struct option *option, const char *other, char *f
 	if (alone.parsed < 0 || wanted->parsed < 0)
 		return;
 	try(&both, "", argv, join("", option->variable, "=", other));
-	demand(both.parsed == 0 && same_options(&both.options, &wanted->options), "a flag beats its variable");
+	demand(both.parsed == 0 && same_options(&both.options, &wanted->options), "a flag overrides its variable");
 }
 
 static void check(const struct option *option, const char *other, const char *value)

@@ -1,6 +1,6 @@
 /*
- * The readiness endpoint's requests: the verdict is that of a second reading, whatever pieces a request comes in, and
- * stays. Input: a byte for the pieces, and the request.
+ * The readiness endpoint's requests: the verdict is that of a second parser, in whatever pieces a request comes, and
+ * does not change. Input: a byte for the pieces, and the request.
  */
 #include <ctype.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@ enum { PIECES = 4 };
 
 static const size_t PIECE[PIECES] = {0, 1, 7, 1024}; /* 0: whole */
 
-/* Each piece in memory of its own. The pieces differ in length, by `odd`. */
+/* Each piece in an allocation of its own. The pieces differ in length, by `odd`. */
 static enum http_verdict read_in_pieces(const char *bytes, size_t length, size_t most, unsigned odd)
 {
 	struct http_request request = {0};
@@ -32,7 +32,7 @@ static enum http_verdict read_in_pieces(const char *bytes, size_t length, size_t
 	return verdict;
 }
 
-/* --- A second reading: by lines ----------------------------------------------------------------------------------- */
+/* --- A second parser: by lines ------------------------------------------------------------------------------------ */
 
 static bool only(const char *bytes, size_t length, bool (*may)(unsigned char byte))
 {
@@ -80,7 +80,7 @@ static enum http_verdict verdict_on(const char *line, size_t length)
 	return is(line, method, "HEAD") ? HTTP_HEAD : HTTP_NOT_ALLOWED;
 }
 
-/* The line at *at without its end; false when it has none. */
+/* The line at *at without its end; false if it has none. */
 static bool line_at(const char **at, const char *end, size_t *length)
 {
 	const char *stop = memchr(*at, '\n', (size_t)(end - *at));
@@ -91,7 +91,7 @@ static bool line_at(const char **at, const char *end, size_t *length)
 	return true;
 }
 
-/* Of a whole head. HTTP_INCOMPLETE: it is not whole, or broken in its last line. */
+/* The verdict on a head. HTTP_INCOMPLETE: it is not whole, or its last line is invalid. */
 static enum http_verdict reference(const char *bytes, size_t length)
 {
 	const char *end = bytes + length;
@@ -124,7 +124,7 @@ static void check_answer(enum http_verdict verdict)
 		                     : verdict == HTTP_MALFORMED    ? "HTTP/1.1 400 "
 		                     : readiness == READINESS_READY ? "HTTP/1.1 200 "
 		                                                    : "HTTP/1.1 503 ";
-		demand(strncmp(bytes, status, strlen(status)) == 0, "the status says what was found");
+		demand(strncmp(bytes, status, strlen(status)) == 0, "the status is that of the verdict");
 		demand(answer.length < sizeof bytes - 1 && strstr(bytes, "\r\n\r\n") != NULL, "an answer is whole");
 	}
 }

@@ -1,6 +1,6 @@
 /*
- * What lull writes: each line of the log and of the report is one line, printable or a JSON object, whatever bytes the
- * names in it are. Input: some bytes for what has happened, then files as world_add_files() has them, and words.
+ * lull's output: each line of the log and of the report is one line, printable or a JSON object, whatever bytes the
+ * names have. Input: some bytes for the events, then files as for world_add_files(), and words.
  */
 #include <string.h>
 
@@ -12,7 +12,7 @@
 
 enum { LINE_MOST = 4096 };
 
-/* All that was written since the last look. */
+/* All that was written since the last check. */
 static void check_lines(enum log_format format, size_t lines)
 {
 	const char *at = world.output;
@@ -26,7 +26,7 @@ static void check_lines(enum log_format format, size_t lines)
 		       "a line is printable, or one JSON object");
 		at = stop + 1;
 	}
-	demand(lines == 0, "each is said");
+	demand(lines == 0, "each has its line");
 	world.written = 0;
 }
 
@@ -77,7 +77,7 @@ static void check_report(struct log *log, struct input *input, const char *kille
 	check_lines(log->format, 1);
 }
 
-/* Some moment of a stop, told as it is. */
+/* A moment of a shutdown, with consistent times. */
 static void begin_stop(struct lifecycle *lifecycle, struct policy *policy, unsigned how)
 {
 	static const char *const PLANS[] = {"5s/=/90s/KILL", "=", "QUIT/2s/KILL", "1h/TERM/RTMIN+3/1ms/INT"};
@@ -120,7 +120,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct log log;
 	struct reaped app;
 	world_begin();
-	world.tick_ms = 200; /* what looks without /proc looks at the clock */
+	world.tick_ms = 200; /* the search without /proc reads the clock */
 	unsigned how = input_byte(&input);
 	struct helpers helpers = {.pids = {0}};
 	char held[LOG_LINE_SIZE];

@@ -1,6 +1,6 @@
 /*
- * Who listens: what sock_diag(7) answers, and the tables in /proc/net, read in any pieces. Input: three bytes (how, and
- * a port), then the two answers, or files.
+ * Listening sockets: the answers of sock_diag(7), and the tables in /proc/net, read in any pieces. Input: three bytes
+ * (how, and a port), then the two answers, or files.
  */
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +27,7 @@ static void check_answer(struct input *input, int port)
 	world.answer_length = length;
 	int found = find_listener(port, &no_diag);
 	size_t half = length / 2;
-	demand(found >= -1 && found <= 1, "somebody listens, nobody does, or it is not known");
+	demand(found >= -1 && found <= 1, "a process listens, none does, or it is not known");
 	demand(found != 1 || says_found(world.answer, half) || says_found(world.answer + half, length - half),
 	       "who listens was in the answer");
 	demand(!no_diag || found < 0, "what answers is asked again");
@@ -48,7 +48,7 @@ static bool line_listens(const char *line, size_t length, const char *digits)
 	       memcmp(field[1], digits, 4) == 0;
 }
 
-/* 1, 0, or -1 where the table is too long to say. */
+/* 1, 0, or -1 if the table is too long. */
 static int reference(const char *path, const char *digits)
 {
 	for (size_t i = 0; i < world.files_count; i++) {
@@ -77,13 +77,13 @@ static void check_files(struct input *input, int port)
 	int four = reference("/proc/net/tcp", digits);
 	int six = reference("/proc/net/tcp6", digits);
 	int found = find_listener(port, &no_diag);
-	demand(no_diag && find_listener(port, &no_diag) == found, "where there is no sock_diag nobody asks again");
+	demand(no_diag && find_listener(port, &no_diag) == found, "without sock_diag it is not tried again");
 	world.read_most = 0;
 	demand(four == -1 || six == -1 || find_listener(port, NULL) == found, "pieces do not matter");
 	if (four == 1 || (four == 0 && six == 1))
 		demand(found == 1, "who listens is found");
 	if (four == 0 && (six == 0 || six == -2))
-		demand(found == 0, "nobody is found who does not listen");
+		demand(found == 0, "no socket is found that does not listen");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

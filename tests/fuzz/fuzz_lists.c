@@ -1,5 +1,5 @@
 /*
- * Lists, the whole of each: signals, rewrites, exit codes. Each word counts by itself, and the first invalid one is
+ * Lists as a whole: signals, rewrites, exit codes. Each item counts by itself, and the first invalid one is
  * returned.
  */
 #include <ctype.h>
@@ -9,7 +9,7 @@
 #include "../../src/signals.h"
 #include "fuzz.h"
 
-/* A number from 0 to 255, as strtol(3) sees it. */
+/* A number from 0 to 255, by strtol(3). */
 static long code_of(const char *word, size_t length)
 {
 	for (size_t i = 0; i < length; i++)

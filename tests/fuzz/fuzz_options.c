@@ -1,6 +1,6 @@
 /*
- * The command line and the environment as data, under every name. Input: one word a line: argv[0], the environment, an
- * empty line, the arguments.
+ * The command line and the environment, in every mode. Input: one argument a line: argv[0], the environment, an empty
+ * line, the arguments.
  */
 #include <signal.h>
 #include <string.h>
@@ -12,9 +12,9 @@
 
 enum {
 	WORDS_MOST = 100,
-	WHY_SIZE = 2048,   /* as main has it */
-	VALUE_SHOWN = 100, /* bytes of a value, in a refusal */
-	NAME_SHOWN = 63,   /* of a flag that is not known */
+	WHY_SIZE = 2048,   /* as in main.c */
+	VALUE_SHOWN = 100, /* bytes of a value, in an error */
+	NAME_SHOWN = 63,   /* bytes of an unknown flag */
 };
 
 struct words {
@@ -31,21 +31,21 @@ static void add(struct words *words, char *word)
 }
 
 /*
- * No byte is written. Of the words one may have moved: where "COMMAND -- ARG" is read as getopt(3) does it, the command
- * stands in the place of the dashes.
+ * argv and the environment are not written to. One argument may have moved: if "COMMAND -- ARG" is parsed as getopt(3)
+ * does, the command replaces the dashes.
  */
 static void demand_unchanged(const struct words *words, char *const *list, char *const *command)
 {
 	for (int i = 0; i < words->count; i++) {
 		bool moved = command == &words->list[i] && i > 0 && strcmp(words->before[i], "--") == 0 &&
 		             words->list[i] == list[i - 1];
-		demand(words->list[i] == list[i] || moved, "nobody moves the words of the command line");
-		demand_same(list[i], words->before[i], "nobody writes to argv or the environment");
+		demand(words->list[i] == list[i] || moved, "the arguments stay in their order");
+		demand_same(list[i], words->before[i], "argv and the environment are not written to");
 	}
 	demand(words->list[words->count] == NULL, "a list has its end");
 }
 
-/* --- What is taken ----------------------------------------------------------------------------------------------- */
+/* --- Accepted command lines -------------------------------------------------------------------------------------- */
 
 static void check_plan(const struct policy *policy)
 {
@@ -69,7 +69,7 @@ static void check_taken(const struct options *options)
 	for (int signo = 1; signo < LIFECYCLE_SIGNALS; signo++)
 		demand(policy->rewrite[signo] <= SIGNALS_MAX, "a signal is rewritten to a signal");
 	demand(policy->rewrite[SIGKILL] == SIGKILL && policy->rewrite[SIGCHLD] == SIGCHLD, "or not at all");
-	demand(policy->linger_ms >= 0 && policy->linger_ms <= TIME_LONGEST_MS, "leftovers have a time");
+	demand(policy->linger_ms >= 0 && policy->linger_ms <= TIME_LONGEST_MS, "--linger is a time");
 	demand(policy->pre_stop == (options->pre_stop != NULL), "there is a pre-stop program, or there is none");
 	demand(options->pre_stop == NULL || options->pre_stop[0] == '/', "paths are absolute");
 	demand(options->drain_file == NULL || options->drain_file[0] == '/', "paths are absolute");
@@ -83,7 +83,7 @@ static void check_taken(const struct options *options)
 	       "SIGKILL comes a second before the grace period is over");
 }
 
-/* The command is what is left of argv, and nothing else. */
+/* The command is the rest of argv. */
 static void check_command(const struct options *options, const struct words *argv)
 {
 	char *const *command = options->command;
@@ -95,9 +95,9 @@ static void check_command(const struct options *options, const struct words *arg
 	demand(!option || marked, "no option is taken for a command");
 }
 
-/* --- What is refused --------------------------------------------------------------------------------------------- */
+/* --- Errors ------------------------------------------------------------------------------------------------------ */
 
-/* Behind `name` and `value` (NULL: none) the line says what is wrong, and what would be right. */
+/* After `name` and `value` (NULL: none) the line has what is wrong, and what would be valid. */
 static bool names(const char *line, const char *name, size_t length, const char *value)
 {
 	if (strncmp(line, name, length) != 0)
@@ -131,7 +131,7 @@ static bool names_long(const char *line, const char *word, const char *next)
 	return names(line, word, shown, NULL) || (value != NULL && names(line, word, length, value));
 }
 
-/* What is refused for another option beside it is called by its long name. */
+/* An option that is in conflict with another one is given by its long name. */
 static bool names_long_of(const char *line, char letter, const char *value)
 {
 	const struct option *option;
@@ -188,7 +188,7 @@ static void check_strays(struct words *envp)
 	}
 }
 
-/* The name is none of lull's options: Kubernetes sets it for a Service, or lull for the pre-stop program. */
+/* Not an option of lull's: Kubernetes sets it for a Service, or lull for the pre-stop program. */
 static bool is_allowed_to_stay(const char *entry)
 {
 	return strstr(entry, "_SERVICE_") != NULL || strstr(entry, "_PORT") != NULL ||
@@ -196,7 +196,7 @@ static bool is_allowed_to_stay(const char *entry)
 	       strcmp(entry, "LULL_PID") == 0 || strcmp(entry, "LULL_SIGNAL") == 0;
 }
 
-/* Options are taken out, the others stay in their order; a second time changes nothing. */
+/* Options are removed, the others stay in their order; a second call changes nothing. */
 static void check_scrub(struct words *envp)
 {
 	size_t at = 0;
@@ -221,10 +221,10 @@ static void check_explained(const struct options *options)
 {
 	demand(help_explain(options) == 0, "it can be explained");
 	demand(world.written > 0 && world.output[world.written - 1] == '\n', "an explanation is whole");
-	demand(strstr(world.output, "Counted from then:") != NULL, "an explanation says from when");
+	demand(strstr(world.output, "Counted from then:") != NULL, "--explain has its start");
 }
 
-/* What is asked for instead of a run. */
+/* Requests other than a run. */
 static void check_printed(const struct options *options)
 {
 	const struct compat_mode *compat = options->compat;
@@ -261,7 +261,7 @@ static void check(struct words *argv, struct words *envp)
 	memset(&options, 0x5a, sizeof options);
 	int first = parse(&again, argv, envp, &again_why, true);
 	int parsed = parse(&options, argv, envp, &why, false);
-	demand(parsed == 0 || parsed == -1, "taken or refused");
+	demand(parsed == 0 || parsed == -1, "accepted or rejected");
 	demand(first == parsed && same_options(&options, &again), "the same words mean the same");
 	check_strays(envp);
 	if (parsed < 0) {

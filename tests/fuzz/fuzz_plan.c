@@ -1,5 +1,5 @@
 /*
- * PLAN: what is taken can be run, and written again; what is refused has a reason.
+ * PLAN: an accepted plan can be run, and written again; a rejected one has a reason.
  */
 #include <signal.h>
 #include <string.h>
@@ -26,7 +26,7 @@ static void check_plan(const struct plan *plan)
 	demand(plan_kill_ms(plan) == (kills ? total_ms : TIME_NEVER), "SIGKILL comes when all waits are over");
 }
 
-/* In the shortest form, or with all its zeros. */
+/* In the shortest form, or with all zeros. */
 static void write_plan(const struct plan *plan, bool zeros, struct text *to)
 {
 	char name[SIGNAL_NAME_SIZE];
@@ -51,7 +51,7 @@ static void check_written(const struct plan *plan, bool zeros)
 	demand(same_plan(plan, &again), "a plan that was written is read as it was");
 }
 
-/* Refused for each of its words alone, or for their order. */
+/* Rejected because of one step alone, or because of the order. */
 static bool has_bad_word(const char *word)
 {
 	size_t length;
@@ -73,8 +73,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct plan plan;
 	const char *word = input_rest(&input);
 	int taken = plan_parse(&plan, word, &why);
-	demand(taken == 0 || taken == -1, "taken or refused");
-	demand((taken < 0) == (why.length > 0) && why.length < WHY_SIZE - 1, "what is refused has a whole reason");
+	demand(taken == 0 || taken == -1, "accepted or rejected");
+	demand((taken < 0) == (why.length > 0) && why.length < WHY_SIZE - 1, "a rejected plan has a whole reason");
 	if (has_bad_word(word))
 		demand(taken < 0, "each word is a time or a signal");
 	if (taken == 0) {

@@ -1,7 +1,7 @@
 /*
- * All that is read of /proc and the cgroup: whoever is signalled is a descendant, whatever the files say and however
- * short they are read. Input: four bytes (lull's own number, the hidden one, the group that had it, and how the world
- * is), then files as world_add_files() has them.
+ * All that is read from /proc and the cgroup: only descendants are signalled, whatever the files contain and in however
+ * small pieces they are read. Input: four bytes (lull's own PID, the hidden one, the group that had the signal, and the
+ * properties of the world), then files as for world_add_files().
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,11 +17,11 @@
 
 enum { NAMES_SIZE = 2048 };
 
-/* What a second reading has found. */
+/* The result of a second parser. */
 struct tree {
 	struct process list[WORLD_FILES];
 	size_t count;
-	bool plain; /* as a kernel has it: each process stands under its own number, once */
+	bool plain; /* as a kernel shows it: each process is there under its own PID, once */
 };
 
 static bool read_tree_file(const struct world_file *file, struct process *process, bool *plain)
@@ -61,7 +61,7 @@ static const struct process *find(const struct tree *tree, pid_t pid)
 	return NULL;
 }
 
-/* Up to lull, and not through the hidden one. */
+/* Is lull an ancestor, not through the hidden one? */
 static bool descends(const struct tree *tree, const struct process *process, pid_t hidden)
 {
 	for (size_t steps = 0; process != NULL && steps <= tree->count; steps++) {
@@ -90,7 +90,7 @@ static int count(const struct tree *tree, enum process_scope scope, pid_t hidden
 	return number;
 }
 
-/* A /proc of another PID namespace is none. */
+/* A /proc of another PID namespace does not count. */
 static bool is_seen(void)
 {
 	struct process self = {.pid = 0};
@@ -111,14 +111,14 @@ static void check_named(const struct tree *tree, enum process_scope scope, pid_t
 	demand((named > 0) == (text.length > 0), "who is counted is named");
 	demand(denied >= 0 && denied <= named, "only who is counted is counted as denied");
 	if (tree->plain && is_seen())
-		demand(named == count(tree, scope, hidden), "everybody is counted, and nobody else");
+		demand(named == count(tree, scope, hidden), "all descendants are counted, and no others");
 }
 
 static void check_signalled(const struct tree *tree, const struct signal_request *order)
 {
 	world.sent_count = 0;
-	int refused = processes_signal(order);
-	demand(refused >= 0 && (refused == 0 || world.refuses), "who refuses is counted");
+	int failed = processes_signal(order);
+	demand(failed >= 0 && (failed == 0 || world.denies), "failed signals are counted");
 	demand(order->resume == NULL || *order->resume >= 0, "a look goes on where it was given up");
 	for (size_t i = 0; i < world.sent_count; i++) {
 		pid_t pid = world.sent[i].pid;
@@ -130,7 +130,7 @@ static void check_signalled(const struct tree *tree, const struct signal_request
 			continue;
 		demand(process != NULL && descends(tree, process, order->excluded.pre_stop),
 		       "only descendants are signalled");
-		demand(process->group != order->except || world.sent[i].signo == SIGCONT, "nobody gets it twice");
+		demand(process->group != order->except || world.sent[i].signo == SIGCONT, "no process gets it twice");
 	}
 }
 
@@ -159,7 +159,7 @@ static bool is_listed(pid_t pid)
 		}
 		return false;
 	}
-	return true; /* there is no list: the tree says it */
+	return true; /* there is no list: the tree decides */
 }
 
 static void check_snapshot(const struct tree *tree, pid_t hidden, pid_t group, bool listened)
@@ -195,7 +195,7 @@ static void check_group(const struct tree *tree, pid_t group)
 	siginfo_t info = {.si_signo = SIGUSR1};
 	world.sent_count = 0;
 	int seen = processes_queue_group(group, &info);
-	demand(seen == 0 || world.sent_count == 0, "without /proc nobody is found");
+	demand(seen == 0 || world.sent_count == 0, "without /proc no process is found");
 	for (size_t i = 0; i < world.sent_count; i++) {
 		const struct process *process = find(tree, world.sent[i].pid);
 		demand(world.sent[i].pid > 0 && world.sent[i].pid != group, "the leader has it");
@@ -220,7 +220,7 @@ static void check_ready(const struct tree *tree)
 		demand(answer != READY_YES || serves, "only a lull that serves is ready");
 }
 
-/* The number stands in some file there, zeros before it or not. */
+/* A file there has the number, with or without zeros before it. */
 static bool is_counted(int64_t kills)
 {
 	for (size_t i = 0; i < world.files_count; i++) {
@@ -240,7 +240,7 @@ static bool is_counted(int64_t kills)
 	return false;
 }
 
-/* The count in what begins like memory.events of cgroups(7), or -1. */
+/* The count in a file that starts like memory.events of cgroups(7), or -1. */
 static int64_t first_count(const struct world_file *file)
 {
 	size_t digits = 0;
@@ -252,7 +252,7 @@ static int64_t first_count(const struct world_file *file)
 	return 9 + digits < file->length && number[digits] == '\n' ? text_number(number, digits, INT32_MAX) : -1;
 }
 
-/* Where nobody says which cgroup is ours it is that of the mount. */
+/* If no file shows which cgroup is ours, it is that of the mount. */
 static void check_mount(int64_t kills)
 {
 	const struct world_file *events = NULL;
@@ -289,14 +289,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	unsigned how = input_byte(&input);
 	world.pidfds = !(how & 1);
 	world.read_most = how & 2 ? 1 + how / 16 * 10 : 0;
-	world.refuses = (how & 18) == 16;
+	world.denies = (how & 18) == 16;
 	order.resume = (how & 34) == 32 ? &resume : NULL;
 	order.wake = how & 4;
 	world.child = how & 8 ? 9 : 0;
 	world_add_files((const char *)input.at, (size_t)(input.end - input.at));
 	read_tree(&tree);
 	if (!is_seen() || world.read_most > 0)
-		world.tick_ms = 200; /* what looks without /proc looks at the clock */
+		world.tick_ms = 200; /* the search without /proc reads the clock */
 	check_named(&tree, SCOPE_DESCENDANTS, hidden);
 	check_named(&tree, SCOPE_NAMESPACE, 0);
 	check_signalled(&tree, &order);

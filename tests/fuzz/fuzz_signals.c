@@ -1,5 +1,5 @@
 /*
- * The names of signals: each has one number, in any case, with SIG and without, and what is said of a number is a name.
+ * The names of signals: each has one number, in upper and lower case, with and without SIG, and each number has a name.
  */
 #include <ctype.h>
 #include <signal.h>
@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int signo = signal_parse(word, length);
 	demand(signo == -1 || (signo >= 1 && signo <= SIGNALS_MAX), "a signal is 1 to 64, or none");
 	demand(!signal_can_be_forwarded(SIGKILL) && !signal_can_be_forwarded(SIGSTOP) && !signal_can_be_forwarded(-1),
-	       "what can not be caught is not passed on");
+	       "a signal that cannot be caught is not accepted");
 	check_word(word, length, signo);
 	if (signo > 0)
 		check_name(signo);

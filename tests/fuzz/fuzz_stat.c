@@ -1,6 +1,5 @@
 /*
- * /proc/PID/stat and /proc/PID/status, whatever bytes a process has in its name: what is read of it is what was
- * written.
+ * /proc/PID/stat and /proc/PID/status, whatever bytes a process has in its name: the values read are those written.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -9,7 +8,7 @@
 #include "../../src/processes.h"
 #include "fuzz.h"
 
-/* As the kernel writes it, fs/proc/array.c, with nothing in the fields that nobody reads. */
+/* As the kernel writes it, fs/proc/array.c, with nothing in the fields that lull does not read. */
 static void check_written(const struct process *process)
 {
 	char line[512];
@@ -27,7 +26,7 @@ static void check_written(const struct process *process)
 	demand_same(again.name, process->name, "a name is read as it was written");
 }
 
-/* Any bytes may be a name; the kernel keeps 15 of a program's. */
+/* Any bytes may be a name; the kernel keeps 15 of them. */
 static void check_name(const char *bytes, size_t length)
 {
 	struct process process = {.pid = 7, .parent = 1, .group = 7, .state = 'S', .threads = 1, .started = 12};
@@ -45,7 +44,7 @@ static uint64_t number_of(const char *bytes, size_t length, size_t at)
 	return number;
 }
 
-/* As the kernel writes it, fs/proc/array.c, a name escaped, and with more before and behind what is read. */
+/* As the kernel writes it, fs/proc/array.c, with the name escaped, and more lines before and after those read. */
 static void check_signals(const char *bytes, size_t length)
 {
 	char status[1024];

@@ -1,6 +1,6 @@
 /*
- * Lines, made of any bytes: as text one printable line, as JSON a valid string that stands for the same. Input: three
- * bytes for a size and a moment, then the bytes.
+ * Lines made of any bytes: in text one printable line, in JSON a valid string for the same bytes. Input: three bytes
+ * for a size and a moment, then the bytes.
  */
 #include <string.h>
 #include <time.h>
@@ -10,7 +10,7 @@
 
 enum { BYTES_MOST = 512 };
 
-/* What JSON can hold of it: each byte that is part of no character becomes U+FFFD. */
+/* What JSON can hold: each byte that is not part of a character becomes U+FFFD. */
 static size_t replace(const char *bytes, size_t length, char *to)
 {
 	size_t filled = 0;
@@ -32,11 +32,11 @@ static void check_json(const char *bytes, size_t length, size_t room)
 	text_add_json(&text, bytes, length);
 	demand(text.length < room && strlen(buffer) == text.length, "a text has an end, in its room");
 	const char *at = buffer;
-	long said = json_string(&at, buffer + text.length, decoded);
-	demand(said >= 0 && at == buffer + text.length, "any bytes make a JSON string, in any room");
+	long got = json_string(&at, buffer + text.length, decoded);
+	demand(got >= 0 && at == buffer + text.length, "any bytes make a JSON string, in any space");
 	size_t all = replace(bytes, length, wanted);
-	demand((size_t)said <= all && memcmp(decoded, wanted, (size_t)said) == 0, "it stands for the bytes");
-	demand(6 * length + 3 > room || (size_t)said == all, "what fits is not left out");
+	demand((size_t)got <= all && memcmp(decoded, wanted, (size_t)got) == 0, "it stands for the bytes");
+	demand(6 * length + 3 > room || (size_t)got == all, "all that fits is there");
 }
 
 static void check_printable(const char *bytes, size_t length, size_t room)
@@ -49,13 +49,13 @@ static void check_printable(const char *bytes, size_t length, size_t room)
 	text_make_printable(&text);
 	demand(text.length == kept && is_printable(buffer, kept), "any bytes make one printable line");
 	for (size_t i = 0; i < kept; i++)
-		demand(buffer[i] == bytes[i] || buffer[i] == '?', "only what can not be printed is changed");
+		demand(buffer[i] == bytes[i] || buffer[i] == '?', "only bytes that cannot be printed are changed");
 	char *again = fuzz_copy(buffer);
 	text_make_printable(&text);
 	demand_same(again, buffer, "what is printable stays");
 }
 
-/* The C library knows calendars too. */
+/* Compares with the C library's calendar. */
 static void check_date(int64_t wall_ms)
 {
 	char date[TEXT_TIME_SIZE];

@@ -1,6 +1,5 @@
 /*
- * TIME: what is taken and what it is worth, beside a second reading of the grammar; what is said of a time can be
- * written as one again.
+ * TIME: accepted texts and their values, compared with a second parser; the text of a time can be parsed again.
  */
 #include <string.h>
 
@@ -73,19 +72,19 @@ static int64_t reference(const char *word, size_t length)
 	return (int64_t)(total / ms);
 }
 
-/* "12.3 s" without its blank is a TIME: the same one, as exactly as it was said. */
+/* "12.3 s" without its blank is a TIME: the same one, as exactly as it was printed. */
 static void said_and_read(int64_t ms)
 {
-	char said[TEXT_TIME_SIZE];
+	char shown[TEXT_TIME_SIZE];
 	char written[TEXT_TIME_SIZE];
 	struct text exact = TEXT_IN(written);
-	text_time(ms, said);
-	char *blank = strchr(said, ' ');
-	demand(blank != NULL && is_printable(said, strlen(said)), "a time is said in a number and a unit");
+	text_time(ms, shown);
+	char *blank = strchr(shown, ' ');
+	demand(blank != NULL && is_printable(shown, strlen(shown)), "a time is printed as a number and a unit");
 	memmove(blank, blank + 1, strlen(blank));
-	int64_t again_ms = time_parse(said, strlen(said));
+	int64_t again_ms = time_parse(shown, strlen(shown));
 	int64_t off_ms = again_ms > ms ? again_ms - ms : ms - again_ms;
-	demand(again_ms >= 0 && off_ms <= (ms < 1000 || ms % 100 == 0 ? 0 : 50), "a time that was said is a TIME");
+	demand(again_ms >= 0 && off_ms <= (ms < 1000 || ms % 100 == 0 ? 0 : 50), "a printed time is a TIME");
 	text_add(&exact, "%lldms", (long long)ms);
 	demand(time_parse(exact.bytes, exact.length) == ms, "a time in ms is read as it was");
 }
@@ -97,7 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *word = input_bytes(&input, &length);
 	int64_t ms = time_parse(word, length);
 	demand(ms >= -1 && ms <= TIME_LONGEST_MS, "a time is between nothing and a year");
-	demand(ms == reference(word, length), "a time is worth what its words say");
+	demand(ms == reference(word, length), "the value is that of the second parser");
 	if (ms >= 0)
 		said_and_read(ms);
 	input_free();

@@ -1,5 +1,5 @@
 /*
- * Booleans, numbers, ports and addresses, beside what the C library makes of them; distances of words.
+ * Booleans, numbers, ports and addresses, compared with the C library; distances of words.
  */
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -39,7 +39,7 @@ static int port_of(const char *word)
 	return port > 0 ? (int)port : -1;
 }
 
-/* By words: what is before the last colon, in brackets or not. */
+/* Split at the last colon, with or without brackets. */
 static int address_of(const char *word, struct address *address)
 {
 	char *host = fuzz_copy(word);
@@ -88,7 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct input input = {data, data + size};
 	const char *first = input_line(&input);
 	const char *word = first != NULL ? first : "";
-	demand(boolean_parse(word) == boolean_of(word), "a switch is on, off or refused");
+	demand(boolean_parse(word) == boolean_of(word), "a switch is on, off or invalid");
 	demand(text_number(word, strlen(word), MOST) == number_of(word, MOST), "a number is a number");
 	demand(port_parse(word) == port_of(word), "a port is a port");
 	check_address(word);

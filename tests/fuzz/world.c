@@ -1,5 +1,5 @@
 /*
- * Owns the world of the fuzzed product. Never makes a call for it. Demands that every descriptor is used as one.
+ * Owns the simulated kernel. Never makes a real call for lull. Demands that descriptors are used correctly.
  */
 #include "world.h"
 
@@ -12,7 +12,7 @@
 #include "../../src/endpoint.h"
 #include "fuzz.h"
 
-/* Above those that the test itself has. */
+/* Above the descriptors of the test itself. */
 enum { FIRST_FD = 1000, CALL_PIDFD_SEND_SIGNAL = 424, CALL_PIDFD_OPEN = 434 };
 
 enum kind { CLOSED, A_FILE, A_DIRECTORY, A_PROCESS, A_SOCKET, A_LISTENER, A_CONNECTION };
@@ -38,7 +38,7 @@ struct entry {
 	char name[];
 };
 
-/* --- What there is ------------------------------------------------------------------------------------------------ */
+/* --- Files -------------------------------------------------------------------------------------------------------- */
 
 void world_begin(void)
 {
@@ -48,7 +48,7 @@ void world_begin(void)
 	world.now_ms = 1000000;
 	world.tick_ms = 0;
 	world.pidfds = true;
-	world.refuses = false;
+	world.denies = false;
 	world.child = 0;
 	world.answer = NULL;
 	world.answer_length = 0;
@@ -75,7 +75,7 @@ void world_add(const char *path, const char *bytes, size_t length)
 	world.files[world.files_count++] = (struct world_file){path, own, length};
 }
 
-/* The next line that begins with an @; `end` if there is none. */
+/* The next line that starts with an @; `end` if there is none. */
 static const char *next_head(const char *at, const char *end)
 {
 	while (at < end && *at != '@') {
@@ -239,7 +239,7 @@ int world_uname(struct utsname *name)
 
 static int send_signal(pid_t pid, int signo)
 {
-	if (world.refuses)
+	if (world.denies)
 		return fail(EPERM);
 	demand(world.sent_count < WORLD_SENT, "signals are not sent for ever");
 	world.sent[world.sent_count++] = (struct world_signal){pid, signo};
@@ -278,7 +278,7 @@ static bool was_listed(const char *path, const char *name, size_t length, size_t
 	return false;
 }
 
-/* Each name in a directory once, as long as there is room for it. */
+/* Each name in a directory once, as long as there is space for it. */
 static long list(int fd, char *buffer, size_t size)
 {
 	struct descriptor *own = descriptor_of(fd);
@@ -342,12 +342,12 @@ int world_listen(int fd, int backlog)
 int world_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
 {
 	demand(descriptor_of(fd)->kind == A_LISTENER && address == NULL && length == NULL, "what accepts listens");
-	demand((flags & SOCK_NONBLOCK) != 0 && (flags & SOCK_CLOEXEC) != 0, "nobody waits for a connection");
+	demand((flags & SOCK_NONBLOCK) != 0 && (flags & SOCK_CLOEXEC) != 0, "accept does not wait");
 	world.calls++;
 	if (world.waiting == world.connections_count)
 		return fail(EAGAIN);
 	if (world.no_descriptors) {
-		demand(world.now_ms >= world.accept_again_ms, "nobody is woken again and again");
+		demand(world.now_ms >= world.accept_again_ms, "no wake-up again and again");
 		world.accept_again_ms = world.now_ms + ENDPOINT_PAUSE_MS;
 		return fail(EMFILE);
 	}
@@ -378,7 +378,7 @@ static bool is_readable(const struct descriptor *own)
 	return own->kind == A_CONNECTION && has_something(own->connection);
 }
 
-/* If there is nothing the time goes by. */
+/* Without an event, time passes. */
 int world_poll(struct pollfd *polled, nfds_t count, int wait_ms)
 {
 	int found = 0;
@@ -413,14 +413,14 @@ ssize_t world_send(int fd, const void *bytes, size_t length, int flags)
 	const struct descriptor *own = descriptor_of(fd);
 	world.calls++;
 	if (own->kind == A_CONNECTION) {
-		demand((flags & MSG_DONTWAIT) != 0 && (flags & MSG_NOSIGNAL) != 0, "an answer waits for nobody");
+		demand((flags & MSG_DONTWAIT) != 0 && (flags & MSG_NOSIGNAL) != 0, "a response does not wait");
 		return answer(own->connection, bytes, length);
 	}
 	demand(own->kind == A_SOCKET, "what is sent goes to a socket");
 	return (ssize_t)length;
 }
 
-/* The first half of the answer is IPv4's, the second IPv6's; a datagram loses what is not taken. */
+/* The first half of the answer is IPv4's, the second IPv6's; a datagram loses what is not read. */
 static ssize_t take_answer(struct descriptor *own, void *buffer, size_t size)
 {
 	size_t half = world.answer_length / 2;
@@ -449,7 +449,7 @@ ssize_t world_recv(int fd, void *buffer, size_t size, int flags)
 {
 	struct descriptor *own = descriptor_of(fd);
 	world.calls++;
-	demand((flags & MSG_DONTWAIT) != 0, "nobody waits for what is sent");
+	demand((flags & MSG_DONTWAIT) != 0, "recv does not wait");
 	demand(own->kind == A_SOCKET || own->kind == A_CONNECTION, "what is received comes from a socket");
 	return own->kind == A_SOCKET ? take_answer(own, buffer, size) : take_request(own->connection, buffer, size);
 }
@@ -475,7 +475,7 @@ static long signal_held(int fd, int signo)
 	return send_signal(own->pid, signo);
 }
 
-/* Arguments come as they were given: a number is an int, but for sizes. */
+/* Arguments have the types that were passed: a number is an int, except for sizes. */
 long world_syscall(long number, ...)
 {
 	va_list arguments;

@@ -1,7 +1,6 @@
 /*
- * The world that the fuzzed product lives in, in place of the kernel: files, a clock, sockets and signals, all of them
- * data. The product's own sources are compiled with this header before all others. Nothing is opened and nobody is
- * signalled; what the product writes is kept.
+ * A simulated kernel for lull's sources: files, a clock, sockets and signals are data. lull's sources are compiled with
+ * this header before all others. No file is opened and no process is signalled; the output is kept.
  */
 #ifndef FUZZ_WORLD_H
 #define FUZZ_WORLD_H
@@ -34,47 +33,47 @@ struct world_file {
 	size_t length;
 };
 
-/* A signal that somebody was sent, with what was known of him. */
+/* A signal that was sent, and the state of its receiver. */
 struct world_signal {
 	pid_t pid;
 	int signo;
 };
 
-/* Somebody who connects, as the product sees him. */
+/* A peer that connects. */
 struct world_connection {
-	char bytes[WORLD_REQUEST]; /* what he has sent */
+	char bytes[WORLD_REQUEST]; /* what it has sent */
 	size_t length;
-	size_t flood; /* how many more bytes he has sent, each an 'x' */
-	size_t at;    /* how many were taken */
+	size_t flood; /* how many more bytes it has sent, each an 'x' */
+	size_t at;    /* how many were read */
 	char answer[512];
 	size_t answered; /* bytes of the answer */
 	bool accepted;
-	bool finished; /* he sends no more */
+	bool finished; /* it sends no more */
 	bool reset;
-	bool shut; /* he was told that nothing more comes */
-	bool gone; /* nobody listens to him any more */
+	bool shut; /* lull has shut down its side */
+	bool gone; /* lull has closed the connection */
 	int64_t accepted_ms;
 };
 
 struct world {
 	struct world_file files[WORLD_FILES];
 	size_t files_count;
-	size_t read_most;   /* bytes that one read gives; 0: as many as are asked for */
-	pid_t self;         /* the product's own number */
+	size_t read_most;   /* bytes that one read returns; 0: as many as requested */
+	pid_t self;         /* lull's own PID */
 	int64_t now_ms;     /* the clock */
-	int64_t tick_ms;    /* that it goes on by each look at it */
+	int64_t tick_ms;    /* how far each reading advances it */
 	bool pidfds;        /* there is pidfd_open(2) */
-	bool refuses;       /* nobody may be signalled */
+	bool denies;        /* no process may be signalled */
 	pid_t child;        /* without /proc: the one child there is; 0: none */
-	const char *answer; /* what a netlink socket says; NULL: there is none */
+	const char *answer; /* of a netlink socket; NULL: there is none */
 	size_t answer_length;
 	struct world_connection connections[WORLD_CONNECTIONS];
 	size_t connections_count;
 	size_t waiting;          /* the first that was not accepted */
-	bool no_descriptors;     /* for one that connects */
-	int64_t accept_again_ms; /* when, after that, it may be tried again */
+	bool no_descriptors;     /* for a new connection */
+	int64_t accept_again_ms; /* when, after that, accept may be called again */
 	bool poll_denied;
-	long calls;                /* that had to do with sockets */
+	long calls;                /* system calls on sockets */
 	char output[WORLD_OUTPUT]; /* what was written to any descriptor; always terminated */
 	size_t written;
 	struct world_signal sent[WORLD_SENT];
@@ -86,16 +85,16 @@ extern struct world world;
 /* An empty world. */
 void world_begin(void);
 
-/* Puts a file there. */
+/* Adds a file. */
 void world_add(const char *path, const char *bytes, size_t length);
 
 /*
- * Puts files there, from text like "@/proc/7/stat\n7 (sh) S ...\n@/proc/net/tcp\n...": a path behind an @ at the begin
- * of a line, and the bytes behind it, up to the next.
+ * Adds files, from text like "@/proc/7/stat\n7 (sh) S ...\n@/proc/net/tcp\n...": a path after an @ at the start of a
+ * line, and the bytes after it, up to the next.
  */
 void world_add_files(const char *text, size_t length);
 
-/* Demands that nothing is left open. */
+/* Demands that no descriptor is open. */
 void world_end(void);
 
 int world_open(const char *path, int flags, ...);
