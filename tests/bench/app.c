@@ -1,6 +1,6 @@
 /*
  * The app that is measured with: it starts in no time, since it has no C library, and tells when. What it says goes to
- * descriptor OUT as records, what it is told comes from descriptor IN.
+ * descriptor OUT as records, and reads its orders from descriptor IN.
  *
  *   app stamp         says when it began, and when it ended, and ends
  *   app pause         says that it runs, and sleeps
@@ -115,8 +115,8 @@ __asm__(".globl park\n"
         ".lcomm parked, 8\n");
 
 /*
- * By way of a process between, whose end makes them orphans. They live until they have read a byte from `fd`. Ends the
- * app where there may not be so many.
+ * Through a process in between, whose exit makes them orphans. They live until they have read a byte from `fd`. Ends
+ * the app if the limit of processes is too low.
  */
 static void make_orphans(long count, int fd)
 {
@@ -150,7 +150,7 @@ static void await_end(pid_t pid)
 	(void)syscall(SYS_close, (long)wait.fd);
 }
 
-/* All end, and it says so when they have: whoever stopped the init finds them ready to be reaped. */
+/* All exit, and it reports when they have: the init was stopped, and all wait to be reaped. */
 static void make_ready(long count, const int gate[2])
 {
 	make_orphans(count, gate[0]);

@@ -16,7 +16,7 @@ struct record {
 
 /* After each the app says how many are not reaped yet. */
 enum order {
-	ORDER_READY = 1, /* that many orphans end at once */
+	ORDER_READY = 1, /* that many orphans exit together */
 	ORDER_TRICKLE,   /* one after the other */
 	ORDER_COUNT,     /* nothing: how many of the last ones are not reaped? */
 };

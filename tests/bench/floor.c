@@ -1,6 +1,6 @@
 /*
- * The floor: an init that does nothing but start, wait, pass on and reap, to measure others by. It is built twice, on
- * musl and without any C library. Never for use: it has no option, and says nothing.
+ * The floor: an init that only starts the app, waits, forwards signals and reaps, to measure others by. It is built
+ * twice, on musl and without any C library. Never for use: it has no option, and says nothing.
  */
 #define _GNU_SOURCE
 #include <signal.h>

@@ -6,11 +6,11 @@
  *   measure start ROUNDS APP PROGRAM...      ns from execve until the app runs, ns from the app's end to the init's
  *   measure signals COUNT APP PROGRAM...     the init's CPU ns for each that is sent alone, and in a burst; whether a
  *                                            value arrives; ns until each that was sent alone has arrived
- *   measure ready COUNT APP PROGRAM...       the init's CPU ns for each of so many orphans that wait to be reaped
- *   measure trickle COUNT LIVE APP PROGRAM...  the same for orphans that end one after the other beside LIVE others
+ *   measure ready COUNT APP PROGRAM...       the init's CPU ns for each of COUNT orphans that wait to be reaped
+ *   measure trickle COUNT LIVE APP PROGRAM...  the same for orphans that exit one after the other among LIVE others
  *   measure flood ROUNDS APP PROGRAM...      ns from the app's end to the init's while signals arrive without end; -1:
  *                                            longer than LEAVE_MS
- *   measure life SIGNALS APP PROGRAM...      nothing, to be traced: so many signals, then SIGTERM, which ends the app;
+ *   measure life SIGNALS APP PROGRAM...      nothing, to be traced: SIGNALS signals, then SIGTERM, which ends the app;
  *                                            -1: none at all, the app ends by itself
  *   measure orphans COUNT APP PROGRAM...     nothing, to be traced: so many orphans, each when the one before was
  * reaped measure hold WORD APP PROGRAM...         the inits' numbers; they run, above `app WORD`, until stdin is closed
@@ -37,7 +37,7 @@
 #include "app.h"
 
 enum {
-	LEAVE_MS = 3000, /* nobody is waited for longer, in a flood */
+	LEAVE_MS = 3000, /* the longest wait in a flood */
 	FLOOD_MS = 20,   /* how long it has lasted when the app ends */
 	BEGIN_MS = 10,   /* an init is asleep by then */
 	SETTLE_MS = 100, /* what an init puts off is done by then, and counted */
@@ -111,7 +111,7 @@ struct run {
 	const char *program;
 	const char *words[5];
 	int from_app, to_app; /* our ends of its pipes */
-	int from_log;         /* which nobody reads; it holds more than is said */
+	int from_log;         /* not read; it holds more than is written */
 	int app_out, app_in;  /* its ends */
 	int log;              /* its stderr: a pipe, as in a container */
 	pid_t pid;
@@ -196,7 +196,7 @@ static void end(struct run *run)
 	forget(run);
 }
 
-/* The order is another one in each round, so that nobody is always behind the same other. */
+/* The order differs in each round, so that no program always runs after the same other. */
 static int turn(int round, int i, int count)
 {
 	static const int STEPS[] = {1, 7, 5, 3, 11, 13};
@@ -288,7 +288,7 @@ static void settle(const struct run *run, long orphans)
 		errx(1, "%s: %ld of %ld orphans were never reaped", run->program, unreaped, orphans);
 }
 
-/* They end while the init is stopped: it finds all of them at once. */
+/* They exit while the init is stopped: it finds all of them together. */
 static void end_orphans_at_once(const struct run *run, int orphans)
 {
 	int status;

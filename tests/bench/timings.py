@@ -12,7 +12,7 @@ from programs import APP, INITS, MEASURE, NONE, ROOT, Failed, Init
 
 @dataclass(frozen=True)
 class Extent:
-    """How much is measured: in all so many pieces, in each of them so much."""
+    """How much is measured: the number of pieces, and the size of each."""
 
     pieces: int
     starts: int
@@ -20,7 +20,7 @@ class Extent:
     signals: int
     ready_blocks: int
     ready: int
-    trickle_pieces: int  # so many of the pieces have it
+    trickle_pieces: int  # the number of pieces that have it
     trickle: int
     live: tuple[int, ...]
     floods: int

@@ -2,7 +2,7 @@
 # Functions that the demos share: output, a namespace and a directory.
 # shellcheck source=tests/suite/lib.bash
 . "${BASH_SOURCE[0]%/*}/../suite/lib.bash"
-unset "${!LULL_@}" # what somebody has set for a lull of his own
+unset "${!LULL_@}" # variables that the user has set for another lull
 
 DEMO=${0##*/}
 WIDTH=100
@@ -80,7 +80,7 @@ find_namespace() {
 	"${NAMESPACE[@]}" true 2>/dev/null && return
 	NAMESPACE=(setsid unshare --user --map-root-user "${MORE_NAMESPACES[@]}" --pid --fork --kill-child --mount-proc)
 	reason=$("${NAMESPACE[@]}" true 2>&1) && return
-	fail "a PID namespace can not be made here: ${reason:-no reason given}" \
+	fail "a PID namespace cannot be created here: ${reason:-no reason given}" \
 		"run it as root (sudo make $DEMO), or allow user namespaces to everybody, until the next boot:" \
 		"  sysctl user.max_user_namespaces=10000" \
 		"  sysctl kernel.unprivileged_userns_clone=1               (older Debian)" \

@@ -15,8 +15,8 @@ from pathlib import Path
 from containers import HOST, PATIENCE_S, Failed, tail, wait_until
 
 INTER_MS = 500  # between two checks of a server
-FALL = 2  # so many must fail until it gets no more requests
-RISE = 2  # and so many succeed until it gets them again
+FALL = 2  # failed checks until it gets no more requests
+RISE = 2  # successful checks until it gets them again
 
 CONFIG = """\
 global
@@ -68,7 +68,7 @@ class Balancer:
     """One HAProxy. Its servers are called s1, s2, ... in the order of their addresses."""
 
     def __init__(self, directory: Path, number: int, addresses: Sequence[str], port: int, check: Check):
-        """The number, from 0 to 999, is nobody else's: the ports come from it."""
+        """The number, from 0 to 999, is unique: the ports come from it."""
         self.directory = directory
         self.port, self.orders_port, self.runtime_port = (start + number for start in (20000, 21000, 22000))
         self.config = CONFIG.format(
@@ -144,7 +144,7 @@ class Balancer:
         return sum(int(row["wretr"]) + int(row["wredis"]) for row in backends)
 
     def wait_for(self, server: str) -> None:
-        """Until it gets requests, and not only because nobody has noticed yet that it was away.
+        """Until it gets requests, and not only because no check has failed yet.
 
         HAProxy does not say when it last looked, so all the checks that it takes have to be over first.
         """

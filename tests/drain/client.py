@@ -63,7 +63,7 @@ class Tally:
 
 
 def percentile(times: list[float], percent: int) -> float:
-    """Of sorted times: the smallest that so many percent do not exceed."""
+    """The smallest of sorted times that this percentage does not exceed."""
     return times[max(0, -(-len(times) * percent // 100) - 1)] if times else 0.0
 
 
@@ -136,7 +136,7 @@ def main() -> None:
     port, orders_port = int(sys.argv[1]), int(sys.argv[2])
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started us decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     asked, ordered = Tally(), Tally()
     users = [(Connection(port, n < KEPT_ALIVE), visits(n), asked) for n in range(KEPT_ALIVE + ONE_SHOT)]
     users += [(Connection(orders_port, n % 2 == 0), orders(n), ordered) for n in range(ORDERS)]

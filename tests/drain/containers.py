@@ -32,13 +32,13 @@ NETWORK = ipaddress.ip_network("10.77.0.0/16")
 HOST = str(NETWORK[1])  # this side of the bridge
 IMAGE = "host"
 T = TypeVar("T")
-PATIENCE_S = 60.0  # for what happens at once on a machine that is not busy
+PATIENCE_S = 60.0  # for events that come immediately on an idle machine
 
 ISOLATED = "ISOLATED_TESTS"  # set in the environment of a program that isolate() started
 
 
 class Failed(Exception):
-    """What a test can not go on after: the text says what a person has to know."""
+    """An error that ends the tests: the text has the reason and what to do."""
 
 
 def run(*command: str | Path, input: bytes | None = None, timeout: float = PATIENCE_S) -> str:
@@ -82,7 +82,7 @@ def require_isolation() -> None:
 
 
 def start_again() -> NoReturn:
-    """Under lull, since somebody has to reap what dockerd leaves behind."""
+    """Under lull, which reaps the orphans of dockerd."""
     namespaces = ["--pid", "--mount", "--net", "--ipc", "--fork", "--kill-child", "--mount-proc"]
     inside = [str(LULL), "--timeout", "5s", "--", sys.executable, *sys.argv]
     child = subprocess.Popen(

@@ -57,9 +57,9 @@ class Setup:
     check: Check = Check()
     env: dict[str, str] = field(default_factory=dict)
     image: str = IMAGE
-    # Called with the balancer and the containers, for the time of the load: somebody else who acts, as a controller.
+    # Called with the balancer and the containers, for the time of the load: another actor, such as a controller.
     company: Callable[[Balancer, list[Container]], contextlib.AbstractContextManager[None]] | None = None
-    put_back: bool = False  # whoever restarts it also tells the balancer when it is there again
+    put_back: bool = False  # the restart also adds it to the balancer again
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def directory_of(number: int) -> Path:
 
 
 def restart(setup: Setup, number: int) -> Result:
-    """The number, from 1 to 250, is nobody else's in this run."""
+    """The number, from 1 to 250, is unique in this run."""
     directory = directory_of(number)
     shutil.rmtree(directory, ignore_errors=True)  # of an earlier run
     records = directory / "records"

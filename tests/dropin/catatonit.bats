@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
-# What catatonit 0.1.7 promises in its help, or shows, and what lull makes of it under that name.
+# What catatonit 0.1.7 does by its help or by test, and lull in its compatibility mode.
 
-# Inner shells expand their words themselves; that a test is a function is not seen.
+# Inner shells expand the variables. shellcheck does not see that a test is a function.
 # shellcheck disable=SC2016,SC2030,SC2031
 
 # shellcheck disable=SC2034
@@ -30,7 +30,7 @@ load lib
 	done
 }
 
-@test "-L says something about the licence, on stdout" {
+@test "-L prints a text about the licence, on stdout" {
 	for INIT in "${BOTH[@]}"; do
 		ends 0 "$INIT" -L
 		[ -s out ]
@@ -51,7 +51,7 @@ load lib
 	done
 }
 
-@test "flags may be put together, and -- ends them" {
+@test "flags may be combined, and -- ends them" {
 	for INIT in "${BOTH[@]}"; do
 		ends 3 "$INIT" -gg -g -- sh -c 'exit 3'
 		ends 0 "$INIT" true
@@ -60,7 +60,7 @@ load lib
 	done
 }
 
-@test "the app's own flags are the app's without --" {
+@test "flags after the command belong to the app without --" {
 	for INIT in "${BOTH[@]}"; do
 		if is_real; then
 			ends 1 "$INIT" sh -c 'exit 3'
@@ -75,7 +75,7 @@ load lib
 	done
 }
 
-@test "PROGRAM -- ARGS: the dashes are not the program's; behind -- they are" {
+@test "PROGRAM -- ARGS: the dashes are dropped; after -- they are an argument" {
 	for INIT in "${BOTH[@]}"; do
 		ends 3 "$INIT" sh -- -c 'exit 3'
 		ends 0 "$INIT" -- echo -- a
@@ -97,7 +97,7 @@ load lib
 	done
 }
 
-@test "odd values, and lull's own words for them, are taken or refused as the documents say" {
+@test "odd values, and lull's own forms of them, are valid or errors as documented" {
 	for INIT in "${BOTH[@]}"; do
 		if is_real; then odd=(0 'a b'); else odd=(1 'a -- b'); fi
 		ends "${odd[0]}" "$INIT" --vers
@@ -118,7 +118,7 @@ load lib
 	done
 }
 
-@test "1 when the command can not be executed, and why" {
+@test "1 if the command cannot be executed, with the reason" {
 	for INIT in "${BOTH[@]}"; do
 		ends 1 "$INIT" -- no-such-command
 		has err '(No such file|not found)'
@@ -138,7 +138,7 @@ load lib
 	done
 }
 
-@test "an app that somebody else killed is told of" {
+@test "an app that another process killed is logged" {
 	tells_of_a_kill --
 }
 
@@ -148,7 +148,7 @@ load lib
 
 # --- Signals
 
-@test "signals are passed on to the app alone, realtime ones too" {
+@test "signals are forwarded to the app alone, realtime ones too" {
 	for INIT in "${BOTH[@]}"; do
 		runs start_init "$INIT" -- "$PROBE" fork
 		until_count 2 out '^ready'
@@ -170,11 +170,11 @@ load lib
 	done
 }
 
-@test "SIGCHLD is not passed on" {
+@test "SIGCHLD is not forwarded" {
 	keeps_sigchld --
 }
 
-@test "SIGTSTP, SIGTTIN, SIGTTOU, and SIGABRT, SIGSYS and the like are passed on when somebody sends them" {
+@test "SIGTSTP, SIGTTIN, SIGTTOU, and SIGABRT, SIGSYS and the like are forwarded if another process sends them" {
 	for INIT in "${BOTH[@]}"; do
 		runs start_init "$INIT" -- "$PROBE"
 		for signo in 4 5 6 7 8 11 20 21 22 31; do kill -$signo "$TARGET"; done
@@ -196,8 +196,8 @@ load lib
 	delivers_early -g --
 }
 
-# Not before the first signal: until then the real one may look whether it can signal its app, and ends when it can not.
-@test "an app that may not be signalled is not the end" {
+# Not before the first signal: until then the real one may check whether it can signal its app, and exits if it cannot.
+@test "an app that it may not signal does not end it" {
 	local late='trap "exec setpriv --reuid 65534 --regid 65534 --clear-groups $0 exit=10:6" HUP; echo starts
 		while :; do sleep 0.01; done'
 	for INIT in "${BOTH[@]}"; do
@@ -217,9 +217,9 @@ load lib
 	done
 }
 
-# --- What the app is given
+# --- What the app inherits
 
-@test "a process group of its own in the session that was" {
+@test "a process group of its own in the inherited session" {
 	leads_a_group --
 }
 
@@ -260,7 +260,7 @@ load lib
 	done
 }
 
-@test "SIGCHLD ignored by the starter changes nothing" {
+@test "SIGCHLD ignored at start changes nothing" {
 	for INIT in "${BOTH[@]}"; do
 		if is_real; then
 			hangs env --ignore-signal=CHLD "$INIT" -- sleep 0.5
@@ -313,7 +313,7 @@ end_probes() {
 	done
 }
 
-@test "CATATONIT_DEBUG: says whom it reaps" {
+@test "CATATONIT_DEBUG: logs what it reaps" {
 	for INIT in "${BOTH[@]}"; do
 		start_init env CATATONIT_DEBUG=1 "$INIT" -- sh -c '(exit 3 & ); exec "$0" exit=10:0' "$PROBE"
 		wait_for err '[0-9]+,? exited (with code )?3'
@@ -325,11 +325,11 @@ end_probes() {
 
 # --- Stopping
 
-@test "an app that takes no notice of SIGTERM is left alone, and nothing is said" {
+@test "an app that ignores SIGTERM is left alone, without a line" {
 	has_no_timeout --
 }
 
-@test "it ends with its app at once, and what that left behind gets no signal" {
+@test "it exits immediately with its app, and remaining processes get no signal" {
 	for INIT in "${BOTH[@]}"; do
 		start_plain "$INIT" -- sh -c 'trap "exit 5" USR1; "$0" & wait' "$PROBE"
 		wait_for out '^ready'
@@ -345,7 +345,7 @@ end_probes() {
 	done
 }
 
-@test "LULL_DELAY: SIGTERM is passed on when it is over" {
+@test "LULL_DELAY: SIGTERM is forwarded when it is over" {
 	delays --
 }
 
@@ -371,7 +371,7 @@ pauses() {
 	until_true is_waiting
 }
 
-# The program that it is, asleep.
+# Whether it has executed the program, and sleeps.
 is_waiting() {
 	[ "$(readlink "/proc/$TARGET/exe")" = "$(readlink -f "$INIT")" ] && grep -q '^State:.S' "/proc/$TARGET/status"
 }
@@ -414,6 +414,6 @@ is_waiting() {
 	continues_after_ctrl_z --
 }
 
-@test "at a prompt: Ctrl-Z gives the prompt back, and fg the app" {
+@test "at a prompt: Ctrl-Z returns to the prompt, and fg continues the app" {
 	stops_at_a_prompt --
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
-# What dumb-init 1.2.5 promises in its help and its README, or shows, and what lull makes of it under that name.
+# What dumb-init 1.2.5 does by its help, its README or by test, and lull in its compatibility mode.
 
-# Inner shells expand their words themselves; that a test is a function is not seen.
+# Inner shells expand the variables. shellcheck does not see that a test is a function.
 # shellcheck disable=SC2016,SC2030,SC2031
 
 # shellcheck disable=SC2034
@@ -55,7 +55,7 @@ load lib
 	done
 }
 
-@test "the first of -h and -V that comes is what is printed; -- or nothing behind the flags is bad usage" {
+@test "the first of -h and -V that comes is what is printed; -- or nothing after the flags is bad usage" {
 	for INIT in "${BOTH[@]}"; do
 		ends 0 "$INIT" -cV -x
 		[[ $(cat err) =~ ^dumb-init\ v ]]
@@ -84,7 +84,7 @@ load lib
 	done
 }
 
-@test "odd values, and lull's own words for them, are taken or refused as the documents say" {
+@test "odd values, and lull's own forms of them, are valid or errors as documented" {
 	for INIT in "${BOTH[@]}"; do
 		if is_real; then odd=(0 1); else odd=(1 0); fi
 		for value in 15:3x ' 15:3' 9:15 19:15; do ends "${odd[0]}" "$INIT" -r "$value" true; done
@@ -113,7 +113,7 @@ load lib
 	done
 }
 
-@test "2 when the command can not be executed, and why" {
+@test "2 if the command cannot be executed, with the reason" {
 	for INIT in "${BOTH[@]}"; do
 		ends 2 "$INIT" no-such-command
 		has err 'no-such-command.*(No such file|not found)'
@@ -133,7 +133,7 @@ load lib
 	done
 }
 
-@test "an app that somebody else killed is told of" {
+@test "an app that another process killed is logged" {
 	tells_of_a_kill
 }
 
@@ -168,7 +168,7 @@ load lib
 
 # --- Signals
 
-@test "signals are passed on to the group, realtime ones too" {
+@test "signals are forwarded to the group, realtime ones too" {
 	for INIT in "${BOTH[@]}"; do
 		start_init "$INIT" "$PROBE" fork
 		until_count 2 out '^ready'
@@ -209,7 +209,7 @@ load lib
 	done
 }
 
-@test "SIGCHLD is not passed on" {
+@test "SIGCHLD is not forwarded" {
 	keeps_sigchld
 }
 
@@ -278,7 +278,7 @@ is_running() {
 	done
 }
 
-@test "-r 20:0: the app is not told to stop, only it stops" {
+@test "-r 20:0: the app gets no signal, only dumb-init stops" {
 	for INIT in "${BOTH[@]}"; do
 		runs start_plain "$INIT" -r 20:0 "$PROBE" exit=15:0
 		kill -20 "$TARGET"
@@ -310,7 +310,7 @@ is_running() {
 	delivers_early
 }
 
-@test "an app that may not be signalled is not the end" {
+@test "an app that it may not signal does not end it" {
 	for INIT in "${BOTH[@]}"; do
 		runs start_plain setpriv --inh-caps -kill --bounding-set -kill "$INIT" \
 			setpriv --reuid 65534 --regid 65534 --clear-groups "$PROBE" exit=10:6
@@ -325,7 +325,7 @@ is_running() {
 	done
 }
 
-# --- What the app is given
+# --- What the app inherits
 
 @test "the mask and the ignored signals that were inherited" {
 	for INIT in "${BOTH[@]}"; do
@@ -355,7 +355,7 @@ is_running() {
 	done
 }
 
-@test "SIGCHLD ignored by the starter changes nothing" {
+@test "SIGCHLD ignored at start changes nothing" {
 	for INIT in "${BOTH[@]}"; do
 		ends 7 env --ignore-signal=CHLD "$INIT" sh -c 'exit 7'
 	done
@@ -389,7 +389,7 @@ is_running() {
 	done
 }
 
-@test "not PID 1: no subreaper, and silent about it" {
+@test "not PID 1: no subreaper, and no line about it" {
 	for INIT in "${BOTH[@]}"; do
 		start_plain "$INIT" sh -c '"$0" orphan & exec "$0"' "$PROBE"
 		until_count 3 out '^ready'
@@ -408,7 +408,7 @@ is_elsewhere() {
 	! is_child "$1" "$TARGET"
 }
 
-@test "-v or DUMB_INIT_DEBUG=1, and no other value: says what it passes on and whom it reaps, on stderr" {
+@test "-v or DUMB_INIT_DEBUG=1, and no other value: logs what it forwards and reaps, on stderr" {
 	for INIT in "${BOTH[@]}"; do
 		ends 3 "$INIT" -v sh -c 'exit 3'
 		has err '[0-9]+,? exited (with exit status )?3'
@@ -424,11 +424,11 @@ is_elsewhere() {
 
 # --- Stopping
 
-@test "an app that takes no notice of SIGTERM is left alone, and nothing is said" {
+@test "an app that ignores SIGTERM is left alone, without a line" {
 	has_no_timeout
 }
 
-@test "when the app ends its group gets SIGTERM, and nobody waits for it" {
+@test "when the app exits its group gets SIGTERM, and it does not wait for the group" {
 	for INIT in "${BOTH[@]}"; do
 		start_plain "$INIT" sh -c '"$0" fork & exec "$0" exit=64:5' "$PROBE"
 		until_count 3 out '^ready'
@@ -436,7 +436,7 @@ is_elsewhere() {
 		expect_status 5
 		until_count 2 out '^got 15 '
 		end_probes "$APP"
-		# But for what the end of one tells its parent.
+		# Except for SIGCHLD to the parent of one that exits.
 		expect_count 3 out '^got (1[^7]|[^1])'
 		silent err
 	done
@@ -454,7 +454,7 @@ is_elsewhere() {
 	done
 }
 
-@test "-c: what the app leaves behind gets no signal" {
+@test "-c: remaining processes get no signal" {
 	for INIT in "${BOTH[@]}"; do
 		start_plain "$INIT" -c sh -c '"$0" & exec "$0" exit=64:5' "$PROBE"
 		until_count 2 out '^ready'
@@ -468,7 +468,7 @@ is_elsewhere() {
 	done
 }
 
-@test "LULL_DELAY: SIGTERM is passed on when it is over" {
+@test "LULL_DELAY: SIGTERM is forwarded when it is over" {
 	delays
 }
 
@@ -482,7 +482,7 @@ is_elsewhere() {
 
 # --- On a terminal
 
-@test "PID 1: the terminal is handed over to the app's session, and no SIGHUP or SIGCONT comes of it" {
+@test "PID 1: the app's session gets the terminal, without a SIGHUP or SIGCONT" {
 	for INIT in "${BOTH[@]}"; do
 		STATUS=0
 		"$PTY" --pid1 expect:ready 'type:\x03' 'expect:got 2 ' signal:1 'expect:got 1 ' signal:18 'expect:got 18 ' \

@@ -193,7 +193,7 @@ delays() {
 		begin_stop
 		expect_status 0
 		if is_real; then
-			shows 'no: at once'
+			shows 'no: immediately'
 		else
 			expect_ms $(($(got_at 15) - T0)) 500
 		fi
@@ -309,7 +309,7 @@ continues_after_ctrl_z() {
 		if is_real && [ "$NAME" != dumb-init ]; then
 			# shellcheck disable=SC2016 # expanded there
 			steps=('until:read -r app _ <"/proc/$PID/task/$PID/children"; grep "^State:.T" "/proc/$app/status"' signal:18)
-			shows 'no: nobody can bring it back but by SIGCONT'
+			shows 'no: only SIGCONT continues it'
 		fi
 		"$PTY" --pid1 expect:ready 'type:\x1a' 'expect:\^Z' "${steps[@]}" signal:40 'expect:got 40 ' signal:15 -- \
 			"$INIT" "$@" "$PROBE" die=20 exit=15:5 >out 2>err </dev/null 3>&- || STATUS=$?

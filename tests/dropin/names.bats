@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# lull under the name of another init: what that adds and leaves out, beside what the other one itself promises.
+# lull in a compatibility mode: what differs from the other init.
 
 # Each test is a shell of its own.
 # shellcheck disable=SC2030,SC2031
@@ -72,7 +72,7 @@ silent() {
 	ends 1 catatonit --help
 }
 
-@test "catatonit: status, silence, and what it says when asked" {
+@test "catatonit: status, silence, and lines with CATATONIT_DEBUG" {
 	ends 3 catatonit -- sh -c 'exit 3'
 	silent
 	ends 143 podman-init -- sh -c 'kill -TERM $$'
@@ -86,7 +86,7 @@ silent() {
 	has out '^CATATONIT_DEBUG=0'
 }
 
-@test "catatonit: an orphan comes to it, and what is left behind is left alone" {
+@test "catatonit: it reaps orphans, and leaves remaining processes alone" {
 	start_plain "$NAMES/catatonit" -- "$PROBE" exit=1:3 orphan exit=10:0
 	until_count 2 out '^ready'
 	local left
@@ -111,7 +111,7 @@ silent() {
 	expect_ms $(($(now_ms) - T0)) 1000
 }
 
-# It leaves its directory as the last thing before it waits.
+# The change of directory is its last step before it waits.
 is_pause() {
 	[ "$(readlink "/proc/$1/exe")" = "$(readlink -f "$LULL")" ] && [ "$(readlink "/proc/$1/cwd")" = / ]
 }
@@ -192,7 +192,7 @@ session_of() {
 	echo "$session"
 }
 
-@test "dumb-init: a session of its own, unless it shall not be" {
+@test "dumb-init: a session of its own, unless turned off" {
 	start_plain "$NAMES/dumb-init" "$PROBE" exit=10:0
 	wait_for out '^ready'
 	[ "$(session_of "$APP")" = "$APP" ]
@@ -222,7 +222,7 @@ session_of() {
 	end_tree "$(sed -n 's/^ready //p' "$BATS_TEST_TMPDIR/out" | grep -vx "$APP")"
 }
 
-@test "dumb-init: what stops a job stops both, and both go on" {
+@test "dumb-init: a signal that stops a job stops both, and both continue" {
 	local signal
 	start_plain "$NAMES/dumb-init" "$PROBE" exit=10:0
 	wait_for out '^ready'
@@ -265,7 +265,7 @@ is_running() {
 	ends 1 tini -p FOO true
 }
 
-@test "tini: --ready and --explain are there, and a stop has no end" {
+@test "tini: --ready and --explain exist, and a shutdown has no SIGKILL" {
 	run -2 unshare --pid --fork --mount-proc sh -c '"$0" --ready; exit $?' "$TINI"
 	[[ $output == *'no lull to ask'* ]]
 	ends 0 tini --explain
@@ -279,7 +279,7 @@ is_running() {
 	has out 'never  SIGKILL'
 }
 
-@test "tini: a stop without a line, unless a variable shaped it" {
+@test "tini: a shutdown without a line, unless a variable sets its timing" {
 	start_init "$TINI" -- "$PROBE" exit=15:7
 	begin_stop
 	expect_status 7
@@ -296,7 +296,7 @@ is_running() {
 	has err '^lull: warning: SIGKILL'
 }
 
-@test "tini: what the app leaves behind is left alone, unless a variable says otherwise" {
+@test "tini: remaining processes are left alone, unless a variable is set" {
 	start_plain "$TINI" -s -- "$PROBE" exit=1:3 orphan exit=10:0
 	until_count 2 out '^ready'
 	kill -HUP "$TARGET"
@@ -314,7 +314,7 @@ is_running() {
 	came out '1 15'
 }
 
-@test "tini: its pre-stop program ends with it" {
+@test "tini: its pre-stop program is killed when it exits" {
 	printf '#!/bin/sh\necho $$ >"%s/pid"\nexec sleep 600\n' "$BATS_TEST_TMPDIR" >"$BATS_TEST_TMPDIR/hook"
 	chmod +x "$BATS_TEST_TMPDIR/hook"
 	LULL_PRE_STOP=$BATS_TEST_TMPDIR/hook LULL_DELAY=60s start_plain "$TINI" -s -- "$PROBE" exit=1:3
@@ -325,7 +325,7 @@ is_running() {
 	until_true is_gone "$(cat "$BATS_TEST_TMPDIR/pid")"
 }
 
-@test "tini: how much it says" {
+@test "tini: how much it logs" {
 	ends 0 tini -s true
 	silent
 	ends 0 tini true
@@ -393,7 +393,7 @@ is_running() {
 	ends 4 tini -s -e 3 -- sh -c 'exit 4'
 }
 
-@test "tini: a bad LULL variable is refused under its name too" {
+@test "tini: an invalid LULL variable is an error in its mode too" {
 	LULL_DELAY=x ends 1 docker-init -- true
 	has err '^lull: LULL_DELAY "x": not a time'
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
-# What tini 0.19 promises in its help and its README, or shows, and what lull makes of it under that name.
+# What tini 0.19 does by its help, its README or by test, and lull in its compatibility mode.
 
-# Inner shells expand their words themselves; that a test is a function is not seen.
+# Inner shells expand the variables. shellcheck does not see that a test is a function.
 # shellcheck disable=SC2016,SC2030,SC2031
 
 # shellcheck disable=SC2034
@@ -29,7 +29,7 @@ load lib
 	done
 }
 
-@test "-l says something about the licence, on stdout" {
+@test "-l prints a text about the licence, on stdout" {
 	for INIT in "${BOTH[@]}"; do
 		ends 0 "$INIT" -l
 		has out '[Ll]icen[cs]e'
@@ -55,7 +55,7 @@ load lib
 	done
 }
 
-@test "flags may be put together, their values too, and -- ends them" {
+@test "flags may be combined, their values too, and -- ends them" {
 	for INIT in "${BOTH[@]}"; do
 		ends 0 "$INIT" -swge3 -e 4 -pSIGTERM -- sh -c 'exit 3'
 		ends 0 "$INIT" -s true
@@ -64,7 +64,7 @@ load lib
 	done
 }
 
-@test "the app's own flags are the app's without --" {
+@test "flags after the command belong to the app without --" {
 	for INIT in "${BOTH[@]}"; do
 		if is_real; then
 			ends 1 "$INIT" -s sh -c 'exit 3'
@@ -75,7 +75,7 @@ load lib
 	done
 }
 
-@test "PROGRAM -- ARGS: the dashes are not the program's; behind -- they are" {
+@test "PROGRAM -- ARGS: the dashes are dropped; after -- they are an argument" {
 	for INIT in "${BOTH[@]}"; do
 		ends 3 "$INIT" -s sh -- -c 'exit 3'
 		ends 0 "$INIT" -s -- echo -- a
@@ -83,7 +83,7 @@ load lib
 	done
 }
 
-@test "-h and -l, and then nothing else counts; with no program, or nothing behind --: 1" {
+@test "-h and -l, and then nothing else counts; with no program, or nothing after --: 1" {
 	for INIT in "${BOTH[@]}"; do
 		ends 0 "$INIT" -hx
 		ends 0 "$INIT" -sl -e x
@@ -107,7 +107,7 @@ load lib
 	done
 }
 
-@test "odd values, and lull's own words for them, are taken or refused as the documents say" {
+@test "odd values, and lull's own forms of them, are valid or errors as documented" {
 	for INIT in "${BOTH[@]}"; do
 		if is_real; then odd=(0 1 1 0 'a b'); else odd=(1 0 0 1 'a -- b'); fi
 		ends "${odd[0]}" "$INIT" -s -e '' -- true
@@ -151,7 +151,7 @@ load lib
 	done
 }
 
-@test "an app that somebody else killed is told of" {
+@test "an app that another process killed is logged" {
 	tells_of_a_kill -s --
 }
 
@@ -159,7 +159,7 @@ load lib
 	takes_no_damage_for_a_script -s --
 }
 
-@test "-e makes 0 of a status, each that is given, and of 128 + a signal" {
+@test "-e turns each given exit status into 0, and 128 + a signal" {
 	for INIT in "${BOTH[@]}"; do
 		ends 0 "$INIT" -s -e 3 -e 143 -- sh -c 'exit 3'
 		ends 0 "$INIT" -s -e 3 -e 143 -- sh -c 'kill -TERM $$'
@@ -167,7 +167,7 @@ load lib
 	done
 }
 
-@test "127 when the command is not found, 126 when it is not to be executed, 1 otherwise; with the reason" {
+@test "127 if the command is not found, 126 if it may not be executed, 1 otherwise; with the reason" {
 	printf '\177ELF\0\0\0' >damaged
 	chmod +x damaged
 	for INIT in "${BOTH[@]}"; do
@@ -192,7 +192,7 @@ load lib
 
 # --- Signals
 
-@test "signals are passed on to the app alone, realtime ones too" {
+@test "signals are forwarded to the app alone, realtime ones too" {
 	for INIT in "${BOTH[@]}"; do
 		runs start_init "$INIT" -- "$PROBE" fork
 		until_count 2 out '^ready'
@@ -220,11 +220,11 @@ load lib
 	done
 }
 
-@test "SIGCHLD is not passed on" {
+@test "SIGCHLD is not forwarded" {
 	keeps_sigchld --
 }
 
-@test "SIGABRT, SIGSYS, SIGTTIN and the like are passed on when somebody sends them" {
+@test "SIGABRT, SIGSYS, SIGTTIN and the like are forwarded if another process sends them" {
 	for INIT in "${BOTH[@]}"; do
 		runs start_init "$INIT" -- "$PROBE"
 		for signo in 4 5 6 7 8 11 21 22 31; do kill -$signo "$TARGET"; done
@@ -246,7 +246,7 @@ load lib
 	delivers_early -g --
 }
 
-@test "an app that may not be signalled is not the end" {
+@test "an app that it may not signal does not end it" {
 	for INIT in "${BOTH[@]}"; do
 		runs start_plain setpriv --inh-caps -kill --bounding-set -kill "$INIT" -s -- \
 			setpriv --reuid 65534 --regid 65534 --clear-groups "$PROBE"
@@ -262,7 +262,7 @@ load lib
 	done
 }
 
-@test "-p: the signal comes when the parent dies, and is passed on" {
+@test "-p: the signal comes when the parent dies, and is forwarded" {
 	for INIT in "${BOTH[@]}"; do
 		: >out
 		: >pid
@@ -278,9 +278,9 @@ load lib
 	done
 }
 
-# --- What the app is given
+# --- What the app inherits
 
-@test "a process group of its own in the session that was" {
+@test "a process group of its own in the inherited session" {
 	leads_a_group --
 }
 
@@ -298,7 +298,7 @@ load lib
 	done
 }
 
-@test "SIGCHLD ignored by the starter changes nothing" {
+@test "SIGCHLD ignored at start changes nothing" {
 	for INIT in "${BOTH[@]}"; do
 		if is_real; then
 			hangs env --ignore-signal=CHLD "$INIT" -s -- true
@@ -329,7 +329,7 @@ load lib
 
 # --- Processes
 
-@test "as PID 1 it reaps, and says so under -w" {
+@test "as PID 1 it reaps, and logs it with -w" {
 	for INIT in "${BOTH[@]}"; do
 		start_init "$INIT" -w -- sh -c '(true &); exec "$0" exit=10:0' "$PROBE"
 		wait_for err 'Reaped zombie process with pid=[0-9]+'
@@ -340,7 +340,7 @@ load lib
 	done
 }
 
-@test "-s, or its variable, even empty: a subreaper, silent about it" {
+@test "-s, or its variable, even empty: a subreaper, without a line" {
 	for INIT in "${BOTH[@]}"; do
 		for how in '-s' 'env'; do
 			if [ $how = -s ]; then
@@ -387,7 +387,7 @@ is_adopted() {
 	! is_child "$1" "$TARGET"
 }
 
-@test "up to three times -v, or TINI_VERBOSITY: it says more, on stdout" {
+@test "up to three times -v, or TINI_VERBOSITY: it logs more, on stdout" {
 	for INIT in "${BOTH[@]}"; do
 		for how in -v -vv -vvv; do
 			ends 3 "$INIT" -s $how -- sh -c 'exit 3'
@@ -408,11 +408,11 @@ is_adopted() {
 
 # --- Stopping
 
-@test "an app that takes no notice of SIGTERM is left alone, and nothing is said" {
+@test "an app that ignores SIGTERM is left alone, without a line" {
 	has_no_timeout --
 }
 
-@test "it ends with its app at once, and what that left behind gets no signal" {
+@test "it exits immediately with its app, and remaining processes get no signal" {
 	for INIT in "${BOTH[@]}"; do
 		start_plain "$INIT" -s -- sh -c 'trap "exit 5" USR1; "$0" & wait' "$PROBE"
 		wait_for out '^ready'
@@ -436,7 +436,7 @@ is_adopted() {
 	sleeps --
 }
 
-@test "LULL_DELAY: SIGTERM is passed on when it is over" {
+@test "LULL_DELAY: SIGTERM is forwarded when it is over" {
 	delays --
 }
 
@@ -450,6 +450,6 @@ is_adopted() {
 	continues_after_ctrl_z --
 }
 
-@test "at a prompt: Ctrl-Z gives the prompt back, and fg the app" {
+@test "at a prompt: Ctrl-Z returns to the prompt, and fg continues the app" {
 	stops_at_a_prompt -s --
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
-# lull.1, COMPATIBILITY: lull's own variables in a compatibility mode. Each changes what it is for, and nothing else.
+# lull.1, COMPATIBILITY: lull's own variables in a compatibility mode. Each changes only its own setting.
 
-# Inner shells expand their words themselves; each test is a shell of its own.
+# Inner shells expand the variables; each test is a shell of its own.
 # shellcheck disable=SC2016,SC2030,SC2031
 
 load ../suite/lib
@@ -14,7 +14,7 @@ setup() {
 	local name
 	for name in "${NAMES[@]}"; do ln -s "$LULL" "$name"; done
 	unset "${!LULL_@}"
-	# What tini would warn of elsewhere than as PID 1.
+	# tini would print a warning if it is not PID 1.
 	export TINI_SUBREAPER=1
 }
 
@@ -33,18 +33,18 @@ silent() {
 	[ ! -s err ] || fail "it said something"
 }
 
-# The number of the probe that is not the app, where there are two.
+# The PID of the probe that is not the app, if there are two.
 other() {
 	sed -n 's/^ready //p' out | grep -vx "$APP"
 }
 
-# All that said they were ready.
+# All that have printed that they are ready.
 all_gone() {
 	local pid
 	while read -r pid; do is_gone "$pid" || return 1; done < <(sed -n 's/^ready //p' out)
 }
 
-@test "LULL_DELAY: SIGTERM later, other signals at once, and no SIGKILL" {
+@test "LULL_DELAY: SIGTERM later, other signals immediately, and no SIGKILL" {
 	for name in "${NAMES[@]}"; do
 		LULL_DELAY=700ms start_init "./$name" -- "$PROBE" times exit=10:4
 		begin_stop
@@ -81,7 +81,7 @@ all_gone() {
 	done
 }
 
-@test "LULL_LINGER: what the app leaves behind comes here, and has its signal and its time" {
+@test "LULL_LINGER: remaining processes get their signal and their time" {
 	unset TINI_SUBREAPER
 	for name in "${NAMES[@]}"; do
 		for start in start_plain start_init; do
@@ -101,7 +101,7 @@ all_gone() {
 	done
 }
 
-@test "LULL_STOP_SIGNAL: that signal begins the stop, as it arrives" {
+@test "LULL_STOP_SIGNAL: that signal starts the shutdown" {
 	for name in "${NAMES[@]}"; do
 		LULL_STOP_SIGNAL=QUIT LULL_DELAY=500ms start_init "./$name" -- "$PROBE" times exit=3:5
 		wait_for out '^ready'
@@ -152,14 +152,14 @@ inside() {
 	nsenter --target "$TARGET" --net --pid --mount "$@"
 }
 
-# asks STATUS WORD READY: what the endpoint says, and what lull --ready under the name that it has.
+# asks STATUS WORD READY: checks the response of the endpoint, and lull --ready in the mode.
 asks() {
 	until_true eval 'inside "$CLIENT" ask 127.0.0.1 8080 <<<$'"'GET / HTTP/1.0\r\n\r\n'"' | grep -q "^HTTP/1.. '"$1"'"'
 	inside "$CLIENT" ask 127.0.0.1 8080 <<<$'GET / HTTP/1.0\r\n\r\n' | grep -q "$2"
 	run "-$3" inside "$PWD/$name" --ready
 }
 
-@test "LULL_REWRITE: another signal; a flag of the name beats it" {
+@test "LULL_REWRITE: another signal; a flag of the mode overrides it" {
 	for name in "${NAMES[@]}"; do
 		LULL_REWRITE=TERM:QUIT,HUP:0 start_init "./$name" -- "$PROBE" exit=3:5
 		wait_for out '^ready'
@@ -176,7 +176,7 @@ asks() {
 	expect_status 5
 }
 
-@test "LULL_GROUP: on, or off; it says more than what a session is without" {
+@test "LULL_GROUP: on, or off; it overrides the default of a session" {
 	for name in tini catatonit 'dumb-init -c' 'env DUMB_INIT_SETSID=0 ./dumb-init'; do
 		# shellcheck disable=SC2086
 		LULL_GROUP=yes start_init ${name/#[tcd]/./&} -- "$PROBE" fork
@@ -193,7 +193,7 @@ asks() {
 	expect_count 1 out '^got 12 '
 }
 
-@test "LULL_SUCCESS_EXIT, LULL_STOPPED_OK: 0 for these; a flag of the name beats it" {
+@test "LULL_SUCCESS_EXIT, LULL_STOPPED_OK: 0 for these; a flag of the mode overrides it" {
 	for name in "${NAMES[@]}"; do
 		LULL_SUCCESS_EXIT=3,143 ends 0 "$name" -- sh -c 'exit 3'
 		LULL_SUCCESS_EXIT=3,143 ends 4 "$name" -- sh -c 'exit 4'
@@ -206,7 +206,7 @@ asks() {
 	LULL_SUCCESS_EXIT=3 ends 3 tini -e 4 -- sh -c 'exit 3'
 }
 
-@test "LULL_REPORT, LULL_LOG_FORMAT: what they are under lull's own name" {
+@test "LULL_REPORT, LULL_LOG_FORMAT: as under lull's own name" {
 	for name in "${NAMES[@]}"; do
 		LULL_REPORT=$PWD/report ends 3 "$name" -- sh -c 'exit 3'
 		grep -q 'exited 3' report
@@ -264,7 +264,7 @@ for_not_found() {
 	done
 }
 
-@test "they are taken out of the app's environment, and a stray one is told of" {
+@test "they are removed from the app's environment, and an unknown one gets a warning" {
 	for name in "${NAMES[@]}"; do
 		LULL_DELAY=1s LULL_REPORT='' LULL_GRCE=5s ends 0 "$name" -- env
 		has_not out '^LULL_(DELAY|REPORT)='

@@ -92,15 +92,15 @@ ERRORS = {
     "waitid": _WAIT,  # wait(2)
     "write": _WRITE,  # write(2)
     "writev": _WRITE,  # readv(2)
-    # By their manual these can not fail; a seccomp profile can have them do so.
+    # By their manual these cannot fail; a seccomp profile can make them fail.
     "getpgrp": "",  # getpgrp(2)
     "getpid": "",  # getpid(2)
     "getppid": "",  # getppid(2)
     "set_tid_address": "",  # set_tid_address(2)
 }
 
-# These have no answer to give, since they never return or not as calls do; or they are the C library's own, before
-# main: where it can not set up its thread pointer (arch_prctl on x86) it ends itself.
+# These return no result, because they never return or not as calls do; or the C library makes them before main: if it
+# cannot set up its thread pointer (arch_prctl on x86), it aborts.
 NOT_ATTACKED = {"exit", "exit_group", "rt_sigreturn", "restart_syscall", "arch_prctl"}
 
 

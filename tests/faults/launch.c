@@ -1,12 +1,17 @@
 /*
- * Starts what is to be attacked, once strace(1) is attached: launch SOCKET [-1] [-t] [-z] [-p CALL:COUNT] COMMAND
- * [ARG]... SOCKET  a descriptor: the pid is written there, and the command started when the other side has shut down
- * its own -1      as PID 1 of a PID namespace with a /proc of its own; ends as the command did -t      as leader of a
- * session whose terminal is stdin -z      leaves the command a zombie to reap -p      makes a call, by its number, so
- * many times before, with arguments that do nothing: strace counts for each process apart, and what is meant for the
- * n-th call of a child shall find the command itself past its own Between the attachment and the command it makes no
- * call but epoll_wait, those and execve, which the driver counts on. Without arguments it is a pre-stop program, which
- * says so.
+ * Starts the command of a fault test, once strace(1) is attached:
+ *
+ *   launch SOCKET [-1] [-t] [-z] [-p CALL:COUNT] COMMAND [ARG]...
+ *
+ *   SOCKET         a descriptor: launch writes the PID there, and starts the command when the peer has shut it down
+ *   -1             as PID 1 of a PID namespace with a /proc of its own; exits as the command did
+ *   -t             as leader of a session whose terminal is stdin
+ *   -z             leaves the command a zombie to reap
+ *   -p CALL:COUNT  first makes the call, by number, COUNT times, with arguments without effect: strace counts for each
+ *                  process separately, and a fault for the n-th call of a child must be the command's n-th call
+ *
+ * Between the attachment and the command it makes no system call but epoll_wait, those of -p and execve: the driver
+ * depends on this. Without arguments it is a pre-stop program, which prints that it runs.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -56,7 +61,7 @@ static int enter_namespaces(int socket)
 	exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
-/* As PID 1 the parent, which knows our number, is told that it may tell it. */
+/* As PID 1: the parent, which knows our PID, gets a byte that it may write the PID. */
 static void wait_for_gate(int socket, int ready)
 {
 	struct epoll_event event = {.events = EPOLLIN};

@@ -121,7 +121,7 @@ class Run:
     def take(self, name: str, fd: int) -> None:
         try:
             data = os.read(fd, 65536)
-        except OSError:  # a terminal that nobody has open
+        except OSError:  # a terminal without an open descriptor
             data = b""
         self.streams[name] += data
         if not data:
@@ -291,7 +291,7 @@ class Run:
         return self.pass_all_on(signo)
 
     def pass_all_on(self, *signals: int) -> bool:
-        """The same for some at once. Whether all came."""
+        """The same for several in parallel. Returns whether all came."""
         for signo in signals:
             self.send(signo)
         return all([self.expect_got(signo) for signo in signals])
@@ -319,13 +319,13 @@ class Run:
         """Waits until lull and all that belongs to it have ended."""
         self.wait("lull ends", lambda: self.status is not None, dies=True)
         self.wait("strace ends", lambda: self.strace is None or self.strace.poll() is not None, dies=True)
-        allowed = self.hopeless or exceptions.find_for(self.job, "left behind: nobody")
+        allowed = self.hopeless or exceptions.find_for(self.job, "remaining: none")
         end = now() + (HOPELESS_S if allowed else KIND_S)
         while (others() or self.fds) and now() < end:
             self.pump(0.002)
             self.reap()
-        self.expect(not others(), f"left behind: {', '.join(describe(pid) for pid in others())}")
-        self.expect(not self.fds, "somebody else holds its streams")
+        self.expect(not others(), f"remaining: {', '.join(describe(pid) for pid in others())}")
+        self.expect(not self.fds, "another process has its streams open")
 
     def reap(self) -> None:
         try:
@@ -348,7 +348,7 @@ class Run:
             self.reap()
             time.sleep(0.005)
         if others():
-            sys.exit(f"can not be cleared away: {others()}")
+            sys.exit(f"cannot be killed: {others()}")
 
     def cpu_until_now_s(self) -> float:
         """lull's, while it runs: the 14th and 15th field of proc_pid_stat(5)."""

@@ -22,8 +22,8 @@ READY_PORT, APP_PORT = 8080, 8081
 @dataclass(frozen=True)
 class Scenario:
     play: Callable[[Run], None]
-    failed: int = 125  # what lull exits with when it can not do its work
-    not_run: tuple[int, ...] = (126, 127)  # and when the command can not be executed
+    failed: int = 125  # lull's exit status if it failed
+    not_run: tuple[int, ...] = (126, 127)  # and if the command cannot be executed
 
 
 ALL: dict[str, Scenario] = {}
@@ -112,7 +112,7 @@ def _(run: Run) -> None:
 
 
 def readiness(run: Run) -> str:
-    """What a load balancer is told: "" when nobody answers."""
+    """The response to a load balancer: "" if there is none."""
     connection = http.client.HTTPConnection("127.0.0.1", READY_PORT, timeout=2)
     try:
         connection.request("GET", "/")
@@ -203,11 +203,11 @@ def _(run: Run) -> None:
     run.expect(run.got(HUP) <= 2 and run.got(TERM) <= 2, "a signal came twice")
 
 
-# --- What is left behind ---
+# --- Remaining processes ---
 
 
-def leftovers(run: Run, **where) -> None:
-    """An orphan that takes no notice of its SIGTERM."""
+def orphan_remains(run: Run, **where) -> None:
+    """An orphan that ignores SIGTERM."""
     run.start(["-l", "200ms", "-t", "3s"], [PROBE, "times", "orphan", "exit=1:3"], **where)
     run.app_ready(2)
     begun = now()
@@ -217,24 +217,24 @@ def leftovers(run: Run, **where) -> None:
     if run.got(TERM):
         run.sent.append(TERM)
     else:
-        run.lose("leftover's signal")
+        run.lose("orphan's signal")
     expect_status(run, 3)
     run.in_time(begun, 0.2, "SIGKILL")
 
 
-@scenario("leftovers")
+@scenario("remaining processes")
 def _(run: Run) -> None:
-    leftovers(run)
+    orphan_remains(run)
 
 
-@scenario("leftovers, PID 1")
+@scenario("remaining processes, PID 1")
 def _(run: Run) -> None:
-    leftovers(run, pid1=True)
+    orphan_remains(run, pid1=True)
 
 
 @scenario("kills a tree")
 def _(run: Run) -> None:
-    """Not as PID 1: the descendants of an app that takes no notice of anything."""
+    """Not as PID 1: the descendants of an app that ignores signals."""
     run.start(["-t", "200ms", "-v"], [PROBE, "times", "tower=3"])
     run.app_ready()
     run.wait("the tower stands", lambda: "tower" in run.out)
@@ -404,7 +404,7 @@ def expect_on_time(run: Run, what: str, took_s: float, planned_s: float) -> None
 
 
 def expect_killed(run: Run, begun: float, term_s: float, kill_s: float) -> None:
-    """SIGTERM and SIGKILL come at their times, and whoever gets them has a second in between."""
+    """SIGTERM and SIGKILL come at their times, with at least a second between them."""
     run.wait("SIGTERM", lambda: run.got(TERM))
     term_at = run.got_at(TERM) - begun
     run.wait("SIGKILL", lambda: "out" not in run.fds, dies=True)

@@ -20,7 +20,7 @@ enum {
 	SENT,          /* signals without a value */
 	SENT_QUEUED,   /* and with one */
 	SENT_VALUES,   /* sum of those */
-	LEFT_PID,      /* of what the app leaves behind, the last of them */
+	LEFT_PID,      /* the last of the remaining processes */
 	STRANGER,      /* signals that a stranger got */
 	STRANGER_MADE, /* whether there is one */
 	COUNTS = 32,   /* how often each signal came to the app */

@@ -65,7 +65,7 @@ def main(body: Callable[[Tap], None]) -> None:
 
 
 def isolate() -> None:
-    """As in containers.py, with an empty /var/lib: Swarm and podman write there, whatever they are told."""
+    """As in containers.py, with an empty /var/lib: Swarm and podman write there with any configuration."""
     containers.isolate()
     containers.mount_tmpfs(Path("/var/lib"))
 

@@ -54,7 +54,7 @@ class Load:
                 else:
                     self.complete += 1
             if trouble:
-                time.sleep(0.02)  # not a flood, where nobody answers
+                time.sleep(0.02)  # no flood if there is no response
 
     def request(self, connection: http.client.HTTPConnection, method: str) -> str:
         """What went wrong, or nothing."""

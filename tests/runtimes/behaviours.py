@@ -78,7 +78,7 @@ def delays(way: Way) -> str | None:
         must_end(container, 0)
         if way.real:
             must(came_after < 60000, "it waited")
-            return "no: at once"
+            return "no: immediately"
         must_take(came_after, 2000)
         kill = "SIGKILL at 92 s" if way.image == WRAPPED else "no SIGKILL"
         container.wait_for(DELAYED.format(signal="SIGTERM", delay="2 s", kill=kill))
@@ -114,10 +114,10 @@ def keeps_grace(way: Way) -> str:
         container.wait_for(DELAYED.format(signal="SIGTERM", delay="1 s", kill="SIGKILL at 4 s"))
         container.wait_for(r"lull: warning: SIGKILL [0-9.]+ s after the signal was passed on, to: \d+ probe ")
         container.wait_for("lull: stopped in .*: app ended by SIGKILL, 1 killed$")
-    return "its own SIGKILL at 4 s, and it says whom"
+    return "its own SIGKILL at 4 s, and logs what it killed"
 
 
-def reaches_leftovers(way: Way) -> str | None:
+def reaches_remaining(way: Way) -> str | None:
     """A shell that does not exec: busybox ends at SIGTERM, what it has started goes on."""
     script = "/probe late=15:300 & wait"
     with way.start("/bin/sh", "-c", script, options=env(LULL_LINGER="10s")) as container:
@@ -126,7 +126,7 @@ def reaches_leftovers(way: Way) -> str | None:
         must_end(container, 143)
         if way.real:
             must("saved" not in container.logs(), "it has saved")
-            return "no: killed at once"
+            return "no: killed immediately"
         container.wait_for("saved")
     return None
 
@@ -151,7 +151,7 @@ def kills(way: Way) -> None:
 
 
 def passes_clients_signals(way: Way) -> None:
-    """`run` in the foreground passes on what it gets."""
+    """`run` in the foreground forwards its signals."""
     command = way.engine.words("run", "--rm", *way.words("/probe", "exit=1:9"))
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as client:
         must((client.stdout.readline() or "").startswith("ready"), "it is not ready")
@@ -191,7 +191,7 @@ def stops_with(way: Way, signo: int, name: str, **more) -> str | None:
 
 
 def types(way: Way, *steps: str, words: list[str], options: Sequence[str] = ()) -> tuple[int, str]:
-    """Somebody sits at `run -it`. Returns its status, and all that was on the screen."""
+    """A user at `run -it`. Returns the status, and the whole output."""
     command = way.engine.words("run", "--rm", "-it", *way.words(*words, options=options))
     done = subprocess.run(
         [PTY, *steps, "--", *command], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90, check=False

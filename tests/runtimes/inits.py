@@ -257,7 +257,7 @@ def must_reap(container: Container) -> None:
 
 
 class Behaviours:
-    """A test for each behaviour, under all ways at once, and its line in the table that DROPIN_TABLE names.
+    """A test for each behaviour, under all ways in parallel, and its line in the table that DROPIN_TABLE names.
 
     What is asked is a function of the way that returns what is shown there; nothing when it is just as the test is
     called.
@@ -305,7 +305,7 @@ def at_once(body: Callable[[Way], None], ways: Sequence[Way]) -> None:
 
 
 class Daemon:
-    """A dockerd beside others: everything that it has is below a directory of its own."""
+    """A dockerd that does not touch others: all its files are below a directory of its own."""
 
     def __init__(self, name: str, *options: str) -> None:
         self.home = STATE / name

@@ -147,7 +147,7 @@ class Stage:
             return []
 
     def send_to(self, pid: int, signo: int) -> None:
-        """A number may be somebody else's by now; a descriptor is not."""
+        """A PID may belong to another process by now; a pidfd does not."""
         try:
             if pid not in self.held:
                 self.held[pid] = os.pidfd_open(pid)

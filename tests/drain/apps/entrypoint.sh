@@ -1,5 +1,5 @@
 #!/bin/bash
-# What people write for themselves: the signal is passed on $DELAY seconds late.
+# A common handwritten entrypoint: it forwards the signal $DELAY seconds late.
 trap 'sleep "$DELAY"; kill -TERM "$app"' TERM
 "$@" &
 app=$!

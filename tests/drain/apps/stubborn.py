@@ -1,4 +1,4 @@
-"""A shop that takes no notice of SIGTERM, with nothing but Python."""
+"""A shop that ignores SIGTERM, in plain Python."""
 
 import http.server
 import signal
