@@ -149,12 +149,12 @@ lint:
 	clang-format --dry-run -Werror src/*.[ch] $(foreach part,bench faults fuzz helpers machine,tests/$(part)/*.[ch])
 	clang-tidy --quiet src/*.c -- -std=c11 $(LINT_DEFINES) 2>/dev/null
 	cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --std=c11 $(LINT_DEFINES) src
-	shellcheck -x $(SCRIPTS)
-	mandoc -Tlint -W warning docs/lull.1
-	tests/drain/page.py --check
-	tests/checks/check-snippets
 	codespell $(PROSE)
 	tests/checks/words $(PROSE)
+	tests/drain/page.py --check
+	tests/checks/check-snippets
+	shellcheck -x $(SCRIPTS)
+	mandoc -Tlint -W warning docs/lull.1
 
 # The core makes no call: its objects, linked together, have no undefined symbol.
 check-pure: $(BUILD)/lifecycle.o $(BUILD)/schedule.o

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# lull.1, COMPATIBILITY: lull's own variables in a compatibility mode. Each changes only its own setting.
+# lull.1, COMPATIBILITY: lull's own variables in a compatibility mode. Each changes what it is for, and nothing else.
 
 # Inner shells expand the variables; each test is a shell of its own.
 # shellcheck disable=SC2016,SC2030,SC2031

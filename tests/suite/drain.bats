@@ -85,7 +85,7 @@ refused_file() {
 	refused_file "/$(printf 'x%.0s' {1..300})" ''
 }
 
-@test "a drain file in a directory without write permission, or that is read-only, is an error" {
+@test "a drain file in a directory without write permission, or read-only, is rejected" {
 	mkdir "$BATS_TEST_TMPDIR/others"
 	chmod 755 "$BATS_TEST_TMPDIR/others"
 	run -125 setpriv --reuid 65534 --regid 65534 --clear-groups "$LULL" --drain-file "$BATS_TEST_TMPDIR/others/marker" true
@@ -227,7 +227,7 @@ ask_inside() {
 @test "--ready: 2, and a line, if there is no lull" {
 	run -2 unshare --pid --fork --kill-child --mount-proc "$LULL" --ready
 	[[ ${lines[-1]} == "lull: there is no lull to ask: "* ]] || fail "said: $output"
-	# The last line: without /proc ASan prints lines as well.
+	# The last line: without /proc ASan has something to say as well.
 	run -2 unshare --pid --fork --kill-child --mount sh -c 'mount -t tmpfs none /proc; exec "$0" --ready echo ran' "$LULL"
 	[[ ${lines[-1]} == "lull: there is no lull to ask: "* ]] || fail "said: $output"
 }

@@ -19,7 +19,7 @@ refused() {
 	has err "^lull: can not execute \".*\": $2\$"
 }
 
-@test "a parent directory without search permission, a file that this user may not execute" {
+@test "no permission to search a parent directory, or to execute the file" {
 	mkdir -m 700 closed
 	cp "$(type -P true)" closed/true
 	cp "$(type -P true)" mine

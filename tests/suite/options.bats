@@ -55,7 +55,7 @@ refused() {
 	done
 }
 
-@test "an invalid TIME is an error, by flag and by variable" {
+@test "what is no TIME is rejected, by flag and by variable" {
 	local word
 	for word in '' x 5x 's' '5 s' ' 5' '5 ' -5 +5 1e3 0x5 5S 1,5 1. .5 1..5 5ss '5s5' 1m2m 1s1m 1m30 5ms5s 0.0001 1.2345s \
 		9999999999999999999 8761h 31536000001ms 99999999h never inf 1.5.5s ٣ 5s/ ms 1h1h; do
@@ -370,7 +370,7 @@ refused() {
 	shows '0 s  the signal that began it to the app'
 }
 
-@test "explain starts nothing, and fails if its output cannot be written" {
+@test "explain starts nothing, and status 125 if its output cannot be written" {
 	run "$LULL" --explain echo started
 	[ "$status" -eq 0 ]
 	[[ $output != *started* ]]

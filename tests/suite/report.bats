@@ -262,7 +262,7 @@ while True: signal.pause()' "${names[i]}")
 	reads ".*; ended by itself; app exited 3; killing $TIME; killed [0-9]+ probe \(sleeping\)"
 }
 
-@test "a shutdown that starts while lull waits for remaining processes" {
+@test "a stop that begins while remaining processes are waited for" {
 	start_plain "${TEXT[@]}" -l 60s "$PROBE" exit=1:3 orphan exit=10:0
 	until_count 2 out '^ready'
 	kill -HUP "$TARGET"
@@ -533,7 +533,7 @@ KILL_SELF='kill -KILL $$'
 	[ ! -e report ]
 }
 
-# no_report STATUS PATH REASON [LULL...]: the app runs normally, and each of two warnings has the reason.
+# no_report STATUS PATH REASON [LULL...]: the app runs as ever, and each of two warnings says why there is no report.
 no_report() {
 	start "${@:4}" "$LULL" --report "$2" sh -c 'echo ran; exit 7'
 	expect_status 7

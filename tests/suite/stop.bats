@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# lull.1, SHUTDOWN and EXIT STATUS: from the first stop signal to the exit status.
+# lull.1, SHUTDOWN and EXIT STATUS: shutdown, from the first stop signal to the exit status.
 
 # Inner shells expand the variables. shellcheck does not see that a test is a function.
 # shellcheck disable=SC2016,SC2030,SC2031
