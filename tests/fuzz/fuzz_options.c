@@ -221,7 +221,7 @@ static void check_explained(const struct options *options)
 {
 	demand(help_explain(options) == 0, "it can be explained");
 	demand(world.written > 0 && world.output[world.written - 1] == '\n', "an explanation is whole");
-	demand(strstr(world.output, "Counted from then:") != NULL, "--explain has its start");
+	demand(strstr(world.output, "Counted from then:") != NULL, "an explanation says from when");
 }
 
 /* Requests other than a run. */

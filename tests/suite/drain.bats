@@ -198,7 +198,7 @@ ask_inside() {
 	until_true grep -qx 'lull:draining' "/proc/$TARGET/comm"
 	ask_inside 1
 	[ "$output" = 'lull: not ready: process 1 is "lull:draining"' ] || fail "said: $output"
-	# --ready prints its result whatever the container's variables for logging are.
+	# An answer is said whatever a container is told not to say.
 	ask_inside 1 --quiet
 	[ "$output" = 'lull: not ready: process 1 is "lull:draining"' ] || fail "said: $output"
 	kill -HUP "$TARGET"
