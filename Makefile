@@ -291,6 +291,10 @@ test-drain: all
 plot-drain: all
 	@tests/drain/drain --sweep 5
 
+# The requests during one shutdown, measured and drawn: docs/img/shutdown.csv and shutdown.svg.
+plot-shutdown: all
+	@tests/drain/drain --timeline
+
 # The same tests for other inits and for lull's compatibility modes, alone and under Docker, podman and runc, as root, with a
 # table of the results. Under 2 minutes. Needs tini, dumb-init, catatonit, docker.io, podman, runc, busybox-static, musl-tools.
 RUNTIMES = docker restricted podman runc images
@@ -336,6 +340,6 @@ clean:
 -include $(OBJECTS:.o=.d)
 
 .PHONY: all test fuzz measure-listens lint check-pure check-builds test-sanitized analyze coverage \
-	check-install demo demo-drain install uninstall test-apps test-dropin test-drain plot-drain \
+	check-install demo demo-drain install uninstall test-apps test-dropin test-drain plot-drain plot-shutdown \
 	test-orchestrators bench-programs check-cost bench test-storms test-races test-machine check-mutants \
 	test-faults test-delays measure-hardening measure-tried clean
