@@ -24,14 +24,14 @@ from client import TICK_S, Connection
 from containers import address_of, run
 
 APP = "Express"
-INITS = {"tini": "tini", "lull": f"lull --delay {setups.SAID} --ready-on {setups.READY_PORT}"}
+INITS = {"tini": "tini", "lull": f"lull --delay {restart.DELAY_S:g}s --ready-on {setups.READY_PORT}"}
 CONNECTIONS = 12  # half of them kept alive
 SLOW_S = 1.0  # an answer takes 0.4 s
 BEFORE_S, AFTER_S = 1.0, 5.0  # of the stop, what is drawn
 
 WIDTH, LEFT, RIGHT, TOP = 800, 16, 16, 56
 ROW, PANEL, GAP = 11, 60 + 11 * CONNECTIONS, 18
-SLOW = "#d4a72c"
+GREEN, SLOW, RED = "#2da44e", "#d4a72c", "#e5534b"
 STOP, UNAWARE, EXIT = "docker stop", "HAProxy takes it out", "the app exits"
 
 
@@ -146,9 +146,9 @@ def panel(init: str, data: Sequence[Row], top: float) -> list[str]:
     parts = [
         plot.text(LEFT, top, INITS[init], "start", more='font-weight="600"'),
         plot.text(WIDTH - RIGHT, top, counts, "end"),
-        bars(good, top + 40, plot.TOLD),
+        bars(good, top + 40, GREEN),
         bars(slow, top + 40, SLOW),
-        bars(failed, top + 40, plot.NOBODY_TOLD),
+        bars(failed, top + 40, RED),
     ]
     for row in sorted((row for row in data if row.init == init and not row.connection), key=lambda row: row.start_s):
         parts.append(plot.line(x(row.start_s), top + 14, x(row.start_s), bottom, plot.TEXT, 'stroke-dasharray="3 3"'))
