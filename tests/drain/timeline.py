@@ -32,7 +32,7 @@ BEFORE_S, AFTER_S = 1.0, 5.0  # of the stop, what is drawn
 WIDTH, LEFT, RIGHT, TOP = 800, 16, 16, 56
 ROW, PANEL, GAP = 11, 60 + 11 * CONNECTIONS, 18
 GREEN, SLOW, RED = "#2da44e", "#d4a72c", "#e5534b"
-STOP, UNAWARE, EXIT = "docker stop", "HAProxy takes it out", "the app exits"
+STOP, OUT, EXIT = "docker stop", "HAProxy takes it out", "the app exits"
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def stop_one(init: str, number: int) -> list[Row]:
         stop.start()
         while not is_down(balancer):
             time.sleep(0.01)
-        unaware = time.time()
+        out = time.time()
         stop.join()
         exited = run("docker", "inspect", "-f", "{{.State.FinishedAt}}", containers[0].name)
         time.sleep(max(0.0, begin + AFTER_S - time.time()))
@@ -104,7 +104,7 @@ def stop_one(init: str, number: int) -> list[Row]:
             thread.join()
     end = datetime.datetime.fromisoformat(exited[:26].rstrip("Z") + "+00:00").timestamp()
     rows = [Row(init, str(n), start - begin, done - begin, result) for n, start, done, result in sorted(log)]
-    events = ((STOP, begin), (UNAWARE, unaware), (EXIT, end))
+    events = ((STOP, begin), (OUT, out), (EXIT, end))
     return rows + [Row(init, "", at - begin, at - begin, event) for event, at in events]
 
 

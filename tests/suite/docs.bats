@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# lull.1 and README.md list each option and each variable, and lull accepts their examples.
+# lull.1 lists each option and each variable, and lull accepts its examples. readme.bats tests README.md.
 
 load lib.bash
 
@@ -85,12 +85,6 @@ each_known() {
 		[ "$variable" = NULL ] || line+="( .*)?, $variable"
 		section OPTIONS | grep -qE -- "^ +$line\$" || fail "no entry like: $line"
 	done < <(table | tr -d "\"'" | sed -n 's/^\t{\([^,]*\), [^=]*\.name = \([a-z-]*\), \([A-Z_]*\),.*/\1 \2 \3/p')
-}
-
-@test "the README has each option and variable" {
-	[ -e "$ROOT/README.md" ]
-	names | each_in "$ROOT/README.md"
-	variables | each_in "$ROOT/README.md"
 }
 
 # A line that is about another program may have that one's options.
