@@ -41,16 +41,17 @@ explain() {
 
 @test "each link has a target" {
 	local page link file anchor
-	for page in "$README" "$EXAMPLES/README.md"; do
+	while read -r page; do
 		while read -r link; do
 			file=$(dirname "$page")/${link%%#*}
+			[[ $link != '#'* ]] || file=$page
 			[ -e "$file" ] || fail "$page: no file for the link $link"
 			[[ $link == *'#'* ]] || continue
 			anchor=${link#*#}
-			sed -n 's/^##* //p' "$file" | tr 'A-Z ' 'a-z-' | tr -cd 'a-z0-9_\n-' | grep -qxF "$anchor" ||
+			sed -n 's/^##* //p' "$file" | tr 'A-Z ' 'a-z-' | tr -cd 'a-z0-9_\n-' | grep -qxF -- "$anchor" ||
 				fail "$page: no heading for the link $link"
 		done < <(grep -oE '\]\([^)]+\)' "$page" | sed 's/^](//; s/)$//' | grep -v '^https:')
-	done
+	done < <(find "$README" "$ROOT/docs" "$ROOT/tests/README.md" -name '*.md')
 }
 
 @test "the snippets for Docker, Compose and Kubernetes are in docs/examples, line by line" {
@@ -121,7 +122,7 @@ explain() {
 		*) [ "$default" = ' none ' ] || fail "$option: a default of $default" ;;
 		esac
 		count=$((count + 1))
-	done < <(table 'Options')
+	done < <(table Options)
 	[ "$count" -ge 8 ]
 }
 
@@ -135,7 +136,7 @@ explain() {
 			count=$((count + 1))
 			[[ ! $note =~ 'grace period of '([0-9]+ s) ]] || has out "grace period .*${BASH_REMATCH[1]}"
 		done <<<"$options"
-	done < <(table 'Signals')
+	done < <(table 'Which signal')
 	[ "$count" -ge 6 ]
 }
 
