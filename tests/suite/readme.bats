@@ -164,3 +164,30 @@ explain() {
 	"$ROOT/tests/drain/timeline.py" shutdown
 	cmp shutdown.svg "$ROOT/docs/img/shutdown.svg"
 }
+
+@test "the results are the smallest and the largest of the runs" {
+	table Results >rows
+	python3 - "$ROOT/docs/img/results.csv" rows <<-'PYTHON'
+		import csv, sys
+
+		SETUPS = {
+		    "no init": ["no init"],
+		    "tini, dumb-init or catatonit": ["tini", "dumb-init", "catatonit"],
+		    "bash with `trap` and `sleep`": ["bash, trap and sleep"],
+		    "lull, delay only": ["lull, delay only"],
+		    "lull, delay and `--ready-on`": ["lull"],
+		}
+
+		def span(counts):
+		    return f"{min(counts)} to {max(counts)}" if max(counts) else "**0**"
+
+		runs = list(csv.DictReader(open(sys.argv[1], encoding="ascii")))
+		for row in open(sys.argv[2], encoding="ascii"):
+		    _, name, *cells, _ = (cell.strip() for cell in row.split("|"))
+		    setups = SETUPS.pop(name)
+		    chosen = [run for run in runs if run["setup"] in setups]
+		    measured = [span([int(run[column]) for run in chosen]) for column in ("failed", "twice")]
+		    assert cells == measured, f"{name}: {cells}, not {measured}"
+		assert not SETUPS, f"no row for {SETUPS}"
+	PYTHON
+}
