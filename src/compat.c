@@ -50,9 +50,7 @@ static const struct compat_mode MODES[] = {
 		.log_level = LOG_WARNING,
 		.timeout_ms = TIME_NEVER,
 		.reaped = "Reaped zombie process with pid=", /* as in tini's log */
-		.no_reaper =
-			"neither PID 1 nor a subreaper: orphans do not come here to be reaped; -s or TINI_SUBREAPER "
-			"makes it one",
+		.no_reaper = "neither PID 1 nor a subreaper: orphans are not reaped; use -s or set TINI_SUBREAPER",
 		.abandon = true,
 		.inner_dashes = true,
 		.shell = true,

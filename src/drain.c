@@ -104,13 +104,13 @@ enum ready_status check_readiness(int port, struct text *why)
 	find_lulls(&lulls);
 	const struct process *lull = lulls.neighbor.pid != 0 ? &lulls.neighbor : &lulls.init;
 	if (lull->pid == 0) {
-		text_add(why, "there is no lull to ask: neither PID 1 nor any process of this mount namespace in /proc "
-		              "is one with an app");
+		text_add(why, "no running lull found: neither PID 1 nor a process of this mount namespace is lull "
+		              "with an app");
 		return READY_NONE;
 	}
 	int own_port = serving_port(lull->name);
 	if (own_port < 0) {
-		text_add(why, "not ready: process %d is \"%s\"", (int)lull->pid, lull->name);
+		text_add(why, "not ready: the container is shutting down");
 		return READY_NO;
 	}
 	port = port != 0 ? port : own_port;
@@ -119,7 +119,7 @@ enum ready_status check_readiness(int port, struct text *why)
 		return READY_YES;
 	text_add(why,
 	         found == 0 ? "not ready: nothing listens on port %d"
-	                    : "not ready: who listens on port %d can not be seen",
+	                    : "not ready: cannot read whether port %d is open",
 	         port);
 	return READY_NO;
 }
@@ -141,15 +141,15 @@ int drain_file_prepare(const char *path, struct text *why)
 	struct stat status;
 	bool exists = lstat(path, &status) == 0;
 	if (exists && (!S_ISREG(status.st_mode) || status.st_size != 0)) {
-		text_add(why, "there is something else than an empty file");
+		text_add(why, "the path exists and is not an empty regular file; use another path");
 		return -1;
 	}
 	if (!exists && (errno != ENOENT || drain_file_make(path) < 0)) {
-		text_add(why, "%s", strerror(errno));
+		text_add(why, "cannot create the file: %s", strerror(errno));
 		return -1;
 	}
 	if (unlink(path) == 0)
 		return 0;
-	text_add(why, "it can not be removed: %s", strerror(errno));
+	text_add(why, "cannot remove the file: %s", strerror(errno));
 	return -1;
 }

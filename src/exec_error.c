@@ -45,14 +45,14 @@ static bool find_in_path(const char *command, const char *path, struct text *fil
 static bool find_file(const char *command, char *const *envp, struct text *file, struct text *why)
 {
 	if (command[0] == '\0') {
-		text_add(why, "the name of the command is empty");
+		text_add(why, "the command name is empty");
 		return false;
 	}
 	if (strchr(command, '/') != NULL) {
 		text_add(file, "%s", command);
 		if (access(command, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR))
 			return true;
-		text_add(why, errno == ENOTDIR ? "a part of its path is not a directory" : "there is no such file");
+		text_add(why, errno == ENOTDIR ? "a part of its path is not a directory" : "no such file");
 		return false;
 	}
 	const char *path = exec_path(envp);
@@ -132,7 +132,7 @@ static void explain_missing(const struct head *head, struct text *why)
 			bytes[needed.length - 1] = '\0';
 		text_add(why, "the file exists, but its interpreter \"%s\" does not", bytes);
 		if (crlf)
-			text_add(why, ": the line ends in CR LF, as Windows writes it");
+			text_add(why, ": the line ends in CR LF; use LF");
 	} else if (find_loader(head, &needed)) {
 		text_add(why, "the file exists, but the loader it was linked for, \"%s\", does not", bytes);
 	} else {
@@ -154,7 +154,7 @@ static void explain_format(const struct head *head, struct text *why)
 {
 	struct utsname here = {.machine = ""};
 	if (head->length == 0) {
-		text_add(why, "the file is empty, or can not be read");
+		text_add(why, "the file is empty, or cannot be read");
 		return;
 	}
 	if (!begins_with(head, ELFMAG, SELFMAG) || head->length < 20) {
@@ -176,17 +176,17 @@ static void explain_access(const char *file, struct text *why)
 	struct stat status;
 	struct statvfs system;
 	if (stat(file, &status) < 0)
-		text_add(why, "a directory on the way to it may not be searched");
+		text_add(why, "permission denied on a parent directory (needs x)");
 	else if (S_ISDIR(status.st_mode))
 		text_add(why, "it is a directory");
 	else if (!S_ISREG(status.st_mode))
 		text_add(why, "it is not a regular file");
 	else if ((status.st_mode & 0111) == 0)
-		text_add(why, "it is not executable; chmod +x makes it so");
+		text_add(why, "it is not executable; use chmod +x");
 	else if (statvfs(file, &system) == 0 && (system.f_flag & ST_NOEXEC) != 0)
 		text_add(why, "its file system is mounted noexec");
 	else
-		text_add(why, "this user may not execute it, or its interpreter");
+		text_add(why, "this user has no permission to execute it or its interpreter");
 }
 
 void exec_error_explain(const char *command, char *const *envp, int error, struct text *why)
@@ -196,7 +196,7 @@ void exec_error_explain(const char *command, char *const *envp, int error, struc
 	struct head head;
 	if (!find_file(command, envp, &file, why)) {
 		if (error == EACCES)
-			text_add(why, "; a directory in it may not be searched");
+			text_add(why, "; permission denied on one of these directories (needs x)");
 		return;
 	}
 	read_head(path, &head);

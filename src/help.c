@@ -9,7 +9,7 @@
 #include "signals.h"
 #include "text.h"
 
-enum { PAGE_SIZE = 8192, NAME_COLUMN = 36 };
+enum { PAGE_SIZE = 8192, LINE_WIDTH = 80, TEXT_COLUMN = 33 };
 
 static int print(int fd, const struct text *text)
 {
@@ -32,51 +32,67 @@ int help_print_version(const struct compat_mode *compat)
 
 int help_print_licence(const struct compat_mode *compat)
 {
-	char bytes[256];
+	char bytes[128];
 	struct text text = TEXT_IN(bytes);
-	text_add(&text,
-	         "This is lull, called as %s; none of its code is that of %s. The licence comes with the source.\n",
-	         compat->names[0], compat->names[0]);
+	text_add(&text, "This is lull, called as %s. This text grants no licence.\n", compat->names[0]);
 	return print(STDOUT_FILENO, &text);
 }
 
-static void add_row_of(struct text *text, const char *left, const char *meaning)
+/* Breaks the text at spaces: no word is as long as the space for it. */
+static void add_help_row(struct text *text, const char *left, const char *help)
 {
+	const size_t width = LINE_WIDTH - TEXT_COLUMN;
+	size_t column = strlen(left);
 	text_add(text, "%s", left);
-	for (size_t i = strlen(left); i < NAME_COLUMN; i++)
-		text_add(text, " ");
-	text_add(text, "%s\n", meaning);
+	for (size_t length = strlen(help); length > 0; length = strlen(help)) {
+		size_t shown = length;
+		if (shown > width)
+			for (shown = width; help[shown] != ' '; shown--)
+				continue;
+		for (; column < TEXT_COLUMN; column++)
+			text_add(text, " ");
+		text_add(text, "%.*s\n", (int)shown, help);
+		help += shown < length ? shown + 1 : shown;
+		column = 0;
+	}
 }
 
 static void add_option(struct text *text, const struct option *option)
 {
-	char bytes[NAME_COLUMN + 16];
+	char bytes[TEXT_COLUMN + 16];
 	struct text left = TEXT_IN(bytes);
 	text_add(&left, option->letter != '\0' ? "  -%c" : "    ", option->letter);
 	if (option->name != NULL)
 		text_add(&left, "%s--%s", option->letter != '\0' ? ", " : "  ", option->name);
 	if (option->argument != NULL)
 		text_add(&left, " %s", option->argument);
-	add_row_of(text, bytes, option->help);
+	add_help_row(text, bytes, option->help);
 }
 
-static const char FORMS[] = "TIME is 5, 250ms, 1.5s, 2m, 1h or 1m30s. SIG is TERM, SIGTERM, 15 or RTMIN+3.\n";
-
-static void add_options(struct text *text, enum compat_id mode)
+/* The options of all groups up to `last`, from `first`. */
+static void add_options(struct text *text, enum compat_id mode, enum option_group first, enum option_group last)
 {
 	const struct option *option;
 	for (size_t i = 0; (option = options_row(mode, i)) != NULL; i++)
-		if (option->help != NULL && (option->letter != '\0' || option->name != NULL))
+		if (option->help != NULL && (option->letter != '\0' || option->name != NULL) &&
+		    option->group >= first && option->group <= last)
 			add_option(text, option);
 }
 
 static void add_variables(struct text *text, enum compat_id mode)
 {
 	const struct option *option;
-	for (size_t i = 0; (option = options_row(mode, i)) != NULL; i++)
-		if (option->variable != NULL)
-			add_row_of(text, option->variable, option->help);
+	for (size_t i = 0; (option = options_row(mode, i)) != NULL; i++) {
+		char bytes[TEXT_COLUMN];
+		struct text left = TEXT_IN(bytes);
+		if (option->variable == NULL)
+			continue;
+		text_add(&left, "  %s", option->variable);
+		add_help_row(text, bytes, option->help);
+	}
 }
+
+static const char FORMS[] = "\nTIME is 5, 250ms, 1.5s, 2m, 1h or 1m30s. SIG is TERM, SIGTERM, 15 or RTMIN+3.\n";
 
 /* In a compatibility mode: the options of the peer, and all variables. */
 static void add_peer_help(struct text *text, const struct compat_mode *compat)
@@ -86,31 +102,45 @@ static void add_peer_help(struct text *text, const struct compat_mode *compat)
 	         "Usage: %s [OPTION]... [--] COMMAND [ARG]...\n"
 	         "       %s --ready [--] [COMMAND [ARG]...]\n"
 	         "       %s --explain [OPTION]...\n\n"
-	         "This is lull, called as %s: it behaves as %s does, and LULL_* variables add the rest.\n"
-	         "In brackets is what lull does under its own name.\n\n",
+	         "This is lull in %s mode, with the options and exit status of %s.\n\n"
+	         "Options:\n",
 	         name, name, name, name, name);
-	add_options(text, compat->id);
-	text_add(text, "\nVariables:\n\n");
+	add_options(text, compat->id, GROUP_TIMING, GROUP_OTHER);
+	text_add(text, "\nVariables:\n");
 	add_variables(text, compat->id);
 	add_variables(text, COMPAT_LULL);
-	text_add(text, "\n%s", FORMS);
+	text_add(text,
+	         "\nOther defaults than lull's own: LULL_TIMEOUT is never%s. Without\n"
+	         "LULL_LINGER, lull does not wait for remaining processes.\n"
+	         "%sManual: man lull\n",
+	         compat->session ? ", LULL_GROUP is on" : "", FORMS);
 }
 
 static void add_own_help(struct text *text)
 {
+	static const char GROUPS[][16] = {
+		[GROUP_TIMING] = "Shutdown timing", [GROUP_SIGNALS] = "Signals", [GROUP_DRAIN] = "Draining",
+		[GROUP_EXIT] = "Exit status",       [GROUP_LOG] = "Logging",     [GROUP_OTHER] = "Other",
+	};
+	text_add(text, "Usage: lull [OPTION]... [--] COMMAND [ARG]...\n"
+	               "       lull --ready [OPTION]... [--] [COMMAND [ARG]...]\n"
+	               "       lull --explain [OPTION]...\n"
+	               "       lull --pause\n\n"
+	               "Run COMMAND, the app, as the init of a container: forward signals, reap orphans.\n"
+	               "On a stop signal: drain, wait, forward the signal, send SIGKILL in time.\n");
+	for (enum option_group group = GROUP_TIMING; group <= GROUP_OTHER; group++) {
+		text_add(text, "\n%s:\n", GROUPS[group]);
+		add_options(text, COMPAT_LULL, group, group);
+	}
 	text_add(text,
-	         "Usage: lull [OPTION]... [--] COMMAND [ARG]...\n"
-	         "       lull --ready [OPTION]... [--] [COMMAND [ARG]...]\n"
-	         "       lull --explain [OPTION]...\n"
-	         "       lull --pause\n"
-	         "       lull --help | --version\n\n"
-	         "Starts COMMAND, passes signals on to it and reaps zombies, as PID 1 of a container or anywhere.\n"
-	         "On SIGTERM it can wait before it passes the signal on, and kills what has not ended in time.\n\n");
-	add_options(text, COMPAT_LULL);
-	text_add(text,
-	         "\nEach option above --ready has a variable: LULL_DELAY, LULL_STOP_SIGNAL and so on.\n"
 	         "%s"
-	         "Exits with the status of COMMAND; 125: lull failed, 126: it can not be executed, 127: not found.\n",
+	         "Each option above \"Other\" has a variable: --stop-signal is LULL_STOP_SIGNAL.\n"
+	         "Exit status: that of COMMAND; 125: lull failed, 126: COMMAND cannot be executed,\n"
+	         "127: COMMAND not found.\n\n"
+	         "Examples:\n"
+	         "  lull --grace 30s --delay 10s node server.js\n"
+	         "  docker run --stop-timeout 30 -e LULL_GRACE=30s -e LULL_DELAY=10s IMAGE\n\n"
+	         "Manual: man lull\n",
 	         FORMS);
 }
 
@@ -127,13 +157,13 @@ int help_print(const struct compat_mode *compat)
 
 /* --- The time line ------------------------------------------------------------------------------------------------ */
 
-static void add_row(struct text *text, int64_t at_ms, const char *what, const char *whom)
+static void add_row(struct text *text, int64_t at_ms, const char *what, const char *rest)
 {
 	char time[TEXT_TIME_SIZE];
 	const char *shown = text_time(at_ms, time);
 	for (size_t i = strlen(shown); i < 10; i++)
 		text_add(text, " ");
-	text_add(text, "%s  %s%s\n", shown, what, whom);
+	text_add(text, "%s  %s%s\n", shown, what, rest);
 }
 
 static void add_signals(struct text *text, uint64_t signals)
@@ -162,82 +192,94 @@ static int only_stop_signal(const struct policy *policy)
 	return found;
 }
 
+static const char *shown_signal(int signo, char name[SIGNAL_NAME_SIZE])
+{
+	return signo < 0 ? "the stop signal" : signal_name(signo, name);
+}
+
 static void add_plan_step(struct text *text, const struct policy *policy, int signo, int64_t at_ms)
 {
 	char name[SIGNAL_NAME_SIZE];
 	if (signo == SIGKILL)
-		add_row(text, at_ms, "SIGKILL", " to everything that is left");
-	else if (signo < 0)
-		add_row(text, at_ms, "the signal that began it", policy->group ? " to the app's group" : " to the app");
+		add_row(text, at_ms, "SIGKILL", " to all remaining processes; lull exits when they have exited");
 	else if (signo == 0)
-		add_row(text, at_ms, "nothing", ", since a rewrite drops the stop signal");
+		add_row(text, at_ms, "no signal to the app", " (dropped by --rewrite)");
 	else
-		add_row(text, at_ms, signal_name(signo, name), policy->group ? " to the app's group" : " to the app");
+		add_row(text, at_ms, shown_signal(signo, name), policy->group ? " to the app's group" : " to the app");
 }
 
 static void add_drain(struct text *text, const struct options *options, const struct schedule *schedule)
 {
 	char bytes[96];
 	char time[TEXT_TIME_SIZE];
-	struct text whom = TEXT_IN(bytes);
+	struct text rest = TEXT_IN(bytes);
 	if (options->drain_file != NULL)
-		add_row(text, 0, options->drain_file, " exists from now on");
+		add_row(text, 0, options->drain_file, " is created");
 	if (options->pre_stop == NULL)
 		return;
-	text_add(&whom, " is started; the first signal waits for it, until %s at the latest",
+	text_add(&rest, " is started; the first signal waits for it, until %s at the latest",
 	         text_time(lifecycle_pre_stop_limit_ms(schedule, 0), time));
 	add_row(text, 0, options->pre_stop, bytes);
 }
 
-/* Returns when SIGKILL is sent, which may be earlier than in the plan because of a rewrite; TIME_NEVER: never. */
-static int64_t add_steps(struct text *text, const struct policy *policy, const struct schedule *schedule)
+static void add_steps(struct text *text, const struct policy *policy, const struct schedule *schedule,
+                      const int64_t times_ms[PLAN_STEPS])
 {
-	int64_t times_ms[PLAN_STEPS];
-	int64_t kill_ms = schedule_kill_ms(schedule, 0);
-	schedule_times(schedule, 0, times_ms);
 	if (times_ms[0] > 0)
-		add_row(text, 0, "the app goes on", "; other signals are passed on at once");
+		add_row(text, 0, "the app keeps running", "; other signals are forwarded immediately");
 	for (int i = 0, signo = 0; i < policy->plan.count && signo != SIGKILL; i++) {
 		signo = schedule_signal(schedule, i);
 		add_plan_step(text, policy, signo, times_ms[i]);
 	}
-	if (kill_ms == TIME_NEVER)
-		text_add(text, "     never  SIGKILL: lull waits for as long as it takes\n");
-	else
-		add_row(text, kill_ms + LIFECYCLE_GIVE_UP_MS, "lull exits", ", whatever is left");
-	return kill_ms;
 }
 
-/* SIGKILL is sent 1 s before the end of the grace period: the orchestrator needs this second itself. */
-static void add_need(struct text *text, const struct options *options, int64_t kill_ms)
+/* Warns of a default grace period that ends before the container has stopped. */
+static void add_warnings(struct text *text, const struct schedule *schedule, int64_t first_ms, int64_t kill_ms)
 {
-	if (kill_ms == TIME_NEVER) {
-		text_add(text, "No grace period is long enough for an app that does not end by itself.\n");
-		return;
+	static const struct {
+		int seconds;
+		const char *whose;
+		const char *kill;
+	} DEFAULTS[] = {{10, "Docker's default", "Docker kills"},
+	                {30, "the default of Kubernetes and ECS", "they kill"}};
+	char name[SIGNAL_NAME_SIZE];
+	int signo = schedule_signal(schedule, 0);
+	for (size_t i = 0; i < sizeof DEFAULTS / sizeof DEFAULTS[0]; i++) {
+		int64_t end_ms = DEFAULTS[i].seconds * INT64_C(1000);
+		bool is_before_signal = first_ms >= end_ms && signo != 0 && signo != SIGKILL;
+		if (!is_before_signal && (kill_ms == TIME_NEVER || kill_ms + KILL_BEFORE_END_MS <= end_ms))
+			continue;
+		text_add(text, "Warning: %s is %d s. With it, %s the container ", DEFAULTS[i].whose,
+		         DEFAULTS[i].seconds, DEFAULTS[i].kill);
+		if (is_before_signal)
+			text_add(text, "before the app gets %s.\n", shown_signal(signo, name));
+		else
+			text_add(text, "%s lull sends SIGKILL.\n", kill_ms < end_ms ? "less than 1 s after" : "before");
 	}
-	int64_t need_ms = options->grace_ms >= 0 ? options->grace_ms : kill_ms + 1000;
-	long long need = (need_ms + 999) / 1000;
-	text_add(text, "It needs a grace period of %lld s: docker stop -t %lld, stop_grace_period: %llds, ", need, need,
-	         need);
-	text_add(text, "terminationGracePeriodSeconds: %lld.\n", need);
-	if (need > 10)
-		text_add(text, "Warning: that is more than the 10 s that Docker gives when nothing is said.\n");
-	if (need > 30)
-		text_add(text,
-		         "Warning: that is more than the 30 s that Kubernetes and ECS give when nothing is said.\n");
+}
+
+static void add_need(struct text *text, int64_t grace_ms, int64_t kill_ms)
+{
+	long long need = ((grace_ms >= 0 ? grace_ms : kill_ms + KILL_BEFORE_END_MS) + 999) / 1000;
+	if (grace_ms >= 0)
+		add_row(text, grace_ms, "the grace period ends", "");
+	else
+		add_row(text, need * 1000, "the grace period must not end earlier", "");
+	text_add(text,
+	         "\nSet the grace period to at least %lld s: docker stop -t %lld, stop_grace_period: %llds, "
+	         "terminationGracePeriodSeconds: %lld.\n",
+	         need, need, need, need);
 }
 
 static void add_remaining(struct text *text, const struct policy *policy)
 {
 	char time[TEXT_TIME_SIZE];
 	if (policy->abandon)
-		text_add(text, "What the app leaves behind is left alone; as PID 1 it ends with lull.\n");
+		text_add(text, "Remaining processes are not waited for; if lull is PID 1, they end with it.\n");
 	else if (policy->linger_ms == 0)
-		text_add(text, "What the app leaves behind is killed at once.\n");
+		text_add(text, "Remaining processes get SIGKILL when the app exits.\n");
 	else
-		text_add(text,
-		         "What the app leaves behind when it ends by itself gets SIGTERM and has %s;\n"
-		         "during a stop it has until SIGKILL.\n",
+		text_add(text, "If the app exits by itself, remaining processes get SIGTERM, and SIGKILL %s later.\n",
 		         text_time(policy->linger_ms, time));
 }
 
@@ -246,15 +288,22 @@ int help_explain(const struct options *options)
 	char bytes[PAGE_SIZE];
 	struct text text = TEXT_IN(bytes);
 	struct schedule schedule;
+	int64_t times_ms[PLAN_STEPS];
 	const struct policy *policy = &options->policy;
 	schedule_start(&schedule, &policy->plan, only_stop_signal(policy), 0);
-	text_add(&text, "A stop begins with ");
+	schedule_times(&schedule, 0, times_ms);
+	int64_t kill_ms = schedule_kill_ms(&schedule, 0);
+	text_add(&text, "Shutdown starts with ");
 	add_signals(&text, policy->stop_signals);
-	text_add(&text, ". Counted from then:\n\n");
+	text_add(&text, ". Times are counted from then:\n\n");
 	add_drain(&text, options, &schedule);
-	int64_t kill_ms = add_steps(&text, policy, &schedule);
-	text_add(&text, "\n");
-	add_need(&text, options, kill_ms);
+	add_steps(&text, policy, &schedule, times_ms);
+	if (kill_ms == TIME_NEVER)
+		text_add(&text, "\nNo SIGKILL: lull waits until %s exited.\n",
+		         policy->abandon ? "the app has" : "all processes have");
+	else
+		add_need(&text, options->grace_ms, kill_ms);
+	add_warnings(&text, &schedule, times_ms[0], kill_ms);
 	add_remaining(&text, policy);
 	return print(STDOUT_FILENO, &text);
 }

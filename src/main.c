@@ -64,7 +64,7 @@ static void warn_of_unknown_variables(struct log *log, char **envp)
 	const char *nearest;
 	size_t at = 0;
 	for (const char *stray; (stray = options_next_stray(envp, &at, &nearest)) != NULL;)
-		log_line(log, LOG_WARNING, "%.*s is no variable of lull's; the nearest is %s", (int)strcspn(stray, "="),
+		log_line(log, LOG_WARNING, "unknown variable %.*s ignored; did you mean %s?", (int)strcspn(stray, "="),
 		         stray, nearest);
 }
 
@@ -76,10 +76,10 @@ static int describe_start_failure(const struct options *options, const struct st
 	int error = errno;
 	struct text why = text_in(reason, REASON_SIZE);
 	if (failure == START_FORK) {
-		text_add(&why, "can not start a process: %s", strerror(error));
+		text_add(&why, "cannot create a process: %s", strerror(error));
 		return options->compat->exit_failed;
 	}
-	text_add(&why, "can not execute \"%.*s\": ", (int)strnlen(name, VALUE_SHOWN), name);
+	text_add(&why, "cannot execute \"%.*s\": ", (int)strnlen(name, VALUE_SHOWN), name);
 	exec_error_explain(name, start->envp, error, &why);
 	return compat_exec_status(options->compat, error);
 }
@@ -126,12 +126,11 @@ static int open_resources(struct endpoint *endpoint, const struct options *optio
 	struct text why = text_in(reason, REASON_SIZE);
 	if (options->listens != 0 && find_listener(options->listens, NULL) < 0)
 		return reject_given(&why, options_given(options, OPTION_LISTENS),
-		                    "the kernel's table of sockets can not be read: ", strerror(errno));
+		                    "cannot read the kernel's socket table: ", strerror(errno));
 	if (endpoint_open(endpoint, &options->ready_on, options->listens) < 0)
-		return reject_given(&why, options_given(options, OPTION_READY_ON),
-		                    "can not listen there: ", strerror(errno));
+		return reject_given(&why, options_given(options, OPTION_READY_ON), "cannot listen: ", strerror(errno));
 	if (options->drain_file != NULL && drain_file_prepare(options->drain_file, &drain_why) < 0)
-		return reject_given(&why, options_given(options, OPTION_DRAIN_FILE), "no drain file: ", detail);
+		return reject_given(&why, options_given(options, OPTION_DRAIN_FILE), "", detail);
 	return 0;
 }
 
@@ -141,7 +140,8 @@ static void warn_of_files(const struct options *options, struct log *log)
 	if (options->report != NULL)
 		report_try(options->report, log);
 	if (options->pre_stop != NULL && access(options->pre_stop, X_OK) < 0)
-		log_line(log, LOG_WARNING, "the pre-stop program %s can not be started as it is now: %s",
+		log_line(log, LOG_WARNING,
+		         "cannot start pre-stop program %s yet: %s; lull tries again when the shutdown starts",
 		         options->pre_stop, strerror(errno));
 }
 
@@ -158,8 +158,7 @@ static int run_app(struct options *options, struct log *log, char **envp, signal
 	warn_of_files(options, log);
 	options_scrub(envp);
 	if (child_prepare(&supervisor.child, options->subreaper, options->parent_death) < 0)
-		log_line(log, LOG_WARNING, "the signal for the death of the parent could not be set: %s",
-		         strerror(errno));
+		log_line(log, LOG_WARNING, "--parent-death has no effect: %s", strerror(errno));
 	if (options->compat->no_reaper != NULL && !options->subreaper && !supervisor.child.init &&
 	    !child_is_subreaper())
 		log_line(log, LOG_WARNING, "%s", options->compat->no_reaper);
@@ -193,8 +192,10 @@ static int run_pause(const struct options *options, struct log *log)
 	struct child child;
 	siginfo_t signal;
 	int descriptors[] = {-1, -1};
-	if (child_prepare(&child, options->subreaper, options->parent_death) < 0)
-		return fail(options, log, strerror(errno), options->compat->exit_failed);
+	if (child_prepare(&child, options->subreaper, options->parent_death) < 0) {
+		log_line(log, LOG_ERROR, "--parent-death has no effect: %s", strerror(errno));
+		return options->compat->exit_failed;
+	}
 	log_app_runs(log);
 	child_release_inherited(descriptors);
 	for (int signo = 0; signo != SIGTERM && signo != SIGINT;) {
@@ -244,7 +245,8 @@ int main(int argc, char **argv, char **envp)
 	int parsed = options_parse(&options, compat_mode_of(argv[0]), argv, envp, &why);
 	log_init(&log, options.log_level, options.log_format, &helpers, buffers.held);
 	if (parsed == 0 && not_blocked != 0)
-		text_add(&why, "signals can not be blocked: %s", strerror(not_blocked));
+		text_add(&why, "cannot block signals: %s; allow rt_sigprocmask in the seccomp profile",
+		         strerror(not_blocked));
 	if (parsed < 0 || not_blocked != 0)
 		return fail(&options, &log, buffers.reason, options.compat->exit_failed);
 	int status = handle_request(&options, &log, envp, inherited, &buffers);

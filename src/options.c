@@ -30,53 +30,54 @@ struct parser {
 /* After .name come .variable, .argument and .help. */
 static const struct option OPTIONS[] = {
 	{'d', KIND_TIME, GROUP_TIMING, AT(delay_ms), .name = "delay", "LULL_DELAY", "TIME",
-         "wait this long before the stop signal is passed on [0]", .id = OPTION_DELAY},
-	{'t', KIND_TIME_OR_NEVER, GROUP_TIMING, AT(timeout_ms), .name = "timeout", "LULL_TIMEOUT", "TIME",
-         "then SIGKILL after this long, or never [90s]", .id = OPTION_TIMEOUT},
+         "Wait TIME before forwarding the stop signal (default: 0)", .id = OPTION_DELAY},
+	{'t', KIND_TIME_OR_NEVER, GROUP_TIMING, AT(timeout_ms), .name = "timeout", "LULL_TIMEOUT", "TIME|never",
+         "Send SIGKILL TIME after the stop signal is forwarded (default: 90s)", .id = OPTION_TIMEOUT},
 	{0, KIND_GRACE_PERIOD, GROUP_TIMING, AT(grace_ms), .name = "grace", "LULL_GRACE", "TIME",
-         "the orchestrator's grace period: SIGKILL 1 s before its end", .id = OPTION_GRACE},
+         "Send SIGKILL 1 s before the grace period ends", .id = OPTION_GRACE},
 	{0, KIND_PLAN, GROUP_TIMING, AT(policy.plan), .name = "plan", "LULL_PLAN", "PLAN",
-         "the whole stop, like 5s/TERM/20s/QUIT/2s/KILL", .id = OPTION_PLAN},
+         "Set the plan, like 5s/TERM/20s/QUIT/2s/KILL", .id = OPTION_PLAN},
 	{0, KIND_SIGNALS, GROUP_SIGNALS, AT(policy.stop_signals), .name = "stop-signal", "LULL_STOP_SIGNAL",
-         "SIG[,SIG]...", "the signals that begin the stop [TERM]", .id = OPTION_STOP_SIGNAL,
+         "SIG[,...]", "Start shutdown on these signals (default: TERM)", .id = OPTION_STOP_SIGNAL,
          .initial = SIGNAL_BIT(SIGTERM)},
 	{'l', KIND_TIME, GROUP_TIMING, AT(policy.linger_ms), .name = "linger", "LULL_LINGER", "TIME",
-         "how long what the app leaves behind may take [5s]", .id = OPTION_LINGER, .initial = 5000},
+         "If the app exits by itself, send SIGKILL to remaining processes TIME later (default: 5s)",
+         .id = OPTION_LINGER, .initial = 5000},
 	{0, KIND_PATH, GROUP_DRAIN, AT(pre_stop), .name = "pre-stop", "LULL_PRE_STOP", "PROGRAM",
-         "start this when the stop begins; the signal waits for it"},
+         "Run PROGRAM before the stop signal is forwarded"},
 	{0, KIND_PATH, GROUP_DRAIN, AT(drain_file), .name = "drain-file", "LULL_DRAIN_FILE", "PATH",
-         "an empty file that exists from when the stop begins", .id = OPTION_DRAIN_FILE},
+         "Create the empty file PATH when shutdown starts", .id = OPTION_DRAIN_FILE},
 	{0, KIND_ADDRESS, GROUP_DRAIN, AT(ready_on), .name = "ready-on", "LULL_READY_ON", "[ADDR:]PORT",
-         "tell load balancers: HTTP 200 ready or 503 draining", .id = OPTION_READY_ON},
+         "Serve readiness over HTTP (200 ready, 503 not)", .id = OPTION_READY_ON},
 	{0, KIND_PORT, GROUP_DRAIN, AT(listens), .name = "listens", "LULL_LISTENS", "PORT",
-         "not ready while nothing listens on this TCP port", .id = OPTION_LISTENS},
+         "Report ready only if this TCP port is open", .id = OPTION_LISTENS},
 	{'r', KIND_REWRITES, GROUP_SIGNALS, AT(policy.rewrite), .name = "rewrite", "LULL_REWRITE", "FROM:TO[,...]",
-         "pass TO on instead of FROM; 0 drops it", .id = OPTION_REWRITE},
+         "Forward TO instead of FROM; FROM:0 drops FROM", .id = OPTION_REWRITE},
 	{'g', KIND_SWITCH, GROUP_SIGNALS, AT(policy.group), .name = "group", "LULL_GROUP", NULL,
-         "pass signals to the app's process group", .id = OPTION_GROUP},
+         "Forward signals to the app's process group", .id = OPTION_GROUP},
 	{'p', KIND_SIGNAL, GROUP_SIGNALS, AT(parent_death), .name = "parent-death", "LULL_PARENT_DEATH", "SIG",
-         "the signal lull gets when its parent dies"},
+         "Receive SIG when the parent process exits"},
 	{'e', KIND_CODES, GROUP_EXIT, AT(policy.success_exit), .name = "success-exit", "LULL_SUCCESS_EXIT",
-         "CODE[,...]", "exit 0 when the app exits CODE", .id = OPTION_SUCCESS_EXIT},
+         "CODE[,...]", "Exit with 0 if the app exits with CODE", .id = OPTION_SUCCESS_EXIT},
 	{0, KIND_SWITCH, GROUP_EXIT, AT(policy.stopped_ok), .name = "stopped-ok", "LULL_STOPPED_OK", NULL,
-         "exit 0 when the app ended by the plan's signal"},
+         "Exit with 0 if a shutdown signal other than SIGKILL ends the app"},
 	{0, KIND_PATH, GROUP_LOG, AT(report), .name = "report", "LULL_REPORT", "PATH",
-         "append one line on how it ended to this file"},
+         "Append one line about the whole run to PATH"},
 	{0, KIND_FORMAT, GROUP_LOG, AT(log_format), .name = "log-format", "LULL_LOG_FORMAT", "text|json",
-         "the form of log lines [text]"},
+         "Set the format of log lines (default: text)"},
 	{'v', KIND_LEVEL, GROUP_LOG, 0, .name = "verbose", "LULL_VERBOSE", NULL,
-         "say every signal and every process reaped", .number = LOG_VERBOSE},
-	{'q', KIND_LEVEL, GROUP_LOG, 0, .name = "quiet", "LULL_QUIET", NULL, "say errors only", .number = LOG_ERROR},
+         "Log each signal and each reaped process", .number = LOG_VERBOSE},
+	{'q', KIND_LEVEL, GROUP_LOG, 0, .name = "quiet", "LULL_QUIET", NULL, "Log errors only", .number = LOG_ERROR},
 	{'w', KIND_SWITCH, GROUP_LOG, AT(warn_reap), .name = "warn-reap", "LULL_WARN_REAP", NULL,
-         "a warning for each orphan reaped"},
-	{0, KIND_REQUEST, GROUP_OTHER, 0, .name = "ready", NULL, NULL,
-         "ask whether this container serves, and run COMMAND if so", .number = REQUEST_READY, .every_mode = true},
-	{0, KIND_REQUEST, GROUP_OTHER, 0, .name = "explain", NULL, NULL,
-         "print the stop that all this amounts to, start nothing", .number = REQUEST_EXPLAIN, .every_mode = true},
-	{0, KIND_REQUEST, GROUP_OTHER, 0, .name = "pause", NULL, NULL,
-         "start nothing, reap orphans; ends on SIGTERM or SIGINT", .number = REQUEST_PAUSE},
-	{'h', KIND_REQUEST, GROUP_OTHER, 0, .name = "help", NULL, NULL, "print this", .number = REQUEST_HELP},
-	{'V', KIND_REQUEST, GROUP_OTHER, 0, .name = "version", NULL, NULL, "print the version",
+         "Log a warning for each reaped orphan"},
+	{0, KIND_REQUEST, GROUP_OTHER, 0, .name = "ready", NULL, NULL, "Check readiness; run COMMAND if ready",
+         .number = REQUEST_READY, .every_mode = true},
+	{0, KIND_REQUEST, GROUP_OTHER, 0, .name = "explain", NULL, NULL, "Print the shutdown plan and its grace period",
+         .number = REQUEST_EXPLAIN, .every_mode = true},
+	{0, KIND_REQUEST, GROUP_OTHER, 0, .name = "pause", NULL, NULL, "Only reap orphans, until SIGTERM or SIGINT",
+         .number = REQUEST_PAUSE},
+	{'h', KIND_REQUEST, GROUP_OTHER, 0, .name = "help", NULL, NULL, "Print this help", .number = REQUEST_HELP},
+	{'V', KIND_REQUEST, GROUP_OTHER, 0, .name = "version", NULL, NULL, "Print the version",
          .number = REQUEST_VERSION},
 	/* tini's subreaper and dumb-init's single child: lull does both by itself. */
 	{'s', KIND_IGNORED, GROUP_OTHER, .name = NULL},
@@ -85,50 +86,50 @@ static const struct option OPTIONS[] = {
 
 static const struct option TINI_OPTIONS[] = {
 	{'s', KIND_SWITCH, GROUP_OTHER, AT(subreaper), .name = NULL, "TINI_SUBREAPER", NULL,
-         "reap orphans when not PID 1", .on_by = ON_BY_ANY},
+         "Reap orphans also if not PID 1", .on_by = ON_BY_ANY},
 	{'p', KIND_SIGNAL, GROUP_SIGNALS, AT(parent_death), .name = NULL, NULL, "SIG",
-         "the signal it gets when its parent dies"},
-	{'v', KIND_VERBOSITY, GROUP_LOG, 0, .name = NULL, "TINI_VERBOSITY", NULL, "say more; up to three times"},
-	{'w', KIND_SWITCH, GROUP_LOG, AT(warn_reap), .name = NULL, NULL, NULL, "a warning for each orphan reaped"},
+         "Receive SIG when the parent process exits"},
+	{'v', KIND_VERBOSITY, GROUP_LOG, 0, .name = NULL, "TINI_VERBOSITY", NULL, "Log more; use up to three times"},
+	{'w', KIND_SWITCH, GROUP_LOG, AT(warn_reap), .name = NULL, NULL, NULL, "Log a warning for each reaped orphan"},
 	{'g', KIND_SWITCH, GROUP_SIGNALS, AT(policy.group), .name = NULL, "TINI_KILL_PROCESS_GROUP", NULL,
-         "pass signals to the app's process group", .on_by = ON_BY_ANY},
+         "Forward signals to the app's process group", .on_by = ON_BY_ANY},
 	{'e', KIND_CODES, GROUP_EXIT, AT(policy.success_exit), .name = NULL, NULL, "CODE",
-         "exit 0 when the app exits CODE; repeatable", .id = OPTION_SUCCESS_EXIT},
-	{'h', KIND_REQUEST, GROUP_OTHER, 0, .name = NULL, NULL, NULL, "print this", .number = REQUEST_HELP},
-	{'l', KIND_REQUEST, GROUP_OTHER, 0, .name = NULL, NULL, NULL, "print about the licence",
+         "Exit with 0 if the app exits with CODE", .id = OPTION_SUCCESS_EXIT},
+	{'h', KIND_REQUEST, GROUP_OTHER, 0, .name = NULL, NULL, NULL, "Print this help", .number = REQUEST_HELP},
+	{'l', KIND_REQUEST, GROUP_OTHER, 0, .name = NULL, NULL, NULL, "Print a line about the licence",
          .number = REQUEST_LICENCE},
-	{0, KIND_REQUEST, GROUP_OTHER, 0, .name = "version", NULL, NULL, "print the version",
+	{0, KIND_REQUEST, GROUP_OTHER, 0, .name = "version", NULL, NULL, "Print the version",
          .number = REQUEST_VERSION},
 };
 
 static const struct option CATATONIT_OPTIONS[] = {
 	{'g', KIND_SWITCH, GROUP_SIGNALS, AT(policy.group), .name = NULL, NULL, NULL,
-         "pass signals to the app's process group", .on_by = ON_BY_ANY},
-	{'P', KIND_REQUEST, GROUP_OTHER, 0, .name = NULL, NULL, NULL,
-         "start nothing, reap orphans; ends on SIGTERM or SIGINT", .number = REQUEST_PAUSE},
-	{'h', KIND_REQUEST, GROUP_OTHER, 0, .name = NULL, NULL, NULL, "print this", .number = REQUEST_HELP},
-	{'L', KIND_REQUEST, GROUP_OTHER, 0, .name = NULL, NULL, NULL, "print about the licence",
+         "Forward signals to the app's process group", .on_by = ON_BY_ANY},
+	{'P', KIND_REQUEST, GROUP_OTHER, 0, .name = NULL, NULL, NULL, "Only reap orphans, until SIGTERM or SIGINT",
+         .number = REQUEST_PAUSE},
+	{'h', KIND_REQUEST, GROUP_OTHER, 0, .name = NULL, NULL, NULL, "Print this help", .number = REQUEST_HELP},
+	{'L', KIND_REQUEST, GROUP_OTHER, 0, .name = NULL, NULL, NULL, "Print a line about the licence",
          .number = REQUEST_LICENCE},
-	{'V', KIND_REQUEST, GROUP_OTHER, 0, .name = "version", NULL, NULL, "print the version",
+	{'V', KIND_REQUEST, GROUP_OTHER, 0, .name = "version", NULL, NULL, "Print the version",
          .number = REQUEST_VERSION},
-	{0, KIND_LEVEL, GROUP_LOG, 0, .name = NULL, "CATATONIT_DEBUG", NULL,
-         "say every signal and every process reaped", .number = LOG_VERBOSE, .on_by = ON_BY_ANY},
+	{0, KIND_LEVEL, GROUP_LOG, 0, .name = NULL, "CATATONIT_DEBUG", NULL, "Log each signal and each reaped process",
+         .number = LOG_VERBOSE, .on_by = ON_BY_ANY},
 };
 
 static const struct option DUMB_INIT_OPTIONS[] = {
 	{'c', KIND_SWITCH, GROUP_SIGNALS, AT(single_child), .name = "single-child", NULL, NULL,
-         "no session of its own: signals go to the app alone", .on_by = ON_BY_ANY},
-	{'r', KIND_REWRITES, GROUP_SIGNALS, AT(policy.rewrite), .name = "rewrite", NULL, "S:R",
-         "pass R on instead of S; 0 drops it; repeatable", .id = OPTION_REWRITE},
-	{'v', KIND_LEVEL, GROUP_LOG, 0, .name = "verbose", NULL, NULL, "say every signal and every process reaped",
+         "Create no session; forward signals to the app only", .on_by = ON_BY_ANY},
+	{'r', KIND_REWRITES, GROUP_SIGNALS, AT(policy.rewrite), .name = "rewrite", NULL, "FROM:TO",
+         "Forward TO instead of FROM; FROM:0 drops FROM", .id = OPTION_REWRITE},
+	{'v', KIND_LEVEL, GROUP_LOG, 0, .name = "verbose", NULL, NULL, "Log each signal and each reaped process",
          .number = LOG_VERBOSE, .on_by = ON_BY_ANY},
-	{'h', KIND_REQUEST, GROUP_OTHER, 0, .name = "help", NULL, NULL, "print this", .number = REQUEST_HELP},
-	{'V', KIND_REQUEST, GROUP_OTHER, 0, .name = "version", NULL, NULL, "print the version",
+	{'h', KIND_REQUEST, GROUP_OTHER, 0, .name = "help", NULL, NULL, "Print this help", .number = REQUEST_HELP},
+	{'V', KIND_REQUEST, GROUP_OTHER, 0, .name = "version", NULL, NULL, "Print the version",
          .number = REQUEST_VERSION},
 	{0, KIND_SWITCH, GROUP_SIGNALS, AT(single_child), .name = NULL, "DUMB_INIT_SETSID", NULL,
-         "0: no session of its own, as -c", .on_by = '0'},
-	{0, KIND_LEVEL, GROUP_LOG, 0, .name = NULL, "DUMB_INIT_DEBUG", NULL,
-         "1: say every signal and every process reaped", .number = LOG_VERBOSE, .on_by = '1'},
+         "If 0, as --single-child", .on_by = '0'},
+	{0, KIND_LEVEL, GROUP_LOG, 0, .name = NULL, "DUMB_INIT_DEBUG", NULL, "If 1, as --verbose",
+         .number = LOG_VERBOSE, .on_by = '1'},
 };
 
 static const struct table TABLES[] = {
@@ -182,15 +183,15 @@ static int expect_no(struct parser *parser, const char *invalid, const char *rea
 
 static int store_time(struct parser *parser, enum option_kind kind, const char *value, int64_t *time_ms)
 {
-#define TIME_FORM "not a time up to a year; write it like 5, 250ms, 1.5s, 2m, 1h or 1m30s"
+#define TIME_FORM "invalid time; use 5, 250ms, 1.5s, 2m, 1h or 1m30s, at most a year"
 	bool may_be_never = kind == KIND_TIME_OR_NEVER;
 	*time_ms = may_be_never && strcmp(value, "never") == 0 ? TIME_NEVER : time_parse(value, strlen(value));
 	if (*time_ms < 0)
 		return reject(parser, may_be_never ? TIME_FORM ", or never" : TIME_FORM);
 	if (may_be_never && *time_ms == 0)
-		return reject(parser, "0 could mean at once or never; write 1ms or never");
+		return reject(parser, "0 could mean immediately or never; use 1ms or never");
 	if (kind == KIND_GRACE_PERIOD && *time_ms <= 1000)
-		return reject(parser, "SIGKILL comes 1 s before it is over; write more than 1s");
+		return reject(parser, "SIGKILL is sent 1 s before the grace period ends; use more than 1s");
 	return 0;
 }
 
@@ -224,7 +225,7 @@ static int store_switch(struct parser *parser, const struct option *option, cons
 	bool is_count = option->kind == KIND_LEVEL && option->number == LOG_VERBOSE && digit >= '2' && digit <= '9';
 	int on = option->on_by != '\0' || is_count ? 1 : boolean_parse(value);
 	if (on < 0)
-		return reject(parser, "neither on nor off; write 1, 0, true, false, yes, no, on or off");
+		return reject(parser, "neither on nor off; use 1, 0, true, false, yes, no, on or off");
 	if (option->kind == KIND_SWITCH)
 		*field = on > 0;
 	if (option->kind == KIND_LEVEL)
@@ -258,38 +259,37 @@ static int store_value(struct parser *parser, const struct option *option, const
 		return store_switch(parser, option, value, field);
 	case KIND_SIGNAL:
 		*(int *)field = signal_parse(value, strlen(value));
-		return expect(parser, *(int *)field > 0, "not a signal; write a name or a number like TERM");
+		return expect(parser, *(int *)field > 0, "not a signal; use a name or a number like TERM");
 	case KIND_SIGNALS:
 		if (is_first)
 			*(uint64_t *)field = 0;
 		return expect_no(parser, signals_parse(value, field),
-		                 "is not a signal that can be caught; write names or numbers like TERM,QUIT");
+		                 "is not a signal that can be caught; use names or numbers like TERM,QUIT");
 	case KIND_REWRITES:
 		if (is_first)
 			memset(field, NOT_REWRITTEN, sizeof options->policy.rewrite);
 		return expect_no(parser, rewrite_parse(value, field),
-		                 "is no pair of signals; write FROM:TO like TERM:QUIT, or FROM:0 to drop it");
+		                 "is invalid; use FROM:TO like TERM:QUIT, or FROM:0 to drop the signal");
 	case KIND_CODES:
 		if (is_first)
 			memset(field, 0, sizeof options->policy.success_exit);
 		return expect_no(parser, codes_parse(value, field),
-		                 "is not an exit code; write numbers from 0 to 255 like 143");
+		                 "is not an exit code; use numbers from 0 to 255 like 143");
 	case KIND_PORT:
 		*(int *)field = port_parse(value);
-		return expect(parser, *(int *)field > 0, "not a port; write a number from 1 to 65535");
+		return expect(parser, *(int *)field > 0, "not a port; use a number from 1 to 65535");
 	case KIND_ADDRESS:
 		return expect(parser, address_parse(value, field) == 0,
-		              "no place to listen; write a port, or an address and a port, like 8080, 127.0.0.1:8080 "
-		              "or [::1]:8080");
+		              "invalid address; use PORT or ADDR:PORT, like 8080, 127.0.0.1:8080 or [::1]:8080");
 	case KIND_PATH: /* absolute, because lull leaves its directory */
 		if (value[0] != '/')
-			return reject(parser, "not an absolute path; write it from / on");
+			return reject(parser, "not an absolute path; use one that begins with /");
 		*(const char **)field = value;
 		return 0;
 	case KIND_FORMAT:
 		options->log_format = strcmp(value, "json") == 0 ? LOG_JSON : LOG_TEXT;
 		return expect(parser, options->log_format == LOG_JSON || strcmp(value, "text") == 0,
-		              "no form of log lines; write text or json");
+		              "unknown format; use text or json");
 	case KIND_VERBOSITY:
 		store_verbosity(&options->log_level, parser->source, value);
 		return 0;
@@ -305,8 +305,10 @@ static int apply(struct parser *parser, const struct option *option, const char 
 	text_add(parser->why, "%s%s", dashes, name);
 	add_value(parser->why, value);
 	text_add(parser->why, ": ");
-	if (value == NULL && option->argument != NULL)
-		return reject(parser, "a value is missing");
+	if (value == NULL && option->argument != NULL) {
+		text_add(parser->why, "a value is missing; use %s%s %s", dashes, name, option->argument);
+		return -1;
+	}
 	if (store_value(parser, option, value != NULL ? value : "1") < 0)
 		return -1;
 	parser->why->length = 0;
@@ -578,7 +580,7 @@ static bool has_timing(const struct options *options, enum source source)
 /* One source must not give the same thing in two ways. */
 static int reject_conflicts(struct parser *parser, enum source source)
 {
-	static const char PLAN[] = "a plan says the whole stop; write one or the other";
+	static const char PLAN[] = "cannot be combined, a plan sets all times; use one of them";
 	static const struct {
 		uint8_t ids[2];
 		const char *reason;
@@ -586,7 +588,7 @@ static int reject_conflicts(struct parser *parser, enum source source)
 		{{OPTION_PLAN, OPTION_DELAY}, PLAN},
 		{{OPTION_PLAN, OPTION_TIMEOUT}, PLAN},
 		{{OPTION_PLAN, OPTION_GRACE}, PLAN},
-		{{OPTION_GRACE, OPTION_TIMEOUT}, "both say when SIGKILL comes; write one or the other"},
+		{{OPTION_GRACE, OPTION_TIMEOUT}, "cannot be combined, both set the time of SIGKILL; use one of them"},
 	};
 	const char *const *given = parser->options->given[source];
 	for (size_t i = 0; i < COUNT(CONFLICTS); i++) {
@@ -600,21 +602,22 @@ static int reject_conflicts(struct parser *parser, enum source source)
 	return 0;
 }
 
-/* SIGKILL comes 1 s before the end of the grace period, and at least 2 s after a delay. */
+/* A delay leaves the app at least 2 s before SIGKILL. */
 static int plan_from_grace(struct parser *parser)
 {
-	enum { BEFORE_END_MS = 1000, APP_NEEDS_MS = 2000 };
+	enum { APP_NEEDS_MS = 2000 };
 	struct options *options = parser->options;
-	int64_t kill_ms = options->grace_ms - BEFORE_END_MS;
+	int64_t kill_ms = options->grace_ms - KILL_BEFORE_END_MS;
 	int64_t longest_ms = kill_ms - APP_NEEDS_MS;
 	if (options->delay_ms > 0 && options->delay_ms > longest_ms) {
-		char buffer[TEXT_TIME_SIZE];
+		bool is_whole = longest_ms % 1000 == 0;
 		add_given(parser, source_of(options, OPTION_DELAY), OPTION_DELAY, " with ");
 		add_given(parser, source_of(options, OPTION_GRACE), OPTION_GRACE, ": ");
 		text_add(parser->why, "leaves the app less than 2 s before SIGKILL; ");
 		if (longest_ms < 0)
-			return reject(parser, "this grace period has no room for a delay");
-		text_add(parser->why, "write a delay of at most %s", text_time(longest_ms, buffer));
+			return reject(parser, "use a longer grace period");
+		text_add(parser->why, is_whole ? "use a delay of at most %llds" : "use a delay of at most %lldms",
+		         (long long)(is_whole ? longest_ms / 1000 : longest_ms));
 		return -1;
 	}
 	plan_from_timeout(&options->policy.plan, options->delay_ms, kill_ms - options->delay_ms);
@@ -649,7 +652,7 @@ static int reject_own_port(struct parser *parser)
 	if (options->listens == 0 || options->listens != options->ready_on.port)
 		return 0;
 	add_given(parser, source_of(options, OPTION_LISTENS), OPTION_LISTENS, ": ");
-	return reject(parser, "that is the port of lull's own endpoint; write the app's");
+	return reject(parser, "this is the port of --ready-on; use the port of the app");
 }
 
 /*
@@ -701,8 +704,8 @@ static void set_defaults(struct options *options, const struct compat_mode *comp
 static int reject_no_command(struct parser *parser)
 {
 	const struct compat_mode *compat = parser->options->compat;
-	text_add(parser->why, "no command to run; write %s [OPTION]... [--] COMMAND [ARG]..., or see %s",
-	         compat->names[0], compat->help);
+	text_add(parser->why, "no command given; use %s [OPTION]... [--] COMMAND [ARG]..., or see %s", compat->names[0],
+	         compat->help);
 	return -1;
 }
 

@@ -8,7 +8,7 @@
  *   3. add a kind to enum option_kind and store_value() only if no kind fits;
  *   4. add an id to enum option_id only if other code needs to know whether, how and where the option was given;
  *   5. if the option has an effect on other fields, add it to resolve() in options.c;
- *   6. docs/lull.1, README.md and tests/suite/options.bats; tests/suite/docs.bats checks the first two.
+ *   6. describe it in docs/lull.1 and test it in tests/suite/options.bats; tests/suite/docs.bats compares the manual.
  */
 #ifndef LULL_OPTIONS_H
 #define LULL_OPTIONS_H
@@ -32,6 +32,9 @@ enum request {
 	REQUEST_LICENCE,
 	REQUEST_VERSION,
 };
+
+/* SIGKILL is sent this long before the end of the grace period: the container runtime needs that time itself. */
+enum { KILL_BEFORE_END_MS = 1000 };
 
 /* The kind of a value, and the type of the field that it is stored in. */
 enum option_kind {

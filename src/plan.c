@@ -28,9 +28,9 @@ static int parse_signal(const char *word, size_t length)
 static int add_step(struct plan *plan, int64_t wait_ms, int signo, struct text *why)
 {
 	if (plan->count == PLAN_STEPS)
-		return reject_plan(why, "a plan has at most 16 steps (a signal, with the wait before it)");
+		return reject_plan(why, "too many steps; use at most 16 signals");
 	if (plan->count > 0 && plan->steps[plan->count - 1].signo == SIGKILL)
-		return reject_plan(why, "nothing comes after KILL");
+		return reject_plan(why, "a step follows KILL; use KILL as the last step");
 	plan->steps[plan->count++] = (struct step){.wait_ms = wait_ms < 0 ? 0 : wait_ms, .signo = signo};
 	return 0;
 }
@@ -47,20 +47,18 @@ int plan_parse(struct plan *plan, const char *word, struct text *why)
 				return -1;
 			wait_ms = -1;
 		} else if (length == 0) {
-			return reject_plan(
-				why,
-				"there is nothing between two slashes, or at an end; write it like 5s/TERM/20s/KILL");
+			return reject_plan(why, "a step is empty; use a plan like 5s/TERM/20s/KILL");
 		} else if (wait_ms >= 0) {
-			return reject_plan(why, "two times in a row; write their sum");
+			return reject_plan(why, "two times in a row; use their sum");
 		} else if ((wait_ms = time_parse(at, length)) < 0) {
-			text_add(why, "\"%.*s\" is neither a time nor the name of a signal; ",
+			text_add(why, "\"%.*s\" is neither a time nor a signal name; ",
 			         (int)(length < 100 ? length : 100), at);
-			return reject_plan(why, "write it like 5s/TERM/20s/KILL");
+			return reject_plan(why, "use a plan like 5s/TERM/20s/KILL");
 		}
 		at = at[length] == '/' ? at + length + 1 : NULL;
 	}
 	if (wait_ms >= 0)
-		return reject_plan(why, "a plan ends with a signal, not with a time");
+		return reject_plan(why, "the last step is a time; use a signal");
 	return 0;
 }
 

@@ -233,7 +233,7 @@ takes_no_damage_for_a_script() {
 			shows 'no: 127, and what a shell makes of it'
 		else
 			ends "$([ "$NAME" = dumb-init ] && echo 2 || echo 1)" "$INIT" "$@" ./damaged
-			has err '^lull: can not execute "./damaged": '
+			has err '^lull: cannot execute "./damaged": '
 		fi
 	done
 }

@@ -61,13 +61,13 @@ silent() {
 @test "catatonit: what it prints, and where" {
 	ends 0 catatonit -h
 	has err '^Usage: catatonit \[OPTION\]'
-	has err '^CATATONIT_DEBUG '
-	has err '^LULL_DELAY '
+	has err '^ +CATATONIT_DEBUG '
+	has err '^ +LULL_DELAY '
 	[ ! -s "$BATS_TEST_TMPDIR/out" ]
 	ends 0 catatonit -L
 	has out 'lull'
 	ends 1 catatonit
-	has err '^lull: no command to run; write catatonit '
+	has err '^lull: no command given; use catatonit '
 	ends 1 catatonit -s true
 	ends 1 catatonit --help
 }
@@ -162,7 +162,7 @@ is_childless() {
 	for flag in -h --help; do
 		ends 0 dumb-init $flag
 		has err '^Usage: dumb-init \[OPTION\]'
-		has err '^DUMB_INIT_SETSID '
+		has err '^ +DUMB_INIT_SETSID '
 		[ ! -s "$BATS_TEST_TMPDIR/out" ]
 	done
 	for flag in -V --version; do
@@ -250,14 +250,14 @@ is_running() {
 @test "tini: what it prints, and where" {
 	ends 0 tini -h
 	has out '^Usage: tini \[OPTION\]'
-	has out '^TINI_SUBREAPER '
-	has out '^LULL_DELAY '
+	has out '^ +TINI_SUBREAPER '
+	has out '^ +LULL_DELAY '
 	has out 'This is lull'
 	silent
 	ends 0 tini -l
 	has out 'lull'
 	ends 1 tini
-	has err '^lull: no command to run; write tini .*see tini -h'
+	has err '^lull: no command given; use tini .*see tini -h'
 	ends 1 tini -q true
 	has err '^lull: -q: no such option; see tini -h'
 	ends 1 tini -d 5s true
@@ -267,16 +267,16 @@ is_running() {
 
 @test "tini: --ready and --explain exist, and a shutdown has no SIGKILL" {
 	run -2 unshare --pid --fork --mount-proc sh -c '"$0" --ready; exit $?' "$TINI"
-	[[ $output == *'no lull to ask'* ]]
+	[[ $output == *'no running lull found'* ]]
 	ends 0 tini --explain
 	has out '0 s  SIGTERM to the app$'
-	has out 'never  SIGKILL'
-	has out 'left alone'
+	has out '^No SIGKILL: lull waits until the app has exited'
+	has out 'Remaining processes are not waited for'
 	LULL_GRACE=30s LULL_DELAY=10s ends 0 docker-init --explain
 	has out ' 10 s  SIGTERM'
 	has out ' 29 s  SIGKILL'
 	LULL_DELAY=10s ends 0 docker-init --explain
-	has out 'never  SIGKILL'
+	has out '^No SIGKILL: lull waits until the app has exited'
 }
 
 @test "tini: a shutdown without a line, unless a variable sets its timing" {
@@ -376,7 +376,7 @@ is_running() {
 	PATH=$BATS_TEST_TMPDIR:$PATH ends 0 tini -s script
 	[ "$(cat out)" = "$BATS_TEST_TMPDIR/script" ]
 	ends 1 tini -s ./damaged
-	has err 'can not execute'
+	has err 'cannot execute'
 	: >empty
 	chmod +x empty
 	ends 0 tini -s ./empty
@@ -395,5 +395,5 @@ is_running() {
 
 @test "tini: an invalid LULL variable is an error in its mode too" {
 	LULL_DELAY=x ends 1 docker-init -- true
-	has err '^lull: LULL_DELAY "x": not a time'
+	has err '^lull: LULL_DELAY "x": invalid time'
 }

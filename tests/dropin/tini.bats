@@ -40,7 +40,7 @@ load lib
 @test "bad usage: 1, and why, on stderr" {
 	for INIT in "${BOTH[@]}"; do
 		ends 1 "$INIT"
-		has err '(Usage:|write) tini \[OPTION'
+		has err '(Usage:|use) tini \[OPTION'
 		silent out
 		ends 1 "$INIT" -x true
 		has err '(invalid option|no such option)'

@@ -268,9 +268,9 @@ for_not_found() {
 	for name in "${NAMES[@]}"; do
 		LULL_DELAY=1s LULL_REPORT='' LULL_GRCE=5s ends 0 "$name" -- env
 		has_not out '^LULL_(DELAY|REPORT)='
-		has err '^lull: warning: LULL_GRCE is no variable of lull.s; the nearest is LULL_GRACE'
+		has err '^lull: warning: unknown variable LULL_GRCE ignored; did you mean LULL_GRACE\?'
 		LULL_DELAY=1x ends 1 "$name" -- true
-		has err '^lull: LULL_DELAY "1x": not a time'
+		has err '^lull: LULL_DELAY "1x": invalid time'
 	done
 }
 

@@ -386,7 +386,7 @@ def _(run: Run) -> None:
     run.start(["--grace", "30s", "--explain"], [])
     run.leave()
     if run.status == 0:
-        run.expect("SIGKILL to everything that is left" in run.out, "not a word")
+        run.expect("SIGKILL to all remaining processes" in run.out, "not a word")
     else:
         run.expect(run.status == 125, f"status {run.status}")
         if "lull: " not in run.err:

@@ -168,7 +168,7 @@ static bool names_flag(const char *line, const struct words *argv)
 
 static void check_refused(const char *line, const struct text *why, const struct words *argv, const struct words *envp)
 {
-	static const char NONE[] = "no command to run; write ";
+	static const char NONE[] = "no command given; use ";
 	demand(why->length > 0 && why->length < WHY_SIZE && strlen(line) == why->length, "a refusal has a line");
 	demand(strncmp(line, NONE, sizeof NONE - 1) == 0 || names_variable(line, envp) || names_flag(line, argv),
 	       "a refusal names the flag or the variable, and the value");
@@ -221,7 +221,7 @@ static void check_explained(const struct options *options)
 {
 	demand(help_explain(options) == 0, "it can be explained");
 	demand(world.written > 0 && world.output[world.written - 1] == '\n', "an explanation is whole");
-	demand(strstr(world.output, "Counted from then:") != NULL, "an explanation says from when");
+	demand(strstr(world.output, "Times are counted from then:") != NULL, "an explanation says from when");
 }
 
 /* Requests other than a run. */

@@ -43,26 +43,26 @@ static const char *build(struct plan *plan, const int *tokens, int count)
 	for (int i = 0; i < count; i++) {
 		const struct token *token = &TOKENS[tokens[i]];
 		if (token->kind == NOTHING)
-			return "there is nothing between two slashes";
+			return "a step is empty";
 		if (token->kind != A_SIGNAL && waits)
 			return "two times in a row";
 		if (token->kind == NONSENSE)
-			return "is neither a time nor the name of a signal; write it like 5s/TERM/20s/KILL";
+			return "is neither a time nor a signal name; use a plan like 5s/TERM/20s/KILL";
 		if (token->kind == A_TIME) {
 			waits = true;
 			wait_ms = token->value;
 			continue;
 		}
 		if (plan->count == 16)
-			return "a plan has at most 16 steps";
+			return "too many steps";
 		if (plan->count > 0 && plan->steps[plan->count - 1].signo == SIGKILL)
-			return "nothing comes after KILL";
+			return "a step follows KILL";
 		plan->steps[plan->count].wait_ms = wait_ms;
 		plan->steps[plan->count++].signo = (int)token->value;
 		waits = false;
 		wait_ms = 0;
 	}
-	return waits ? "a plan ends with a signal, not with a time" : NULL;
+	return waits ? "the last step is a time" : NULL;
 }
 
 static int64_t kill_ms(const struct plan *plan)

@@ -97,7 +97,7 @@ seen() {
 	expect_count 4 out '^env LULL_'
 	expect_count 1 out '^env LULL_TIMEOUTS=5$'
 	expect_count 1 err 'warning'
-	has err '^lull: warning: LULL_TIMEOUTS is no variable of lull.s; the nearest is LULL_TIMEOUT$'
+	has err '^lull: warning: unknown variable LULL_TIMEOUTS ignored; did you mean LULL_TIMEOUT\?$'
 	start_plain env LULL_GRACE=9s "$LULL" "$PROBE" state exit=15:0
 	begin_stop
 	expect_status 0

@@ -144,5 +144,5 @@ explain() {
 	has out 'The default is 5 seconds'
 	"$LULL" --explain >"$BATS_TEST_TMPDIR/out"
 	has out '^ +90 s  SIGKILL'
-	has out 'gets SIGTERM and has 5 s;'
+	has out 'get SIGTERM, and SIGKILL 5 s later'
 }

@@ -69,14 +69,14 @@ refused_file() {
 
 @test "a path that cannot be a drain file is an error at start, with the option's name" {
 	echo precious >"$MARKER"
-	refused_file "$MARKER" 'something else than an empty file'
+	refused_file "$MARKER" 'the path exists and is not an empty regular file; use another path'
 	[ "$(cat "$MARKER")" = precious ] || fail "it was changed"
-	refused_file "$BATS_TEST_TMPDIR" 'something else'
+	refused_file "$BATS_TEST_TMPDIR" 'not an empty regular file'
 	mkfifo "$BATS_TEST_TMPDIR/fifo"
-	refused_file "$BATS_TEST_TMPDIR/fifo" 'something else'
+	refused_file "$BATS_TEST_TMPDIR/fifo" 'not an empty regular file'
 	: >"$BATS_TEST_TMPDIR/empty"
 	ln -s empty "$BATS_TEST_TMPDIR/link"
-	refused_file "$BATS_TEST_TMPDIR/link" 'something else'
+	refused_file "$BATS_TEST_TMPDIR/link" 'not an empty regular file'
 	refused_file "$BATS_TEST_TMPDIR/none/marker" 'No such file or directory'
 	refused_file "$MARKER/marker" 'Not a directory'
 	# The mode decides where root may write.
@@ -89,10 +89,10 @@ refused_file() {
 	mkdir "$BATS_TEST_TMPDIR/others"
 	chmod 755 "$BATS_TEST_TMPDIR/others"
 	run -125 setpriv --reuid 65534 --regid 65534 --clear-groups "$LULL" --drain-file "$BATS_TEST_TMPDIR/others/marker" true
-	[[ $output == *": no drain file: Permission denied" ]] || fail "said: $output"
+	[[ $output == *": cannot create the file: Permission denied" ]] || fail "said: $output"
 	run -125 unshare --mount sh -c 'mount -t tmpfs -o ro none "$0" && exec "$1" --drain-file "$0/marker" true' \
 		"$BATS_TEST_TMPDIR/others" "$LULL"
-	[[ $output == *": no drain file: Read-only file system" ]] || fail "said: $output"
+	[[ $output == *": cannot create the file: Read-only file system" ]] || fail "said: $output"
 }
 
 @test "a drain file that cannot be created later is a warning, and the shutdown continues" {
@@ -197,10 +197,10 @@ ask_inside() {
 	kill -TERM "$TARGET"
 	until_true grep -qx 'lull:draining' "/proc/$TARGET/comm"
 	ask_inside 1
-	[ "$output" = 'lull: not ready: process 1 is "lull:draining"' ] || fail "said: $output"
+	[ "$output" = 'lull: not ready: the container is shutting down' ] || fail "said: $output"
 	# An answer is said whatever a container is told not to say.
 	ask_inside 1 --quiet
-	[ "$output" = 'lull: not ready: process 1 is "lull:draining"' ] || fail "said: $output"
+	[ "$output" = 'lull: not ready: the container is shutting down' ] || fail "said: $output"
 	kill -HUP "$TARGET"
 	expect_status 0
 }
@@ -219,17 +219,17 @@ ask_inside() {
 	kill -USR1 "$TARGET"
 	until_true grep -qx 'lull:ended' "/proc/$TARGET/comm"
 	ask_inside 1
-	[ "$output" = 'lull: not ready: process 1 is "lull:ended"' ] || fail "said: $output"
+	[ "$output" = 'lull: not ready: the container is shutting down' ] || fail "said: $output"
 	kill -HUP "$TARGET"
 	expect_status 0
 }
 
 @test "--ready: 2, and a line, if there is no lull" {
 	run -2 unshare --pid --fork --kill-child --mount-proc "$LULL" --ready
-	[[ ${lines[-1]} == "lull: there is no lull to ask: "* ]] || fail "said: $output"
+	[[ ${lines[-1]} == "lull: no running lull found: "* ]] || fail "said: $output"
 	# The last line: without /proc ASan has something to say as well.
 	run -2 unshare --pid --fork --kill-child --mount sh -c 'mount -t tmpfs none /proc; exec "$0" --ready echo ran' "$LULL"
-	[[ ${lines[-1]} == "lull: there is no lull to ask: "* ]] || fail "said: $output"
+	[[ ${lines[-1]} == "lull: no running lull found: "* ]] || fail "said: $output"
 }
 
 @test "--ready becomes the command if it would exit 0, with the inherited mask, and only then" {
@@ -239,7 +239,7 @@ ask_inside() {
 	[ "$output" = "SigBlk:	0000000000000000
 word" ] || fail "said: $output"
 	ask_inside 127 no-such-command
-	[[ $output == 'lull: can not execute "no-such-command": '* ]] || fail "said: $output"
+	[[ $output == 'lull: cannot execute "no-such-command": '* ]] || fail "said: $output"
 	kill -TERM "$TARGET"
 	until_true grep -qx 'lull:draining' "/proc/$TARGET/comm"
 	ask_inside 1 -- echo ran
@@ -322,7 +322,7 @@ word" ] || fail "said: $output"
 		# The change of directory is its last step before it waits.
 		until_true eval '[ "$(readlink /proc/$TARGET/cwd)" = / ] && [ "$(readlink /proc/$TARGET/exe)" = "$(readlink -f "$LULL")" ]'
 		ask_inside 2
-		[[ $output == *'no lull to ask'* ]] || fail "said: $output"
+		[[ $output == *'no running lull found'* ]] || fail "said: $output"
 		nsenter --target "$TARGET" --pid --mount sh -c '
 			unshare --mount "$0" -d 60s "$1" exit=1:0 & unshare --mount "$0" -d 60s "$1" exit=1:0 &' \
 			"$LULL" "$PROBE" >>"$BATS_TEST_TMPDIR/out" 3>&-

@@ -206,12 +206,12 @@ not_started() {
 @test "a port in use, by another program or another lull, and a foreign address are errors at start" {
 	client listener listen 127.0.0.1 8081 1
 	wait_for listener '^listening'
-	not_started '^lull: --ready-on "8081": can not listen there: Address' "$LULL" --ready-on 8081
-	not_started '^lull: LULL_READY_ON "127.0.0.1:8081": can not listen there: Address' env LULL_READY_ON=127.0.0.1:8081 "$LULL"
-	not_started '^lull: --ready-on "192.0.2.1:8081": can not listen there: ' "$LULL" --ready-on 192.0.2.1:8081
-	not_started '^lull: --ready-on "\[2001:db8::1\]:8081": can not listen there: ' "$LULL" --ready-on '[2001:db8::1]:8081'
+	not_started '^lull: --ready-on "8081": cannot listen: Address' "$LULL" --ready-on 8081
+	not_started '^lull: LULL_READY_ON "127.0.0.1:8081": cannot listen: Address' env LULL_READY_ON=127.0.0.1:8081 "$LULL"
+	not_started '^lull: --ready-on "192.0.2.1:8081": cannot listen: ' "$LULL" --ready-on 192.0.2.1:8081
+	not_started '^lull: --ready-on "\[2001:db8::1\]:8081": cannot listen: ' "$LULL" --ready-on '[2001:db8::1]:8081'
 	start_lull --ready-on 8080 "$PROBE" exit=15:0
-	not_started '^lull: --ready-on "8080": can not listen there: Address' "$LULL" --ready-on 8080
+	not_started '^lull: --ready-on "8080": cannot listen: Address' "$LULL" --ready-on 8080
 	is_answered 200 ready
 	# The next one can bind it immediately, whatever connections there were.
 	begin_stop
@@ -298,9 +298,9 @@ is_traced() {
 
 @test "--listens is an error at start if the kernel's table cannot be read" {
 	local bare=(unshare --mount bash -c 'mount -t tmpfs none /proc && exec "$@"' -)
-	not_started '^lull: --listens "8081": the kernel.s table of sockets can not be read: ' \
+	not_started '^lull: --listens "8081": cannot read the kernel.s socket table: ' \
 		"${bare[@]}" "$DENY" EPERM netlink "$LULL" --listens 8081
-	not_started '^lull: LULL_LISTENS "8081": the kernel.s table of sockets can not be read: ' \
+	not_started '^lull: LULL_LISTENS "8081": cannot read the kernel.s socket table: ' \
 		env LULL_LISTENS=8081 "${bare[@]}" "$DENY" ENOSYS netlink "$LULL"
 	[ "$(in_net "${bare[@]}" "$LULL" --listens 8081 echo started 2>/dev/null)" = started ]
 }

@@ -16,7 +16,7 @@ refused() {
 	local status=0
 	setpriv --reuid 65534 --regid 65534 --clear-groups "$LULL" "${@:3}" 2>err || status=$?
 	[ "$status" -eq "$1" ] || fail "status $status, not $1"
-	has err "^lull: can not execute \".*\": $2\$"
+	has err "^lull: cannot execute \".*\": $2\$"
 }
 
 @test "no permission to search a parent directory, or to execute the file" {
@@ -24,8 +24,8 @@ refused() {
 	cp "$(type -P true)" closed/true
 	cp "$(type -P true)" mine
 	chmod 700 mine
-	refused 126 'a directory on the way to it may not be searched' ./closed/true
-	refused 126 'this user may not execute it, or its interpreter' ./mine
+	refused 126 'permission denied on a parent directory .needs x.' ./closed/true
+	refused 126 'this user has no permission to execute it or its interpreter' ./mine
 }
 
 @test "a program for an architecture that lull has no name for" {
@@ -45,5 +45,5 @@ refused() {
 @test "with stdin and stdout closed" {
 	start bash -c 'closing "$@"' - 01 "$LULL" /nonexistent
 	expect_status 127
-	has err '^lull: can not execute "/nonexistent": there is no such file$'
+	has err '^lull: cannot execute "/nonexistent": no such file$'
 }

@@ -296,7 +296,7 @@ kept() {
 	start unshare --pid --fork --kill-child --mount bash -c 'be_poor "$@"' - readonly -- \
 		/lull --drain-file /drain /inside word
 	expect_status 125
-	has err '^lull: --drain-file "/drain": no drain file: Read-only file system$'
+	has err '^lull: --drain-file "/drain": cannot create the file: Read-only file system$'
 	has_not out .
 }
 
@@ -306,7 +306,7 @@ kept() {
 	local status=0
 	"qemu-$(uname -m)-static" "$LULL" /nonexistent 2>"$BATS_TEST_TMPDIR/err" || status=$?
 	[ "$status" -eq 127 ] || fail "status $status, not 127"
-	has err '^lull: can not execute "/nonexistent": there is no such file$'
+	has err '^lull: cannot execute "/nonexistent": no such file$'
 	"qemu-$(uname -m)-static" "$LULL" sh -c 'exit 5' || status=$?
 	[ "$status" -eq 5 ] || fail "status $status, not 5"
 }

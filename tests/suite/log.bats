@@ -58,10 +58,10 @@ while True: signal.pause()' "$1"
 @test "json from the variable; the flag overrides it" {
 	LULL_LOG_FORMAT=json start "$LULL" no-such-command
 	expect_status 127
-	[[ $(objects err) = 'error can not execute "no-such-command": '* ]]
+	[[ $(objects err) = 'error cannot execute "no-such-command": '* ]]
 	LULL_LOG_FORMAT=json start "$LULL" --log-format text no-such-command
 	expect_status 127
-	has err '^lull: can not execute'
+	has err '^lull: cannot execute'
 	LULL_LOG_FORMAT=text start "$LULL" --log-format=json no-such-command
 	expect_status 127
 	objects err
@@ -70,16 +70,16 @@ while True: signal.pause()' "$1"
 @test "an unknown format is an error, as text" {
 	start "$LULL" --log-format xml true
 	expect_status 125
-	has err '^lull: --log-format "xml": no form of log lines; write text or json$'
+	has err '^lull: --log-format "xml": unknown format; use text or json$'
 	LULL_LOG_FORMAT=JSON start "$LULL" true
 	expect_status 125
-	has err '^lull: LULL_LOG_FORMAT "JSON": no form of log lines; write text or json$'
+	has err '^lull: LULL_LOG_FORMAT "JSON": unknown format; use text or json$'
 }
 
 @test "json: errors of a flag after it and of any variable" {
 	start "$LULL" --log-format json --delay soon true
 	expect_status 125
-	[[ $(objects err) = 'error --delay "soon": not a time'* ]]
+	[[ $(objects err) = 'error --delay "soon": invalid time'* ]]
 	for format in flag variable; do
 		if [ $format = flag ]; then
 			LULL_DELAY='so"on' LULL_WARN_REAP=maybe start "$LULL" --log-format json true
@@ -87,18 +87,18 @@ while True: signal.pause()' "$1"
 			LULL_LOG_FORMAT=json LULL_DELAY='so"on' LULL_WARN_REAP=maybe start "$LULL" true
 		fi
 		expect_status 125
-		[[ $(objects err) = 'error LULL_DELAY "so"on": not a time'* ]]
+		[[ $(objects err) = 'error LULL_DELAY "so"on": invalid time'* ]]
 		expect_count 1 err .
 	done
 	LULL_LOG_FORMAT=json LULL_DELYA=1 start "$LULL" true
 	expect_status 0
-	[[ $(objects err) = 'warning LULL_DELYA is no variable'* ]]
+	[[ $(objects err) = 'warning unknown variable LULL_DELYA ignored'* ]]
 }
 
 @test "json: help, version and explain stay text" {
 	"$LULL" --log-format json --help | grep -q '^Usage: lull'
 	"$LULL" --log-format json --version | grep -q '^lull version '
-	"$LULL" --log-format json --explain | grep -q '^A stop begins with SIGTERM'
+	"$LULL" --log-format json --explain | grep -q '^Shutdown starts with SIGTERM'
 }
 
 @test "json: a rejected value may be long, and have any bytes" {
@@ -108,11 +108,11 @@ while True: signal.pause()' "$1"
 	start "$LULL" --log-format json "$long"
 	expect_status 126
 	objects err >said
-	expect_count 1 said '^error can not execute '
+	expect_count 1 said '^error cannot execute '
 	[ "$(wc -c <err)" -ge 4090 ]
 	start "$LULL" --log-format json $'\xff\xfe"\x01\n\xc3'
 	expect_status 127
-	grep -qF 'error can not execute "\ufffd\ufffd"\x01\n\ufffd": ' <(objects err)
+	grep -qF 'error cannot execute "\ufffd\ufffd"\x01\n\ufffd": ' <(objects err)
 	start "$LULL" --log-format json --delay $'\xe2\x82' true
 	expect_status 125
 	grep -qF 'error --delay "\ufffd\ufffd": ' <(objects err)

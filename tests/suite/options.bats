@@ -59,15 +59,15 @@ refused() {
 	local word
 	for word in '' x 5x 's' '5 s' ' 5' '5 ' -5 +5 1e3 0x5 5S 1,5 1. .5 1..5 5ss '5s5' 1m2m 1s1m 1m30 5ms5s 0.0001 1.2345s \
 		9999999999999999999 8761h 31536000001ms 99999999h never inf 1.5.5s ٣ 5s/ ms 1h1h; do
-		refused '^lull: --delay ".*": not a time up to a year; write it like' -- --delay "$word"
-		refused '^lull: --linger ".*": not a time up to a year; write it like' -- --linger="$word"
-		[ -z "$word" ] || refused '^lull: LULL_DELAY ".*": not a time up to a year; write it like' LULL_DELAY="$word" --
+		refused '^lull: --delay ".*": invalid time; use' -- --delay "$word"
+		refused '^lull: --linger ".*": invalid time; use' -- --linger="$word"
+		[ -z "$word" ] || refused '^lull: LULL_DELAY ".*": invalid time; use' LULL_DELAY="$word" --
 	done
 }
 
 @test "timeout: never turns it off, 0 is an error" {
 	same_by_both --timeout LULL_TIMEOUT 7 ' 7 s  SIGKILL'
-	same_by_both --timeout LULL_TIMEOUT never 'never  SIGKILL'
+	same_by_both --timeout LULL_TIMEOUT never '^No SIGKILL: lull waits until all processes have exited\.$'
 	refused '^lull: --timeout "0": ' -- --timeout 0
 	refused '^lull: -t "0ms": ' -- -t 0ms
 	refused '^lull: LULL_TIMEOUT "0": ' LULL_TIMEOUT=0 --
@@ -79,17 +79,17 @@ refused() {
 	explained LULL_GRACE=30 -- --delay 27
 	shows ' 27 s  SIGTERM'
 	shows ' 29 s  SIGKILL'
-	refused '^lull: --delay "27001ms" with LULL_GRACE "30": .*at most 27 s' LULL_GRACE=30 -- -d 27001ms
-	refused '^lull: LULL_DELAY "8" with --grace "10s": .*at most 7 s' LULL_DELAY=8 -- --grace 10s
-	refused '^lull: LULL_DELAY "1" with LULL_GRACE "2": .*no room' LULL_GRACE=2 LULL_DELAY=1 --
+	refused '^lull: --delay "27001ms" with LULL_GRACE "30": .*use a delay of at most 27s$' LULL_GRACE=30 -- -d 27001ms
+	refused '^lull: LULL_DELAY "8" with --grace "10s": .*use a delay of at most 7s$' LULL_DELAY=8 -- --grace 10s
+	refused '^lull: LULL_DELAY "1" with LULL_GRACE "2": .*use a longer grace period$' LULL_GRACE=2 LULL_DELAY=1 --
 	refused '^lull: --grace "1s": ' -- --grace 1s
 	explained -- --grace 2s
 	shows ' 1 s  SIGKILL'
 }
 
 @test "grace and timeout: from one source an error, a flag overrides the other's variable" {
-	refused '--grace "5" with --timeout "9": both' -- --grace 5 --timeout 9
-	refused 'LULL_GRACE "5" with LULL_TIMEOUT "9": both' LULL_GRACE=5 LULL_TIMEOUT=9 --
+	refused '--grace "5" with --timeout "9": cannot be combined, both set' -- --grace 5 --timeout 9
+	refused 'LULL_GRACE "5" with LULL_TIMEOUT "9": cannot be combined, both set' LULL_GRACE=5 LULL_TIMEOUT=9 --
 	explained LULL_GRACE=5 -- --timeout 9
 	shows ' 9 s  SIGKILL'
 	explained LULL_TIMEOUT=9 -- --grace 5
@@ -109,11 +109,11 @@ refused() {
 }
 
 @test "plan: an invalid plan is an error" {
-	refused 'at most 16 steps' -- --plan "$(printf 'TERM/1s/%.0s' {1..16})KILL"
-	refused 'ends with a signal' -- --plan TERM/5s
-	refused 'ends with a signal' -- --plan 5s
+	refused 'too many steps; use at most 16 signals' -- --plan "$(printf 'TERM/1s/%.0s' {1..16})KILL"
+	refused 'the last step is a time; use a signal' -- --plan TERM/5s
+	refused 'the last step is a time; use a signal' -- --plan 5s
 	refused 'two times in a row' -- --plan 5s/5s/TERM
-	refused 'nothing comes after KILL' -- --plan KILL/5s/TERM
+	refused 'a step follows KILL' -- --plan KILL/5s/TERM
 	local word
 	for word in '' / TERM/ /TERM TERM//KILL 5s/FOO/KILL TERM/5s/KILL/ == 5x/TERM TERM,KILL never/TERM -5/TERM; do
 		refused '^lull: --plan ".*": ' -- --plan "$word"
@@ -150,10 +150,10 @@ refused() {
 }
 
 @test "--stop-signal replaces the default, and adds up within a source" {
-	same_by_both --stop-signal LULL_STOP_SIGNAL TERM,QUIT '^A stop begins with SIGQUIT or SIGTERM\.'
-	same_by_both --stop-signal LULL_STOP_SIGNAL int '^A stop begins with SIGINT\.'
+	same_by_both --stop-signal LULL_STOP_SIGNAL TERM,QUIT '^Shutdown starts with SIGQUIT or SIGTERM\.'
+	same_by_both --stop-signal LULL_STOP_SIGNAL int '^Shutdown starts with SIGINT\.'
 	explained LULL_STOP_SIGNAL=HUP -- --stop-signal INT --stop-signal=USR1
-	shows '^A stop begins with SIGINT or SIGUSR1\.'
+	shows '^Shutdown starts with SIGINT or SIGUSR1\.'
 	local word
 	for word in '' ',' 'TERM,' ,TERM 'TERM QUIT' FOO 0 65 KILL STOP CHLD 9 RTMIN+31 RTMAX-31 RTMIN-1 RTMAX+1 SIG SIGSIGTERM; do
 		refused '^lull: --stop-signal ".*": ".*" is not a signal that can be caught' -- --stop-signal "$word"
@@ -166,7 +166,7 @@ refused() {
 	for pair in TERM:SIGTERM SIGTERM:SIGTERM sigTerm:SIGTERM 15:SIGTERM 34:SIGRTMIN RTMIN:SIGRTMIN rtmin+0:SIGRTMIN \
 		RTMIN+3:SIGRTMIN.3 37:SIGRTMIN.3 RTMAX:SIGRTMAX 64:SIGRTMAX RTMAX-1:SIGRTMIN.29 SIGRTMAX-30:SIGRTMIN \
 		RTMIN+30:SIGRTMAX 32:'signal 32' 33:'signal 33' IOT:SIGABRT POLL:SIGIO 1:SIGHUP 31:SIGSYS; do
-		same_by_both --stop-signal LULL_STOP_SIGNAL "${pair%%:*}" "^A stop begins with ${pair#*:}\.\$|^A stop begins with ${pair#*:}\. "
+		same_by_both --stop-signal LULL_STOP_SIGNAL "${pair%%:*}" "^Shutdown starts with ${pair#*:}\.\$|^Shutdown starts with ${pair#*:}\. "
 	done
 }
 
@@ -174,9 +174,9 @@ refused() {
 	same_by_both --rewrite LULL_REWRITE TERM:QUIT ' 0 s  SIGQUIT to the app'
 	same_by_both --rewrite LULL_REWRITE 15:3 ' 0 s  SIGQUIT to the app'
 	same_by_both -r LULL_REWRITE HUP:USR1,TERM:INT ' 0 s  SIGINT to the app'
-	same_by_both -r LULL_REWRITE TERM:0 'nothing, since a rewrite drops'
-	same_by_both -r LULL_REWRITE TERM:KILL ' 0 s  SIGKILL to everything that is left$'
-	same_by_both -r LULL_REWRITE TERM:KILL ' 2 s  lull exits, whatever is left$'
+	same_by_both -r LULL_REWRITE TERM:0 '0 s  no signal to the app .dropped by --rewrite.$'
+	same_by_both -r LULL_REWRITE TERM:KILL ' 0 s  SIGKILL to all remaining processes; lull exits when they have exited$'
+	same_by_both -r LULL_REWRITE TERM:KILL ' 1 s  the grace period must not end earlier$'
 	explained LULL_REWRITE=TERM:HUP -- -r TERM:INT -r HUP:USR1
 	shows ' 0 s  SIGINT'
 	explained LULL_REWRITE=TERM:HUP -- -r USR1:INT
@@ -184,7 +184,7 @@ refused() {
 	local word
 	for word in '' TERM TERM: :TERM 'TERM:QUIT,' TERM:FOO FOO:TERM TERM:QUIT:INT KILL:TERM STOP:TERM CHLD:TERM 0:TERM TERM:65 \
 		TERM:-1 'TERM: QUIT'; do
-		refused '^lull: --rewrite ".*": ".*" is no pair of signals' -- --rewrite "$word"
+		refused '^lull: --rewrite ".*": ".*" is invalid; use FROM:TO' -- --rewrite "$word"
 	done
 }
 
@@ -197,15 +197,15 @@ refused() {
 	for word in '' 0 65536 -1 x 80x ' 80' 8080: :8080 localhost:80 127.0.0.1 127.1:80 1.2.3.4.5:80 1.2.3:80 256.0.0.1:80 ::1 \
 		::1:80 '[::1]' '[::1]:' '[]:80' '[:80' ']:80' '[127.0.0.1]:80' '[::1]80' '[::1%lo]:80' '[::g]:80' 127.0.0.1:0 \
 		"$(printf '1%.0s' {1..200}):80" "[$(printf '1%.0s' {1..200})]:80"; do
-		refused '^lull: --ready-on ".*": no place to listen; write a port, or an address and a port, like' -- --ready-on "$word"
-		[ -z "$word" ] || refused '^lull: LULL_READY_ON ".*": no place to listen' LULL_READY_ON="$word" --
+		refused '^lull: --ready-on ".*": invalid address; use PORT or ADDR:PORT, like' -- --ready-on "$word"
+		[ -z "$word" ] || refused '^lull: LULL_READY_ON ".*": invalid address' LULL_READY_ON="$word" --
 	done
 	explained -- --listens 1 --ready-on 2
 	explained LULL_LISTENS=65535 --
 	for word in '' 0 65536 -1 x 127.0.0.1:80 http 99999999999999999999; do
-		refused '^lull: --listens ".*": not a port; write a number from 1 to 65535$' -- --listens "$word"
+		refused '^lull: --listens ".*": not a port; use a number from 1 to 65535$' -- --listens "$word"
 	done
-	refused '^lull: LULL_LISTENS "80": that is the port of lull.s own endpoint' LULL_LISTENS=80 -- --ready-on 80
+	refused '^lull: LULL_LISTENS "80": this is the port of --ready-on; use the port of the app$' LULL_LISTENS=80 -- --ready-on 80
 	explained LULL_LISTENS=80 -- --ready-on 80 --listens 81
 }
 
@@ -301,13 +301,13 @@ refused() {
 @test "a missing value, and no command" {
 	run "$LULL" --delay
 	[ "$status" -eq 125 ]
-	[ "$output" = "lull: --delay: a value is missing" ]
+	[ "$output" = "lull: --delay: a value is missing; use --delay TIME" ]
 	run "$LULL" -gd
 	[ "$status" -eq 125 ]
-	[ "$output" = "lull: -d: a value is missing" ]
+	[ "$output" = "lull: -d: a value is missing; use -d TIME" ]
 	run "$LULL" -g
 	[ "$status" -eq 125 ]
-	[[ $output == "lull: no command to run"* ]]
+	[[ $output == "lull: no command given; use lull [OPTION]... [--] COMMAND"* ]]
 	run "$LULL" -g --
 	[ "$status" -eq 125 ]
 }
@@ -315,7 +315,7 @@ refused() {
 @test "an unknown variable gets a warning with the nearest name; those of a Kubernetes Service do not" {
 	run env LULL_DELLAY=5 "$LULL" true
 	[ "$status" -eq 0 ]
-	[ "$output" = "lull: warning: LULL_DELLAY is no variable of lull's; the nearest is LULL_DELAY" ]
+	[ "$output" = "lull: warning: unknown variable LULL_DELLAY ignored; did you mean LULL_DELAY?" ]
 	run env LULL_SERVICE_HOST=1 LULL_PORT=2 LULL_PORT_80_TCP=3 LULL_WEB_SERVICE_PORT_HTTP=4 LULL_SERVICE_PORT=5 \
 		LULL_PORT_80_TCP_ADDR=6 LULLABY=7 LULL=8 "$LULL" true
 	[ "$status" -eq 0 ]
@@ -339,35 +339,69 @@ refused() {
 @test "a value of any length leaves space for what would be valid" {
 	local long
 	long=$(printf 'x%.0s' {1..5000})
-	refused '^lull: --delay "x{100}": not a time up to a year; write it like .* or 1m30s$' -- --delay "$long"
+	refused '^lull: --delay "x{100}": invalid time; use .*, at most a year$' -- --delay "$long"
 	refused '^lull: LULL_STOP_SIGNAL "x{100}": "x{100}" is not a signal .* like TERM,QUIT$' "LULL_STOP_SIGNAL=$long" --
 }
 
 @test "an error about a value with control characters is one line" {
-	refused '^lull: --delay "a\?b\?": not a time up to a year' -- --delay $'a\nb\e'
+	refused '^lull: --delay "a\?b\?": invalid time; use' -- --delay $'a\nb\e'
 }
 
-@test "explain: the need for a grace period, with the warnings for Docker's 10 s and Kubernetes' 30 s" {
-	explained -- --timeout 9s
-	shows 'grace period of 10 s'
-	if grep -q Warning <<<"$EXPLAINED"; then fail "10 s is what Docker gives"; fi
+# warns [REST]...: --explain prints these warnings and no other.
+warns() {
+	diff <(printf '%s\n' "$@" | sed '/^$/d') <(sed -n 's/^Warning: //p' <<<"$EXPLAINED") || fail "other warnings" "$EXPLAINED"
+}
+
+@test "explain: the times, the grace period to set, and nothing after the end of --grace" {
+	run -0 "$LULL" --grace 30s --delay 10s --explain
+	[ "$output" = "\
+Shutdown starts with SIGTERM. Times are counted from then:
+
+       0 s  the app keeps running; other signals are forwarded immediately
+      10 s  SIGTERM to the app
+      29 s  SIGKILL to all remaining processes; lull exits when they have exited
+      30 s  the grace period ends
+
+Set the grace period to at least 30 s: docker stop -t 30, stop_grace_period: 30s, terminationGracePeriodSeconds: 30.
+Warning: Docker's default is 10 s. With it, Docker kills the container before the app gets SIGTERM.
+If the app exits by itself, remaining processes get SIGTERM, and SIGKILL 5 s later." ] || fail "other output" "$output"
 	explained -- --timeout 9001ms
-	shows 'grace period of 11 s'
-	shows 'Warning: .*10 s that Docker'
-	if grep -q Kubernetes <<<"$EXPLAINED"; then fail "11 s is less than 30 s"; fi
-	explained -- --delay 10 --timeout 20
-	shows 'grace period of 31 s'
-	shows 'Warning: .*30 s that Kubernetes'
-	explained -- --grace 30s
-	shows 'grace period of 30 s'
-	explained -- --timeout never
-	shows 'No grace period is long enough'
+	shows '^ +11 s  the grace period must not end earlier$'
+	shows '^Set the grace period to at least 11 s: docker stop -t 11,'
+	explained -- --delay 5 --timeout never
+	shows '^No SIGKILL: lull waits until all processes have exited\.$'
+	if grep -qE 'Set the grace|the grace period|SIGKILL to' <<<"$EXPLAINED"; then fail "there is no SIGKILL"; fi
 	explained -- --linger 0
-	shows 'killed at once'
+	shows '^Remaining processes get SIGKILL when the app exits\.$'
 	explained -- --stop-signal TERM,INT --rewrite TERM:QUIT,INT:QUIT
-	shows '0 s  SIGQUIT to the app'
-	explained -- --stop-signal TERM,INT
-	shows '0 s  the signal that began it to the app'
+	shows '0 s  SIGQUIT to the app$'
+	explained -- --stop-signal TERM,INT --group
+	shows "0 s  the stop signal to the app's group\$"
+}
+
+@test "explain: which default of Docker, Kubernetes and ECS is too short, and what it cuts" {
+	local docker="Docker's default is 10 s. With it, Docker kills the container"
+	local others="the default of Kubernetes and ECS is 30 s. With it, they kill the container"
+	explained -- --timeout 9s
+	warns ''
+	explained -- --timeout 9001ms
+	warns "$docker less than 1 s after lull sends SIGKILL."
+	explained -- --timeout 10s
+	warns "$docker before lull sends SIGKILL."
+	explained -- --delay 9999ms --timeout 20
+	warns "$docker before lull sends SIGKILL." "$others less than 1 s after lull sends SIGKILL."
+	explained -- --delay 10 --timeout 20
+	warns "$docker before the app gets SIGTERM." "$others before lull sends SIGKILL."
+	explained -- --stop-signal INT,QUIT --grace 60 --delay 30
+	warns "$docker before the app gets the stop signal." "$others before the app gets the stop signal."
+	explained -- --rewrite TERM:0 --grace 20 --delay 15
+	warns "$docker before lull sends SIGKILL."
+	explained -- --plan 15s/KILL
+	warns "$docker before lull sends SIGKILL."
+	explained -- --timeout never --delay 10
+	warns "$docker before the app gets SIGTERM."
+	explained -- --timeout never
+	warns ''
 }
 
 @test "explain starts nothing, and status 125 if its output cannot be written" {
@@ -383,5 +417,5 @@ refused() {
 @test "an empty argv[0] is a usage error, not a crash" {
 	run bash -c 'exec -a "" "$0"' "$LULL"
 	[ "$status" -eq 125 ]
-	[[ $output == "lull: no command to run"* ]]
+	[[ $output == "lull: no command given; use lull [OPTION]... [--] COMMAND"* ]]
 }

@@ -309,7 +309,7 @@ is_in_state() {
 		start_plain "$LULL" --pre-stop "$program" "$PROBE" times exit=15:7
 		begin_stop
 		expect_status 7
-		[ -d "$program" ] || has err "warning: the pre-stop program $program can not be started as it is now: ${reasons[$program]}\$"
+		[ -d "$program" ] || has err "warning: cannot start pre-stop program $program yet: ${reasons[$program]}; lull tries again when the shutdown starts\$"
 		has err "warning: the pre-stop program $program could not be started: ${reasons[$program]}\$"
 	done
 }
@@ -338,9 +338,9 @@ is_in_state() {
 
 @test "explain shows the drain file, and the pre-stop program and its time" {
 	run -0 "$LULL" --explain --pre-stop /bin/flush --drain-file /run/drain -d 3 --grace 20
-	[[ $output == *"       0 s  /run/drain exists from now on
+	[[ $output == *"       0 s  /run/drain is created
        0 s  /bin/flush is started; the first signal waits for it, until 5 s at the latest
-       0 s  the app goes on;"* ]] || fail "said: $output"
+       0 s  the app keeps running;"* ]] || fail "said: $output"
 	run -0 "$LULL" --explain --pre-stop /bin/flush --plan 1s/TERM/2s/QUIT/3s/KILL
 	[[ $output == *"until 4 s at the latest"* ]] || fail "said: $output"
 	run -0 "$LULL" --explain --pre-stop /bin/flush -d 8

@@ -444,31 +444,31 @@ KILL_SELF='kill -KILL $$'
 @test "a command that cannot be executed is reported, with the reason" {
 	start "${TEXT[@]}" no-such-command
 	expect_status 127
-	reads "lull: $DATE; exit 127; error can not execute \"no-such-command\": not found in PATH, .*"
+	reads "lull: $DATE; exit 127; error cannot execute \"no-such-command\": not found in PATH, .*"
 	start "${JSON[@]}" /
 	expect_status 126
-	holds "time exit error" 'r["exit"] == 126 and r["error"] == "can not execute \"/\": it is a directory"'
+	holds "time exit error" 'r["exit"] == 126 and r["error"] == "cannot execute \"/\": it is a directory"'
 	echo '#!/no/such/interpreter' >script
 	chmod +x script
 	start "${TEXT[@]}" ./script
 	expect_status 127
-	reads "lull: $DATE; exit 127; error can not execute \"./script\": .*/no/such/interpreter.*"
+	reads "lull: $DATE; exit 127; error cannot execute \"./script\": .*/no/such/interpreter.*"
 }
 
 @test "a process that cannot be created is reported" {
 	for_everybody
 	start setpriv --reuid 4243 --regid 4243 --clear-groups bash -c 'ulimit -u 1; exec "$@"' - "${TEXT[@]}" true
 	expect_status 125
-	reads "lull: $DATE; exit 125; error can not start a process: .*"
+	reads "lull: $DATE; exit 125; error cannot create a process: .*"
 }
 
 @test "invalid options are reported, once the report is known" {
 	LULL_DELAY=soon start "${TEXT[@]}" true
 	expect_status 125
-	reads "lull: $DATE; exit 125; error LULL_DELAY \"soon\": not a time .*"
+	reads "lull: $DATE; exit 125; error LULL_DELAY \"soon\": invalid time; .*"
 	LULL_DELAY=soon LULL_REPORT=$REPORT LULL_LOG_FORMAT=json start "$LULL" true
 	expect_status 125
-	holds "time exit error" 'r["exit"] == 125 and r["error"].startswith("LULL_DELAY \"soon\": not a time")'
+	holds "time exit error" 'r["exit"] == 125 and r["error"].startswith("LULL_DELAY \"soon\": invalid time")'
 	LULL_REPORT=$REPORT start "$LULL" --explain --delay soon
 	expect_status 125
 	"${TEXT[@]}" --explain >/dev/null
@@ -486,12 +486,12 @@ KILL_SELF='kill -KILL $$'
 		finish
 		[ "$(wc -c <report)" -ge 4090 ]
 		holds "time exit error" \
-			"r['error'].startswith('can not execute \"$before/\x01\x01') and r['error'].endswith('\x01')"
+			"r['error'].startswith('cannot execute \"$before/\x01\x01') and r['error'].endswith('\x01')"
 	done
 	name=$(printf '%5000s' '')
 	start "${TEXT[@]}" "${name// /a}"
 	finish
-	reads "lull: $DATE; exit 127; error can not execute \"a{1024}\": .*"
+	reads "lull: $DATE; exit 127; error cannot execute \"a{1024}\": .*"
 }
 
 # --- The file
@@ -526,10 +526,10 @@ KILL_SELF='kill -KILL $$'
 @test "a relative path is an error" {
 	start "$LULL" --report report true
 	expect_status 125
-	has err '^lull: --report "report": not an absolute path; write it from / on$'
+	has err '^lull: --report "report": not an absolute path; use one that begins with /$'
 	LULL_REPORT=./report start "$LULL" true
 	expect_status 125
-	has err '^lull: LULL_REPORT "./report": not an absolute path; write it from / on$'
+	has err '^lull: LULL_REPORT "./report": not an absolute path; use one that begins with /$'
 	[ ! -e report ]
 }
 

@@ -567,21 +567,21 @@ stopped_ok() {
 	chmod 755 "$BATS_RUN_TMPDIR" "$bin"
 	cp "$LULL" "$bin/lull"
 	status_of 125 setpriv --reuid 54321 --regid 54321 --clear-groups prlimit --nproc=1 "$bin/lull" true
-	has err '^lull: can not start a process: Resource temporarily unavailable$'
+	has err '^lull: cannot create a process: Resource temporarily unavailable$'
 }
 
 # refused STATUS REASON COMMAND...
 refused() {
 	status_of "$1" "$LULL" "${@:3}"
 	expect_count 1 err ''
-	has err "^lull: can not execute \"$3\": $2"
+	has err "^lull: cannot execute \"$3\": $2"
 }
 
 # refused_in PATH STATUS REASON COMMAND: the same, searched for there.
 refused_in() {
 	status_of "$2" env PATH="$1" "$LULL" "$4"
 	expect_count 1 err ''
-	has err "^lull: can not execute \"$4\": $3"
+	has err "^lull: cannot execute \"$4\": $3"
 }
 
 @test "127: not found" {
@@ -592,10 +592,10 @@ refused_in() {
 	mkdir "$here/closed"
 	chmod 700 "$here/closed"
 	status_of 126 env PATH="$here/closed:/usr/bin" setpriv --reuid 65534 --regid 65534 --clear-groups "$LULL" no-such-command
-	has err 'not found in PATH, which is ".*"; a directory in it may not be searched$'
-	refused 127 'there is no such file$' "$here/nothing"
+	has err 'not found in PATH, which is ".*"; permission denied on one of these directories .needs x.$'
+	refused 127 'no such file$' "$here/nothing"
 	refused 126 'a part of its path is not a directory$' /etc/passwd/nothing
-	refused 127 'the name of the command is empty$' ''
+	refused 127 'the command name is empty$' ''
 	printf '#!/no/such/interpreter -x\n' >"$here/script"
 	chmod +x "$here/script"
 	refused 127 'the file exists, but its interpreter "/no/such/interpreter" does not$' "$here/script"
@@ -614,8 +614,8 @@ refused_in() {
 @test "126: could not be executed" {
 	local here=$BATS_TEST_TMPDIR
 	printf 'echo handed to a shell\n' >"$here/script"
-	refused 126 'it is not executable; chmod \+x makes it so$' "$here/script"
-	refused_in "$here" 126 'it is not executable; chmod \+x makes it so$' script
+	refused 126 'it is not executable; use chmod \+x$' "$here/script"
+	refused_in "$here" 126 'it is not executable; use chmod \+x$' script
 	chmod +x "$here/script"
 	refused 126 'it has no #! line, and is not a program of this system$' "$here/script"
 	refused_in "$here" 126 'it has no #! line, and is not a program of this system$' script
