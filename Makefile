@@ -29,7 +29,7 @@ SAY = $(if $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),@:,@echo
 SOURCES = $(wildcard src/*.c)
 OBJECTS = $(SOURCES:src/%.c=$(BUILD)/%.o)
 
-all: $(BUILD)/lull
+all: $(BUILD)/lull ## Build lull
 
 $(BUILD)/lull: $(OBJECTS)
 	$(SAY) "  LD  $@"
@@ -90,7 +90,7 @@ $(BUILD)/tests: | $(BUILD)
 # TESTS= runs some of the files: TESTS=tests/suite/options.bats. tests/README.md lists all suites and their times.
 TESTS = $(wildcard tests/suite/*.bats)
 PROGRAMS = machine http
-test: all $(HELPERS) $(PROGRAMS:%=$(BUILD)/tests/%)
+test: all $(HELPERS) $(PROGRAMS:%=$(BUILD)/tests/%) ## Run the test suite, as root; TESTS= runs some files
 	@tests/run $(PROGRAMS:%=$(BUILD)/tests/%) $(TESTS)
 
 # --- Fuzzing: lull's sources under ASan and UBSan, with the kernel simulated from input data ----------------------
@@ -122,19 +122,19 @@ $(BUILD)/fuzz/%: $(BUILD)/fuzz/fuzz_%.o $(BUILD)/fuzz/world.a
 # TIME is in seconds, for all targets together. Findings are in $(BUILD)/fuzz. SEED= makes a run reproducible.
 TIME = 60
 SEED = 0
-fuzz: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
+fuzz: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%) ## Fuzz parsers and core for TIME= seconds; FUZZ_TARGETS= for some
 	@tests/fuzz/run $(BUILD)/fuzz $(TIME) $(SEED) $(FUZZ_TARGETS)
 
 # Walks the core through each sequence of events, with all short plans. A minute on four processors.
-test-machine: $(BUILD)/tests/machine
+test-machine: $(BUILD)/tests/machine ## Walk the core through each sequence of events
 	@MACHINE=--deep tests/run $<
 
 # Plants faults in the core, by hand and by rule; the walker must find each. A minute on four processors.
-check-mutants: | $(BUILD)
+check-mutants: | $(BUILD) ## Check that test-machine finds planted faults
 	@tests/machine/mutants $(BUILD) $(MUTANTS)
 
 # The times of --listens in docs/development/decisions.md, as root.
-measure-listens: $(BUILD)/tests/look $(HELPERS)
+measure-listens: $(BUILD)/tests/look $(HELPERS) ## Measure the cost of --listens, as root
 	@tests/bench/measure-listens
 
 # --- Checks ---------------------------------------------------------------------------------------------------------
@@ -145,7 +145,7 @@ SCRIPTS = .ci/run tests/run tests/checks/words tests/checks/memcheck tests/check
 PROSE = Makefile .ci docs/development $(addprefix tests/,README.md apps checks fuzz helpers machine storms run)
 LINT_DEFINES = -D_GNU_SOURCE -DLULL_VERSION='""'
 
-lint:
+lint: ## Check format, code, scripts and manual
 	clang-format --dry-run -Werror src/*.[ch] $(foreach part,bench faults fuzz helpers machine,tests/$(part)/*.[ch])
 	clang-tidy --quiet src/*.c -- -std=c11 $(LINT_DEFINES) 2>/dev/null
 	cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --std=c11 $(LINT_DEFINES) src
@@ -157,7 +157,7 @@ lint:
 	mandoc -Tlint -W warning docs/lull.1
 
 # The core makes no call: its objects, linked together, have no undefined symbol.
-check-pure: $(BUILD)/lifecycle.o $(BUILD)/schedule.o
+check-pure: $(BUILD)/lifecycle.o $(BUILD)/schedule.o ## Check that the core calls no other part
 	@ld -r -o $(BUILD)/core.o $^
 	@test -z "$$(nm -u $(BUILD)/core.o)" || { nm -u $(BUILD)/core.o; echo "the core calls another part" >&2; exit 1; }
 
@@ -165,7 +165,7 @@ check-pure: $(BUILD)/lifecycle.o $(BUILD)/schedule.o
 STRICT = -Werror -Wsign-conversion -Wcast-align -Wmissing-declarations -Wredundant-decls -Wdouble-promotion \
 	-Wnull-dereference -Wimplicit-fallthrough
 STRICT_GCC = $(STRICT) -Wlogical-op -Wduplicated-cond -Wduplicated-branches -Wjump-misses-init
-check-builds:
+check-builds: ## Build with each compiler and C library, warnings as errors
 	$(MAKE) BUILD=$(BUILD)/gcc CC=gcc CFLAGS='-O2 $(STRICT_GCC)'
 	$(MAKE) BUILD=$(BUILD)/gcc-analyzer CC=gcc CFLAGS='-O1 -fanalyzer $(STRICT_GCC)'
 	$(MAKE) BUILD=$(BUILD)/clang CC=clang CFLAGS='-O2 $(STRICT)'
@@ -176,7 +176,7 @@ check-builds:
 # binary that traps on undefined behaviour.
 ASAN_CANNOT = tests/suite/citizen.bats tests/suite/hardening.bats
 DROPIN_TESTS = $(wildcard tests/dropin/*.bats)
-test-sanitized: $(HELPERS)
+test-sanitized: $(HELPERS) ## Run the suite and the drop-in tests with ASan and UBSan
 	$(MAKE) BUILD=$(BUILD)/ubsan CFLAGS='-Os -fsanitize=undefined -fsanitize-undefined-trap-on-error'
 	$(MAKE) BUILD=$(BUILD)/asan TEST_CFLAGS='$(TEST_CFLAGS) -c' $(BUILD)/asan/tests/asan
 	$(MAKE) BUILD=$(BUILD)/asan CC=gcc CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all' \
@@ -190,7 +190,7 @@ test-sanitized: $(HELPERS)
 # clang's analyzer, and valgrind's memcheck for whole runs of lull and for the pure sources. Under 30 s. child.c says how vfork(2)
 # is used.
 NO_VFORK_CHECKS = -Xanalyzer -analyzer-disable-checker=security.insecureAPI.vfork,unix.Vfork
-analyze: $(BUILD)/tests/inside
+analyze: $(BUILD)/tests/inside ## Run the clang analyzer and valgrind
 	@for file in $(SOURCES); do clang --analyze --analyzer-output text -Xanalyzer -analyzer-werror $(NO_VFORK_CHECKS) -std=c11 \
 		$(LINT_DEFINES) -o /dev/null $$file || exit 1; done
 	@$(MAKE) BUILD=$(BUILD)/memcheck CC=gcc CFLAGS='-O1 -g' LULL_LDFLAGS=-no-pie
@@ -202,7 +202,7 @@ analyze: $(BUILD)/tests/inside
 COVERAGE = $(CURDIR)/$(BUILD)/coverage
 # Suites that reach no further line.
 UNCOUNTED = tests/suite/docs.bats tests/suite/hardening.bats tests/suite/machine.bats
-coverage: $(HELPERS)
+coverage: $(HELPERS) ## Measure the lines and branches that the tests reach, as root
 	@rm -f $(COVERAGE)/*.gcda
 	$(MAKE) BUILD=$(COVERAGE) CC=gcc CFLAGS='-O0 -g --coverage -fno-builtin' LULL_LDFLAGS=-static
 	@mkdir -p $(COVERAGE)/tests
@@ -214,14 +214,14 @@ coverage: $(HELPERS)
 	@tests/checks/coverage $(COVERAGE)
 
 # Demonstrations with real programs; fails if one of them does not show what it says.
-demo: all
+demo: all ## Show shutdowns of real programs, under lull and others
 	@tests/demo/demo
 
 # The same for draining: a rolling restart behind HAProxy, under tini and under lull, in namespaces.
-demo-drain: all
+demo-drain: all ## Show a rolling restart under tini and under lull
 	@tests/demo/demo-drain
 
-check-install: all
+check-install: all ## Check install and uninstall
 	@tests/run tests/checks/check-install
 
 # --- What it costs ----------------------------------------------------------------------------------------------
@@ -230,7 +230,7 @@ check-install: all
 BENCH = $(BUILD)/bench
 FLOOR_CFLAGS = -Os -Wall -Wextra -Wshadow -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections
 BARE_CFLAGS = $(FLOOR_CFLAGS) -ffreestanding -fno-stack-protector -fno-pie -no-pie -nostdlib
-bench-programs: $(addprefix $(BENCH)/,app floor-bare floor-musl measure step)
+bench-programs: $(addprefix $(BENCH)/,app floor-bare floor-musl measure step) ## Build the programs of check-cost and bench
 	@$(MAKE) --no-print-directory BUILD=$(BENCH) CC=musl-gcc CFLAGS=-Os LDFLAGS= $(BENCH)/lull
 	@sync $(BENCH)/*
 
@@ -254,12 +254,12 @@ $(BENCH):
 	@mkdir -p $@
 
 # Counts system calls, memory and bytes, and compares them with tests/bench/limits. About 10 s, as root.
-check-cost: bench-programs
+check-cost: bench-programs ## Compare system calls, memory and bytes with the limits, as root
 	@BENCH_BUILD=$(abspath $(BENCH)) tests/run tests/bench/check-cost
 
 # Compares lull with other inits and with minimal ones, as root, and writes docs/benchmarks.md. Under 10 minutes; QUICK=1 only
 # prints, and takes under 1. Needs tini, dumb-init, catatonit, strace.
-bench: bench-programs
+bench: bench-programs ## Compare the cost with other inits, as root; QUICK=1 is shorter
 	@BENCH_BUILD=$(abspath $(BENCH)) tests/bench/bench $(if $(QUICK),--quick)
 
 # --- Installation -----------------------------------------------------------------------------------------------
@@ -267,39 +267,39 @@ bench: bench-programs
 # Quotes a value as one argument for the shell.
 quote = '$(subst ','\'',$1)'
 
-install: all
+install: all ## Install lull and its manual; PREFIX= and DESTDIR= set where
 	install -d $(call quote,$(DESTDIR)$(BINDIR)) $(call quote,$(DESTDIR)$(MANDIR)/man1)
 	install -m 755 $(BUILD)/lull $(call quote,$(DESTDIR)$(BINDIR)/lull)
 	install -m 644 docs/lull.1 $(call quote,$(DESTDIR)$(MANDIR)/man1/lull.1)
 
 # Removes empty directories only below a DESTDIR: others belong to the system.
-uninstall:
+uninstall: ## Remove what install installed
 	rm -f $(call quote,$(DESTDIR)$(BINDIR)/lull) $(call quote,$(DESTDIR)$(MANDIR)/man1/lull.1)
 	@$(if $(DESTDIR),cd $(call quote,$(DESTDIR)) && for dir in $(call quote,$(BINDIR)) $(call quote,$(MANDIR)/man1); do \
 		rmdir -p "$${dir#/}" 2>/dev/null || :; done)
 
 # Real stacks under lull, under tini and without an init, as root. 3 to 4 minutes. tests/apps/apps --packages prints what it needs.
-test-apps: all
+test-apps: all ## Stop real servers under lull, tini and no init, as root
 	tests/run tests/apps/apps
 
 # Rolling restarts of apps in Docker containers behind HAProxy, as root, in new namespaces. 3 to 5 minutes. drain --packages prints
 # what it needs, drain --help other modes.
-test-drain: all
+test-drain: all ## Restart apps behind HAProxy under load, as root
 	@tests/run tests/drain/drain
 
 # Failed requests by delay, measured and drawn: docs/img/sweep.csv and sweep.svg.
-plot-drain: all
+plot-drain: all ## Measure and draw failed requests by delay, as root
 	@tests/drain/drain --sweep 5
 
 # The requests during one shutdown, measured and drawn: docs/img/shutdown.csv and shutdown.svg.
-plot-shutdown: all
+plot-shutdown: all ## Measure and draw the requests during one shutdown, as root
 	@tests/drain/drain --timeline
 
 # The same tests for other inits and for lull's compatibility modes, alone and under Docker, podman and runc, as root, with a
 # table of the results. Under 2 minutes. Needs tini, dumb-init, catatonit, docker.io, podman, runc, busybox-static, musl-tools.
 RUNTIMES = docker restricted podman runc images
 DROPIN_TABLE = $(BUILD)/dropin.md
-test-dropin: all $(HELPERS)
+test-dropin: all $(HELPERS) ## Compare lull with tini, dumb-init and catatonit, as root
 	@rm -f $(DROPIN_TABLE)
 	@DROPIN_TABLE=$(CURDIR)/$(DROPIN_TABLE) tests/run $(DROPIN_TESTS) \
 		$(RUNTIMES:%=tests/runtimes/%); status=$$?; \
@@ -307,23 +307,23 @@ test-dropin: all $(HELPERS)
 
 # Storms, and signals at each moment of start and exit, for lull, tini, dumb-init and catatonit, as root. Under 4 minutes together.
 # FULL=1 uses larger sizes: about 20 minutes and gigabytes of memory.
-test-storms: all $(STORMS)
+test-storms: all $(STORMS) ## Test with floods of signals and orphans, as root
 	@FULL=$(FULL) tests/run tests/storms/storms
-test-races: all $(STORMS)
+test-races: all $(STORMS) ## Send signals at each moment of start and exit, as root
 	@FULL=$(FULL) tests/run tests/storms/races
 
 # docs/examples/ and docs/verify.md with Docker, Compose, Swarm, podman, HAProxy and nginx, as root, in new namespaces. Under 2
 # minutes.
 ORCHESTRATORS = seccomp verify compose nginx controller swarm podman examples
-test-orchestrators: all $(BUILD)/tests/inside
+test-orchestrators: all $(BUILD)/tests/inside ## Run the examples and commands in docs/, as root
 	@TEST_JOBS=$$(nproc) tests/run $(ORCHESTRATORS:%=tests/orchestrators/%)
 
 # Each system call that lull makes fails once, in each phase; as root, in new namespaces. 4 to 8 minutes.
-test-faults: all $(HELPERS) $(BUILD)/tests/launch
+test-faults: all $(HELPERS) $(BUILD)/tests/launch ## Make each system call fail once, as root
 	@tests/faults/faults
 
 # Each system call that lull makes takes 3 s, in each phase. Under 5 minutes.
-test-delays: all $(HELPERS) $(BUILD)/tests/launch
+test-delays: all $(HELPERS) $(BUILD)/tests/launch ## Make each system call take 3 s, as root
 	@tests/faults/faults --delays
 
 $(BUILD)/tests/launch: tests/faults/launch.c Makefile | $(BUILD)/tests
@@ -331,10 +331,14 @@ $(BUILD)/tests/launch: tests/faults/launch.c Makefile | $(BUILD)/tests
 	@$(TEST_CC) $(TEST_CFLAGS) -static -o $@ $<
 
 # What hardening options cost, and variants that were tried and rejected, as root: the tables in docs/development/decisions.md.
-measure-hardening measure-tried: bench-programs
+measure-hardening measure-tried: bench-programs ## Measure hardening options, and rejected variants, as root
 	@BENCH_BUILD=$(abspath $(BENCH)) tests/bench/variants $(@:measure-%=%)
 
-clean:
+# From the texts after ## on the lines of the targets.
+help: ## Print this help
+	@sed -n 's/^\([a-z][a-z -]*\):.* ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | sort | expand -t 34
+
+clean: ## Remove the build directory
 	rm -rf $(BUILD)
 
 -include $(OBJECTS:.o=.d)
@@ -342,4 +346,4 @@ clean:
 .PHONY: all test fuzz measure-listens lint check-pure check-builds test-sanitized analyze coverage \
 	check-install demo demo-drain install uninstall test-apps test-dropin test-drain plot-drain plot-shutdown \
 	test-orchestrators bench-programs check-cost bench test-storms test-races test-machine check-mutants \
-	test-faults test-delays measure-hardening measure-tried clean
+	test-faults test-delays measure-hardening measure-tried help clean

@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
-# lull.1 lists each option and each variable, and lull accepts its examples. readme.bats tests README.md.
+# --help and lull.1 list each option with its letter, variable and default, README.md lists no other, and lull accepts the examples.
 
 load lib.bash
+bats_require_minimum_version 1.5.0
 
 MANUAL=$ROOT/docs/lull.1
 
@@ -37,7 +38,38 @@ variables() {
 	table | grep -o '"LULL_[A-Z_]\+"' | tr -d '"' | sort -u
 }
 
-# The documents that list them: the manual, and the README if there is one.
+# A line for each option of the table: its letter or 0, name, variable or NULL, and default if it has one.
+rows() {
+	table | tr -s '\n\t ' ' ' | sed 's/}, /},\n/g' |
+		sed -nE "s/.*\{'?(.)'?, [^=]*\.name = \"([a-z-]+)\", \"?([A-Z_]+)\"?, (.*)/\1 \2 \3 \4/p" |
+		sed -E 's/^(\S+ \S+ \S+) (.*\(default: ([^)]*)\).*|.*)$/\1 \3/; s/ $//'
+}
+
+# The same from --help. By its last sentences the options of all groups but the last one have variables.
+help_rows() {
+	"$LULL" --help | awk '
+		function row(name, variable) {
+			if (line !~ /^  (-., |    )--/)
+				return
+			gsub(/ +/, " ", line)
+			match(line, /--[a-z-]+/)
+			name = substr(line, RSTART + 2, RLENGTH - 2)
+			variable = "LULL_" toupper(name)
+			gsub(/-/, "_", variable)
+			printf "%s %s %s", (line ~ /^ -[^-]/ ? substr(line, 3, 1) : 0), name, (last ? "NULL" : variable)
+			print (match(line, /\(default: [^)]*/) ? " " substr(line, RSTART + 10, RLENGTH - 10) : "")
+		}
+		/^          / { line = line $0; next }
+		{ row(); line = $0; last = last || $0 == "Other:" }'
+}
+
+# The same from those rows of the tables in the README that begin with an option and its variable.
+readme_rows() {
+	sed -nE -e 's/^\| `/&0, /; s/^\| `0, -(.), /| `\1, /' \
+		-e 's/^\| `(.), --([a-z-]+)[^`]*` \| `(LULL_[A-Z_]+)` \| (`([^`]*)`|off)? ?\|.*/\1 \2 \3 \5/p' "$ROOT/README.md"
+}
+
+# Those who read it: the manual, and the README where there is one.
 readers() {
 	echo "$BATS_TEST_TMPDIR/manual"
 	[ ! -e "$ROOT/README.md" ] || echo "$ROOT/README.md"
@@ -64,10 +96,55 @@ each_known() {
 	[ "$(names | wc -l)" -ge 17 ] && [ "$(letters | wc -l)" -ge 12 ] && [ "$(variables | wc -l)" -ge 14 ]
 }
 
-@test "--help lists each option of the table" {
+@test "--help: each option with its letter, variable and default, and no other" {
+	[ "$(rows | wc -l)" -eq "$(names | wc -l)" ]
+	diff <(rows | sort) <(help_rows | sort) || fail "--help and the table differ"
 	"$LULL" --help >"$BATS_TEST_TMPDIR/help"
-	names | each_in "$BATS_TEST_TMPDIR/help"
-	grep -oE -- '^ +(-., )?--[a-z-]+' "$BATS_TEST_TMPDIR/help" | grep -oE -- '--[a-z-]+' | each_known names
+	has help '^Each option above "Other" has a variable: --stop-signal is LULL_STOP_SIGNAL\.$'
+}
+
+@test "--help: groups, examples and the manual, in 80 columns; compatibility modes have these and all variables" {
+	"$LULL" --help >"$BATS_TEST_TMPDIR/help"
+	[ "$(grep ':$' "$BATS_TEST_TMPDIR/help" | tr '\n' ' ')" = \
+		'Shutdown timing: Signals: Draining: Exit status: Logging: Other: Examples: ' ]
+	has help '^Manual: man lull$'
+	local name
+	for name in tini catatonit dumb-init; do
+		ln -s "$LULL" "$BATS_TEST_TMPDIR/$name"
+		"$BATS_TEST_TMPDIR/$name" -h >"$BATS_TEST_TMPDIR/$name.help" 2>&1
+		variables | each_in "$BATS_TEST_TMPDIR/$name.help"
+	done
+	run ! grep -E '.{81}' "$BATS_TEST_TMPDIR/help" "$BATS_TEST_TMPDIR"/*.help
+}
+
+@test "the defaults are those of the program" {
+	local letter name variable default flags=()
+	while read -r letter name variable default; do
+		[ -z "$default" ] || flags+=("--$name=$default")
+	done < <(rows)
+	[ "${#flags[@]}" -eq 5 ] || fail "other defaults: ${flags[*]}"
+	diff <("$LULL" --explain) <("$LULL" "${flags[@]}" --explain) || fail "not the defaults: ${flags[*]}"
+}
+
+@test "the manual has the default of each option" {
+	local letter name variable default unit
+	section OPTIONS >"$BATS_TEST_TMPDIR/options"
+	while read -r letter name variable default; do
+		[ -n "$default" ] || continue
+		unit=
+		[[ $default != *s ]] || unit='( seconds| ?s)'
+		sed -nE "/^ +(-., )?--$name .*, $variable\$/,/^ +(-., )?--.*, LULL_/p" "$BATS_TEST_TMPDIR/options" |
+			grep -qE "default(:| is|,) (SIG)?${default%s}$unit([^A-Za-z0-9]|\$)" || fail "--$name: the default is $default"
+	done < <(rows)
+}
+
+@test "the README has no other options, variables and defaults" {
+	readme_rows | each_known rows
+}
+
+@test "make help has each target" {
+	make -s -C "$ROOT" help >"$BATS_TEST_TMPDIR/help"
+	sed -n '/^\.PHONY:/,$p' "$ROOT/Makefile" | tr -s ':\\ \t' '\n' | sed '/^$/d; /PHONY/d' | each_in "$BATS_TEST_TMPDIR/help"
 }
 
 @test "the manual has each letter, option and variable where options are explained" {
@@ -136,13 +213,4 @@ explain() {
 		has out '^ +29 s  SIGKILL'
 		[ ! -s "$BATS_TEST_TMPDIR/err" ] || fail "${settings[*]}"
 	done <"$BATS_TEST_TMPDIR/settings"
-}
-
-@test "the manual has lull's default times" {
-	section OPTIONS >"$BATS_TEST_TMPDIR/out"
-	has out 'The default is 90 seconds'
-	has out 'The default is 5 seconds'
-	"$LULL" --explain >"$BATS_TEST_TMPDIR/out"
-	has out '^ +90 s  SIGKILL'
-	has out 'get SIGTERM, and SIGKILL 5 s later'
 }
