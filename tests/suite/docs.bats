@@ -170,7 +170,7 @@ each_known() {
 	local reader
 	for reader in $(readers); do
 		grep -oE 'LULL_[A-Z_]*[A-Z]' "$reader" | grep -vxE "LULL_DELYA|LULL_SIGNAL|LULL_PID" | sort -u | each_known variables
-		grep -vE "$others" "$reader" | grep -oE -- '(^|[^a-zA-Z0-9-])--[a-z][a-z-]+' | grep -oE -- '--.*' | sort -u |
+		grep -vE "$others" "$reader" | grep -oE -- '(^|[^a-zA-Z0-9-])--[a-z][a-z-]+' | grep -oE -- '--.*' | grep -vx -- --dellay | sort -u |
 			each_known names
 	done
 }
