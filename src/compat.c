@@ -33,7 +33,6 @@ static const struct compat_mode MODES[] = {
 		.exit_not_run = 126,
 		.log_level = LOG_NOTICE,
 		.timeout_ms = 90000, /* as in systemd */
-		.reaped = "reaped orphan ",
 		.subreaper = true,
 	},
 	{
@@ -68,7 +67,6 @@ static const struct compat_mode MODES[] = {
 		.exit_not_run = 1,
 		.log_level = LOG_WARNING,
 		.timeout_ms = TIME_NEVER,
-		.reaped = "reaped orphan ",
 		.abandon = true,
 		.subreaper = true,
 		.inner_dashes = true,
@@ -87,7 +85,6 @@ static const struct compat_mode MODES[] = {
 		.exit_not_run = 2,
 		.log_level = LOG_WARNING,
 		.timeout_ms = TIME_NEVER,
-		.reaped = "reaped orphan ",
 		.session = true,
 		.abandon = true,
 		.shell = true,

@@ -16,7 +16,7 @@ struct compat_mode {
 	const char *names[4];     /* the first one is used in messages; NULL after the last */
 	const char *help;         /* the command that prints help */
 	const char *version;      /* printed by --version */
-	const char *reaped;       /* start of the log line about a reaped orphan */
+	const char *reaped;       /* start of the log line about a reaped orphan; NULL: lull's own line */
 	const char *no_reaper;    /* warning if it is neither PID 1 nor a subreaper; NULL: none */
 	int64_t timeout_ms;       /* default of --timeout */
 	enum log_level log_level; /* default log level */

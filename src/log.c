@@ -14,6 +14,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "fields.h"
 #include "helper.h"
 #include "signals.h"
 #include "text.h"
@@ -22,7 +23,7 @@
 enum { WRITE_NOWAIT = 0x8 };
 
 void log_init(struct log *log, enum log_level level, enum log_format format, struct helpers *helpers,
-              char held[LOG_LINE_SIZE])
+              struct log_buffers *buffers)
 {
 	*log = (struct log){.fd = STDERR_FILENO,
 	                    .level = level,
@@ -30,7 +31,8 @@ void log_init(struct log *log, enum log_level level, enum log_format format, str
 	                    .is_direct = true,
 	                    .queue = {-1, -1},
 	                    .helpers = helpers};
-	log->held = held;
+	log->held = buffers->held;
+	log->fields = buffers->fields;
 }
 
 /* Called once: on a network file system fstat(2) may block as write(2) does. */
@@ -123,8 +125,9 @@ static struct text begin_line(const struct log *log, enum log_level level, char 
 	return line;
 }
 
-/* Replaces the message by a JSON object. What does not fit is cut off the message, not off the object. */
-static void make_json(struct text *line, enum log_level level)
+/* Replaces the message by a JSON object. What does not fit is cut off the message, not off the object. event NULL:
+ * none. */
+static void make_json(struct text *line, enum log_level level, const char *event, const char *fields)
 {
 	static const char *const LEVELS[] = {
 		[LOG_ERROR] = "error", [LOG_WARNING] = "warning", [LOG_NOTICE] = "info", [LOG_VERBOSE] = "debug"};
@@ -132,18 +135,34 @@ static void make_json(struct text *line, enum log_level level)
 	char date[TEXT_TIME_SIZE];
 	size_t length = line->length;
 	memcpy(message, line->bytes, length);
-	*line = text_in(line->bytes, LOG_LINE_SIZE - 2);
-	text_add(line, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":", text_date(signals_wall_ms(), date),
-	         LEVELS[level]);
-	text_add_json(line, message, length);
-	line->size++;
-	text_add(line, "}");
+	size_t fields_length = strlen(fields);
+	*line = text_in(line->bytes, LOG_LINE_SIZE - 2 - fields_length);
+	text_add(line, "{\"time\":\"%s\",\"level\":\"%s\"", text_date(signals_wall_ms(), date), LEVELS[level]);
+	if (event != NULL)
+		text_add(line, ",\"event\":\"%s\"", event);
+	text_add(line, ",\"message\":");
+	(void)text_add_json(line, message, length);
+	line->size += fields_length + 1;
+	text_add(line, "%s}", fields);
 }
 
-static void end_line(const struct log *log, enum log_level level, struct text *line)
+const char *log_fields(struct log *log, const char *format, ...)
+{
+	va_list arguments;
+	if (log->format != LOG_JSON)
+		return "";
+	struct text fields = text_in(log->fields, LOG_FIELDS_SIZE);
+	va_start(arguments, format);
+	fields_vadd(&fields, format, arguments);
+	va_end(arguments);
+	return log->fields;
+}
+
+static void end_line(const struct log *log, enum log_level level, const char *event, const char *fields,
+                     struct text *line)
 {
 	if (log->format == LOG_JSON)
-		make_json(line, level);
+		make_json(line, level, event, fields);
 	else
 		text_make_printable(line);
 	line->size = LOG_LINE_SIZE;
@@ -155,8 +174,9 @@ static bool write_dropped(struct log *log)
 {
 	char bytes[LOG_LINE_SIZE];
 	struct text line = begin_line(log, LOG_WARNING, bytes);
-	text_add(&line, "lines lost, since writing them would have waited: %u", log->dropped);
-	end_line(log, LOG_WARNING, &line);
+	text_add(&line, "%u log line%s dropped: writing %s would have blocked", log->dropped,
+	         log->dropped > 1 ? "s" : "", log->dropped > 1 ? "them" : "it");
+	end_line(log, LOG_WARNING, "log_lines_dropped", log_fields(log, "count=%d", (int)log->dropped), &line);
 	if (!write_line(log, &line))
 		return false;
 	log->dropped = 0;
@@ -236,17 +256,13 @@ void log_release(struct log *log)
 	log->held_length = 0;
 }
 
-void log_line(struct log *log, enum log_level level, const char *format, ...)
+static void log_arguments(struct log *log, enum log_level level, const char *event, const char *fields,
+                          const char *format, va_list arguments)
 {
-	if (level > log->level || log->fd < 0)
-		return;
 	char bytes[LOG_LINE_SIZE];
 	struct text line = begin_line(log, level, bytes);
-	va_list arguments;
-	va_start(arguments, format);
 	text_vadd(&line, format, arguments);
-	va_end(arguments);
-	end_line(log, level, &line);
+	end_line(log, level, event, fields, &line);
 	bool is_holding = log->is_holding;
 	if (is_holding && line.length > LOG_LINE_SIZE - log->held_length) {
 		log_release(log); /* no space: the lines before are written now */
@@ -258,4 +274,24 @@ void log_line(struct log *log, enum log_level level, const char *format, ...)
 	} else {
 		put_line(log, &line);
 	}
+}
+
+void log_line(struct log *log, enum log_level level, const char *format, ...)
+{
+	if (level > log->level || log->fd < 0)
+		return;
+	va_list arguments;
+	va_start(arguments, format);
+	log_arguments(log, level, NULL, "", format, arguments);
+	va_end(arguments);
+}
+
+void log_event(struct log *log, enum log_level level, const char *event, const char *fields, const char *format, ...)
+{
+	if (level > log->level || log->fd < 0)
+		return;
+	va_list arguments;
+	va_start(arguments, format);
+	log_arguments(log, level, event, fields, format, arguments);
+	va_end(arguments);
 }

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "helper.h"
+#include "text.h"
 
 enum log_level {
 	LOG_ERROR,   /* lull cannot work */
@@ -19,10 +20,13 @@ enum log_level {
 
 enum log_format {
 	LOG_TEXT, /* "lull: warning: the message" */
-	LOG_JSON, /* {"time":"2026-11-22T20:11:14.123Z","level":"warning","message":"the message"} */
+	LOG_JSON, /* {"time":"2026-11-22T20:11:14.123Z","level":"warning","event":"killing","message":"...",...} */
 };
 
-enum { LOG_LINE_SIZE = 4096 }; /* PIPE_BUF: a line is written whole or not at all, pipe(7) */
+enum {
+	LOG_LINE_SIZE = 4096,   /* PIPE_BUF: a line is written whole or not at all, pipe(7) */
+	LOG_FIELDS_SIZE = 2560, /* of the fields of one line in JSON */
+};
 
 struct log {
 	int fd;               /* -1: there is no stderr */
@@ -36,12 +40,19 @@ struct log {
 	struct helpers *helpers;
 	bool is_holding;
 	size_t held_length;
-	char *held; /* whole lines, of LOG_LINE_SIZE bytes */
+	char *held;   /* whole lines, of LOG_LINE_SIZE bytes */
+	char *fields; /* of LOG_FIELDS_SIZE bytes */
 };
 
-/* Sets up a log on stderr. `held` is the buffer of log_hold(). */
+/* The buffers of a log. */
+struct log_buffers {
+	char held[LOG_LINE_SIZE];
+	char fields[LOG_FIELDS_SIZE];
+};
+
+/* Sets up a log on stderr. */
 void log_init(struct log *log, enum log_level level, enum log_format format, struct helpers *helpers,
-              char held[LOG_LINE_SIZE]);
+              struct log_buffers *buffers);
 
 /*
  * To be called once the app runs, before other descriptors are opened or closed: if stderr is closed, lull must not
@@ -58,5 +69,17 @@ void log_finish(struct log *log);
 
 /* Logs one line. The formats are those of text_add(). */
 void log_line(struct log *log, enum log_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/*
+ * The same, for an event of LOG FIELDS in lull(1). The fields are those of log_fields(); in text there are none.
+ */
+void log_event(struct log *log, enum log_level level, const char *event, const char *fields, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
+
+/*
+ * Returns fields for the next log_event(), "" if the log is in text. The formats are those of fields_add(). They have
+ * LOG_FIELDS_SIZE bytes: what that leaves of a line is for the message, which is cut.
+ */
+const char *log_fields(struct log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -27,6 +27,7 @@
  *   exec_error    why a command could not be executed
  *   help          --help, --version, --explain
  *   log           log lines on stderr
+ *   fields        fields of a JSON object
  *   text          text in a buffer of fixed size, JSON strings, dates
  */
 #include <errno.h>
@@ -53,7 +54,7 @@ enum {
 
 /* The large buffers of a run, which are only touched when they are needed: a page that is not costs no memory. */
 struct buffers {
-	char held[LOG_LINE_SIZE];
+	struct log_buffers log;
 	char killed_names[SHUTDOWN_LOG_NAMES_SIZE];
 	struct snapshot snapshot;
 	char reason[REASON_SIZE];
@@ -141,7 +142,7 @@ static void warn_of_files(const struct options *options, struct log *log)
 		report_try(options->report, log);
 	if (options->pre_stop != NULL && access(options->pre_stop, X_OK) < 0)
 		log_line(log, LOG_WARNING,
-		         "cannot start pre-stop program %s yet: %s; lull tries again when the shutdown starts",
+		         "cannot execute pre-stop program %s yet: %s; lull tries again when the shutdown starts",
 		         options->pre_stop, strerror(errno));
 }
 
@@ -243,7 +244,7 @@ int main(int argc, char **argv, char **envp)
 	struct buffers buffers;
 	struct text why = TEXT_IN(buffers.reason);
 	int parsed = options_parse(&options, compat_mode_of(argv[0]), argv, envp, &why);
-	log_init(&log, options.log_level, options.log_format, &helpers, buffers.held);
+	log_init(&log, options.log_level, options.log_format, &helpers, &buffers.log);
 	if (parsed == 0 && not_blocked != 0)
 		text_add(&why, "cannot block signals: %s; allow rt_sigprocmask in the seccomp profile",
 		         strerror(not_blocked));

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "fields.h"
 #include "signals.h"
 
 enum {
@@ -414,7 +415,21 @@ static const char *state_name(char state)
 	return "state unknown";
 }
 
-int processes_describe(enum process_scope scope, struct excluded excluded, struct text *text, int *denied)
+/* Adds a process to a JSON array, if it fits with the end of the array. */
+static void add_to_list(struct text *list, const struct process *process)
+{
+	char bytes[192];
+	struct text entry = TEXT_IN(bytes);
+	if (text_is_full(list))
+		return;
+	fields_add(&entry, "pid=%d name=%s state=%s", (int)process->pid,
+	           process->name[0] != '\0' ? process->name : NULL, state_name(process->state));
+	if (list->length + entry.length + sizeof "[{}]" <= list->size)
+		text_add(list, "%s{%s}", list->length == 0 ? "[" : ",", bytes + 1);
+}
+
+int processes_describe(enum process_scope scope, struct excluded excluded, struct text *text, struct text *list,
+                       int *denied)
 {
 	struct process_scan scan;
 	struct process process;
@@ -428,8 +443,10 @@ int processes_describe(enum process_scope scope, struct excluded excluded, struc
 		const char *name = process.name[0] != '\0' ? process.name : "?";
 		text_add(text, "%s%d %s (%s)", count > 1 ? ", " : "", (int)process.pid, name,
 		         state_name(process.state));
+		add_to_list(list, &process);
 	}
 	processes_close(&scan);
+	text_add(list, list->length > 0 ? "]" : "[]");
 	if (scan.is_cut && count == 0)
 		count = 1;
 	if (scan.is_cut)

@@ -125,9 +125,12 @@ void processes_close(struct process_scan *scan);
 /*
  * Adds "7 node (sleeping), 12 sh (stopped)" to the text: 16 processes at most and then "and 3 more", or "and others" if
  * the scan takes longer than PROCESSES_SCAN_MS. Returns how many were found, at least 1 if the scan was given up. Adds
- * to *denied, if not NULL, how many of them lull is not permitted to signal, kill(2).
+ * to *denied, if not NULL, how many of them lull is not permitted to signal, kill(2). Adds to `list`, if it is not
+ * full, a JSON array of {"pid":7,"name":"node","state":"sleeping"}, 16 at most; one that does not fit is left out
+ * whole.
  */
-int processes_describe(enum process_scope scope, struct excluded excluded, struct text *text, int *denied);
+int processes_describe(enum process_scope scope, struct excluded excluded, struct text *text, struct text *list,
+                       int *denied);
 
 /* --- Signals ---------------------------------------------------------------------------------------------------- */
 

@@ -10,56 +10,17 @@
 #include <unistd.h>
 
 #include "cgroup.h"
+#include "fields.h"
 #include "helper.h"
 #include "shutdown_log.h"
 #include "signals.h"
 #include "text.h"
 
-/* A list of fields, each with a key for JSON and a label for text. */
+/* The report, as a JSON object or as text. */
 struct report_line {
 	struct text text;
 	bool json;
 };
-
-static void add_label(struct report_line *line, const char *key, const char *label)
-{
-	bool first = line->text.length == 0;
-	if (line->json)
-		text_add(&line->text, "%c\"%s\":", first ? '{' : ',', key);
-	else
-		text_add(&line->text, "%s%s ", first ? "" : "; ", label);
-}
-
-static void add_field(struct report_line *line, const char *key, const char *label, const char *value)
-{
-	add_label(line, key, label);
-	if (line->json)
-		text_add_json(&line->text, value, strlen(value));
-	else
-		text_add(&line->text, "%s", value);
-}
-
-static void add_count(struct report_line *line, const char *key, const char *label, int64_t number)
-{
-	add_label(line, key, label);
-	text_add(&line->text, "%lld", (long long)number);
-}
-
-/* In JSON a number of ms. */
-static void add_time(struct report_line *line, const char *key, const char *label, int64_t ms)
-{
-	char time[TEXT_TIME_SIZE];
-	if (line->json)
-		add_count(line, key, label, ms);
-	else
-		add_field(line, key, label, text_time(ms, time));
-}
-
-static void add_date(struct report_line *line, const char *key, const char *label, int64_t wall_ms)
-{
-	char date[TEXT_TIME_SIZE];
-	add_field(line, key, label, text_date(wall_ms, date));
-}
 
 /* --- The file --------------------------------------------------------------------------------------------------- */
 
@@ -67,11 +28,6 @@ static void add_date(struct report_line *line, const char *key, const char *labe
 static int open_report(const char *path)
 {
 	return open(path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644);
-}
-
-static void warn_not_written(struct log *log, const char *path)
-{
-	log_line(log, LOG_WARNING, "the report can not be written to \"%s\": %s", path, strerror(errno));
 }
 
 /* Returns whether the path is a descriptor that lull closes once the app runs. A symbolic link to one is not followed.
@@ -93,7 +49,7 @@ void report_try(const char *path, struct log *log)
 	struct stat status;
 	if (is_closed_later(path)) {
 		log_line(log, LOG_WARNING,
-		         "the report can not be written to \"%s\": lull closes this descriptor once the app runs; use "
+		         "no report can be written to \"%s\": lull closes this descriptor when the app starts; use "
 		         "/dev/stderr",
 		         path);
 		return;
@@ -104,7 +60,8 @@ void report_try(const char *path, struct log *log)
 	if (fd >= 0)
 		(void)close(fd);
 	else
-		warn_not_written(log, path);
+		log_line(log, LOG_WARNING, "cannot open report file \"%s\": %s; lull tries again when it exits", path,
+		         strerror(errno));
 }
 
 struct report_job {
@@ -126,6 +83,12 @@ static int append_report(const void *context)
 	return error;
 }
 
+static void warn_not_written(struct log *log, const char *path, int error)
+{
+	const char *fields = log_fields(log, "path=%s error=%s", path, strerror(error));
+	log_event(log, LOG_WARNING, "report_failed", fields, "report not written to \"%s\": %s", path, strerror(error));
+}
+
 /* Before the app runs there is no signal to delay, and the signal mask may not be set: no helper. */
 static void write_report(const char *path, struct log *log, const struct text *text, bool app_ran)
 {
@@ -133,7 +96,7 @@ static void write_report(const char *path, struct log *log, const struct text *t
 	bool started = app_ran && helper_start(log->helpers, HELPER_REPORT, -1, append_report, &job) == 0;
 	errno = started ? helper_wait(log->helpers, HELPER_REPORT, signals_now_ms()) : append_report(&job);
 	if (errno != 0)
-		warn_not_written(log, path);
+		warn_not_written(log, path, errno);
 }
 
 /* --- The line --------------------------------------------------------------------------------------------------- */
@@ -141,10 +104,11 @@ static void write_report(const char *path, struct log *log, const struct text *t
 /* The line is cut off at the end of the buffer, so the fields of any length come last. */
 static void start_line(struct report_line *line, const struct log *log, int64_t wall_ms, int status)
 {
+	char date[TEXT_TIME_SIZE];
 	line->json = log->format == LOG_JSON;
 	line->text.size -= sizeof "}\n" - 1;
-	add_date(line, "time", "lull:", wall_ms);
-	add_count(line, "exit", "exit", status);
+	text_add(&line->text, line->json ? "{\"time\":\"%s\"" : "lull: %s", text_date(wall_ms, date));
+	text_add(&line->text, line->json ? ",\"exit\":%d" : "; exit %d", status);
 }
 
 static void write_report_line(struct report_line *line, const char *path, struct log *log, bool app_ran)
@@ -163,7 +127,9 @@ void report_failure(const char *path, struct log *log, const char *reason, int s
 	if (path == NULL)
 		return;
 	start_line(&line, log, signals_wall_ms(), status);
-	add_field(&line, "error", "error", reason);
+	text_add(&line.text, line.json ? ",\"error\":" : "; error %s", reason);
+	if (line.json)
+		(void)text_add_json(&line.text, reason, strlen(reason));
 	write_report_line(&line, path, log, false);
 }
 
@@ -186,85 +152,113 @@ void outcome_init(struct outcome *outcome, char killed_names[SHUTDOWN_LOG_NAMES_
 	outcome->exit_status = 0;
 }
 
-static const char *cause_of(const struct outcome *outcome, int64_t oom_kills)
+/* What ended the run: a token for JSON, and text. */
+struct cause {
+	const char *token;
+	const char *text;
+};
+
+static const struct cause *cause_of(const struct outcome *outcome, int64_t oom_kills)
 {
+	static const struct cause SELF = {"self", "itself"};
+	static const struct cause SIGNAL = {"signal", "a signal"};
+	static const struct cause STOP = {"stop", "a shutdown"};
+	static const struct cause EXTERNAL = {"external_sigkill", "a SIGKILL not sent by lull"};
+	static const struct cause OOM = {"oom", "a SIGKILL not sent by lull, probably out of memory"};
 	bool stopping = outcome->app_ended_in == PHASE_STOPPING || outcome->app_ended_in == PHASE_KILLED;
 	if (outcome->killed_externally)
-		return oom_kills > 0 ? "the kernel's out-of-memory killer" : "a SIGKILL that was not lull's";
+		return oom_kills > 0 ? &OOM : &EXTERNAL;
 	if (stopping || outcome->app.kind != REAPED_APP)
-		return "a stop";
-	return outcome->app.by_signal ? "a signal" : "itself";
+		return &STOP;
+	return outcome->app.by_signal ? &SIGNAL : &SELF;
 }
 
-static void add_app(struct report_line *line, const struct reaped *app)
+/* Returns how long a phase took, TIME_NEVER if there was none. */
+static int64_t duration_of(const struct outcome *outcome, int phase)
 {
-	char name[SIGNAL_NAME_SIZE];
-	if (app->kind != REAPED_APP)
-		add_field(line, "app", "app", "has not ended");
-	else if (app->by_signal)
-		add_field(line, "app_signal", "app ended by", signal_name(app->status - 128, name));
-	else
-		add_count(line, "app_exit", "app exited", app->status);
+	const int64_t *entered_ms = outcome->entered_ms;
+	int next = phase + 1;
+	if (entered_ms[phase] == TIME_NEVER)
+		return TIME_NEVER;
+	while (entered_ms[next] == TIME_NEVER)
+		next++;
+	return entered_ms[next] - entered_ms[phase];
 }
 
-/* A code above 0 is the kernel's: sigaction(2), si_code. */
-static void add_sender_fields(struct report_line *line, const siginfo_t *info, const char *sender)
+/* What both forms of a report are made from. */
+struct facts {
+	const struct cause *cause;
+	int64_t oom_kills;
+	int64_t ran_ms;
+	char started[TEXT_TIME_SIZE]; /* when the shutdown started */
+};
+
+static void add_json(struct text *text, const struct outcome *outcome, const struct facts *facts)
 {
-	if (info->si_code > 0) {
-		add_field(line, "sender", "from", "the kernel");
-		return;
+	const siginfo_t *stop = &outcome->stop;
+	bool stops = stop->si_signo != 0;
+	bool by_process = stops && stop->si_code <= 0 && stop->si_pid != 0;
+	fields_add(text, "ran_ms=%lld ended_by=%s oom_kill=%lld app_status=%lld app_signal=%i",
+	           (long long)facts->ran_ms, facts->cause->token,
+	           (long long)(facts->oom_kills > 0 ? facts->oom_kills : TIME_NEVER),
+	           shutdown_log_status(&outcome->app), shutdown_log_signal(&outcome->app));
+	fields_add(text, "stop_signal=%i sender=%s sender_pid=%lld sender_name=%s sender_uid=%lld stop_started=%s",
+	           stop->si_signo, stops ? shutdown_log_sender_kind(stop) : NULL,
+	           stops ? shutdown_log_sender_pid(stop) : TIME_NEVER,
+	           by_process && outcome->sender[0] != '\0' ? outcome->sender : NULL,
+	           by_process ? (long long)stop->si_uid : TIME_NEVER, stops ? facts->started : NULL);
+	fields_add(text, "delay_ms=%lld stopping_ms=%lld remaining_ms=%lld killing_ms=%lld",
+	           (long long)duration_of(outcome, PHASE_DELAY), (long long)duration_of(outcome, PHASE_STOPPING),
+	           (long long)duration_of(outcome, PHASE_LINGER), (long long)duration_of(outcome, PHASE_KILLED));
+	fields_add(text, "not_killed_count=%d killed_count=%d killed=%p", outcome->not_killed, outcome->killed,
+	           outcome->killed > 0 ? (void *)outcome->killed_names : "[]");
+}
+
+static void add_text(struct text *text, const struct outcome *outcome, const struct facts *facts)
+{
+	static const char *const PHASES[] = {[PHASE_DELAY] = "delay",
+	                                     [PHASE_STOPPING] = "stopping",
+	                                     [PHASE_LINGER] = "remaining processes",
+	                                     [PHASE_KILLED] = "killing"};
+	char buffer[TEXT_TIME_SIZE];
+	char end[SHUTDOWN_LOG_END_SIZE];
+	const siginfo_t *stop = &outcome->stop;
+	text_add(text, "; ran %s; ended by %s", text_time(facts->ran_ms, buffer), facts->cause->text);
+	if (facts->oom_kills > 0)
+		text_add(text, "; oom_kill %lld", (long long)facts->oom_kills);
+	text_add(text, "; app %s",
+	         outcome->app.kind == REAPED_APP ? shutdown_log_end(&outcome->app, end) : "still running");
+	if (stop->si_signo != 0) {
+		text_add(text, "; stop signal %s; sender ", signal_name(stop->si_signo, buffer));
+		shutdown_log_add_sender(text, stop, outcome->sender);
+		if (stop->si_code <= 0 && stop->si_pid != 0)
+			text_add(text, ", UID %u", stop->si_uid);
+		text_add(text, "; started %s", facts->started);
 	}
-	if (info->si_pid == 0)
-		sender = "outside";
-	if (sender[0] != '\0')
-		add_field(line, "sender", "from", sender);
-	add_count(line, "pid", "pid", info->si_pid);
-	add_count(line, "uid", "uid", info->si_uid);
-}
-
-static void add_phases(struct report_line *line, const int64_t entered_ms[PHASE_ENDED + 1])
-{
-	static const struct {
-		const char *key;
-		const char *label;
-	} NAMES[] = {
-		[PHASE_DELAY] = {"delay_ms", "delay"},
-		[PHASE_STOPPING] = {"stopping_ms", "stopping"},
-		[PHASE_LINGER] = {"leftovers_ms", "leftovers"},
-		[PHASE_KILLED] = {"killing_ms", "killing"},
-	};
-	for (int phase = PHASE_DELAY; phase < PHASE_ENDED; phase++) {
-		int next = phase + 1;
-		while (entered_ms[next] == TIME_NEVER)
-			next++;
-		if (entered_ms[phase] != TIME_NEVER)
-			add_time(line, NAMES[phase].key, NAMES[phase].label, entered_ms[next] - entered_ms[phase]);
+	for (int phase = PHASE_DELAY; phase < PHASE_ENDED; phase++)
+		if (outcome->entered_ms[phase] != TIME_NEVER)
+			text_add(text, "; %s %s", PHASES[phase], text_time(duration_of(outcome, phase), buffer));
+	if (outcome->not_killed > 0) {
+		text_add(text, "; ");
+		shutdown_log_add_count(text, outcome->not_killed, "not killed: permission denied");
 	}
+	text_add(text, outcome->killed > 0 ? "; killed %s" : "; no process killed", outcome->killed_names);
 }
 
 void report_outcome(const char *path, struct log *log, const struct outcome *outcome)
 {
 	char bytes[REPORT_LINE_SIZE];
-	char name[SIGNAL_NAME_SIZE];
 	struct report_line line = {.text = TEXT_IN(bytes)};
-	const siginfo_t *stop = &outcome->stop;
 	int64_t wall_ms = signals_wall_ms();
 	int64_t ended_ms = outcome->entered_ms[PHASE_ENDED];
-	int64_t oom_kills = cgroup_oom_kills();
+	struct facts facts = {.oom_kills = cgroup_oom_kills(), .ran_ms = ended_ms - outcome->started_ms};
+	facts.cause = cause_of(outcome, facts.oom_kills);
+	if (outcome->stop.si_signo != 0)
+		text_date(wall_ms - (ended_ms - outcome->stop_started_ms), facts.started);
 	start_line(&line, log, wall_ms, outcome->exit_status);
-	add_time(&line, "ran_ms", "ran", ended_ms - outcome->started_ms);
-	add_field(&line, "ended_by", "ended by", cause_of(outcome, oom_kills));
-	if (oom_kills > 0)
-		add_count(&line, "oom_kill", "oom_kill", oom_kills);
-	add_app(&line, &outcome->app);
-	if (stop->si_signo != 0) {
-		add_field(&line, "stop", "stop", signal_name(stop->si_signo, name));
-		add_sender_fields(&line, stop, outcome->sender);
-		add_date(&line, "begun", "begun", wall_ms - (ended_ms - outcome->stop_started_ms));
-	}
-	add_phases(&line, outcome->entered_ms);
-	if (outcome->not_killed > 0)
-		add_count(&line, "not_killed", "not killed", outcome->not_killed);
-	add_field(&line, "killed", "killed", outcome->killed > 0 ? outcome->killed_names : "nobody");
+	if (line.json)
+		add_json(&line.text, outcome, &facts);
+	else
+		add_text(&line.text, outcome, &facts);
 	write_report_line(&line, path, log, true);
 }

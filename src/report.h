@@ -26,8 +26,8 @@ struct outcome {
 	char sender[64];                     /* the name of the process that sent the stop signal, "": unknown */
 	int killed;                          /* how many processes SIGKILL was sent to */
 	int not_killed;                      /* how many lull was not permitted to send SIGKILL to */
-	char *killed_names;                  /* the caller's, of SHUTDOWN_LOG_NAMES_SIZE bytes */
-	int exit_status;                     /* lull's */
+	char *killed_names; /* the caller's, of SHUTDOWN_LOG_NAMES_SIZE bytes; in the form of the log: text or JSON */
+	int exit_status;    /* lull's */
 };
 
 /* Sets what is known once the app runs; the caller sets started_ms if there will be a report. */

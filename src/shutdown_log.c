@@ -4,55 +4,86 @@
 #include "shutdown_log.h"
 
 #include <signal.h>
+#include <string.h>
 
 #include "cgroup.h"
 #include "processes.h"
 #include "text.h"
+
+enum { SINCE_SIZE = 128 };
 
 const char *shutdown_log_end(const struct reaped *reaped, char buffer[SHUTDOWN_LOG_END_SIZE])
 {
 	char name[SIGNAL_NAME_SIZE];
 	struct text text = text_in(buffer, SHUTDOWN_LOG_END_SIZE);
 	if (reaped->by_signal)
-		text_add(&text, "ended by %s", signal_name(reaped->status - 128, name));
+		text_add(&text, "killed by %s", signal_name(reaped->status - 128, name));
 	else
-		text_add(&text, "exited %d", reaped->status);
+		text_add(&text, "exited with status %d", reaped->status);
 	return buffer;
 }
 
-/* A code above 0 is the kernel's: sigaction(2), si_code. */
-static void add_sender_name(struct text *text, const siginfo_t *info)
+void shutdown_log_add_count(struct text *text, int count, const char *what)
 {
-	struct process sender;
-	if (info->si_code > 0) {
-		text_add(text, "from the kernel");
-		return;
-	}
-	if (info->si_pid == 0) {
-		text_add(text, "from outside");
-		return;
-	}
-	process_name(info->si_pid, &sender);
-	text_add(text, sender.name[0] != '\0' ? "from %d (%s)" : "from %d", (int)info->si_pid, sender.name);
+	if (count > 0)
+		text_add(text, "%d process%s %s", count, count > 1 ? "es" : "", what);
+	else
+		text_add(text, "no process %s", what);
 }
 
-static void add_first_step(struct text *text, const struct lifecycle *lifecycle, const struct schedule *schedule,
-                           int signo)
+static bool has_exited(const struct reaped *reaped)
+{
+	return reaped->kind == REAPED_APP || reaped->kind == REAPED_ORPHAN;
+}
+
+long long shutdown_log_status(const struct reaped *reaped)
+{
+	return has_exited(reaped) && !reaped->by_signal ? reaped->status : TIME_NEVER;
+}
+
+int shutdown_log_signal(const struct reaped *reaped)
+{
+	return has_exited(reaped) && reaped->by_signal ? reaped->status - 128 : 0;
+}
+
+/* A code above 0 is the kernel's: sigaction(2), si_code. */
+const char *shutdown_log_sender_kind(const siginfo_t *info)
+{
+	if (info->si_code > 0)
+		return "kernel";
+	return info->si_pid == 0 ? "outside" : "process";
+}
+
+long long shutdown_log_sender_pid(const siginfo_t *info)
+{
+	return info->si_code <= 0 ? info->si_pid : TIME_NEVER;
+}
+
+void shutdown_log_add_sender(struct text *text, const siginfo_t *info, const char *name)
+{
+	if (info->si_code > 0)
+		text_add(text, "the kernel");
+	else if (info->si_pid == 0)
+		text_add(text, "outside the container");
+	else
+		text_add(text, name[0] != '\0' ? "PID %d (%s)" : "PID %d", (int)info->si_pid, name);
+}
+
+static void add_first_step(struct text *text, const struct lifecycle *lifecycle, const struct schedule *schedule)
 {
 	char name[SIGNAL_NAME_SIZE];
 	char time[TEXT_TIME_SIZE];
 	int64_t wait_ms = schedule->plan->steps[0].wait_ms;
 	int sent = schedule_signal(schedule, 0);
-	if (sent == 0)
-		text_add(text, "passing nothing on");
-	else if (sent == signo)
-		text_add(text, "passing it on");
-	else
-		text_add(text, "sending %s", signal_name(sent, name));
+	if (sent == 0) {
+		text_add(text, "no signal to the app (dropped by --rewrite)");
+		return;
+	}
+	text_add(text, "%s%s", signal_name(sent, name), sent != SIGKILL ? " to the app" : "");
 	if (wait_ms > 0)
 		text_add(text, " in %s", text_time(wait_ms, time));
 	if (lifecycle->pre_stop_ms > schedule->due_ms && lifecycle->pre_stop_ms != TIME_NEVER)
-		text_add(text, "%s after the pre-stop program, at %s at the latest", wait_ms > 0 ? " and" : "",
+		text_add(text, "%s after the pre-stop program, in %s at the latest", wait_ms > 0 ? " and" : "",
 		         text_time(lifecycle->pre_stop_ms - lifecycle->stop_started_ms, time));
 	else if (wait_ms == 0)
 		text_add(text, " now");
@@ -69,7 +100,7 @@ static void add_later_steps(struct text *text, const struct schedule *schedule, 
 	for (int i = 1; i < schedule->plan->count && sent != SIGKILL; i++) {
 		sent = schedule_signal(schedule, i);
 		if (sent != 0)
-			text_add(text, ", %s at %s", signal_name(sent, name),
+			text_add(text, ", %s in %s", signal_name(sent, name),
 			         text_time(times_ms[i] - started_ms, time));
 	}
 	if (sent != SIGKILL)
@@ -77,49 +108,169 @@ static void add_later_steps(struct text *text, const struct schedule *schedule, 
 }
 
 /* The plan as it was when the shutdown started: its first steps may be done already. */
-static void add_plan(struct text *text, const struct lifecycle *lifecycle, int signo, bool app_has_it)
+static void add_plan(struct text *text, const struct lifecycle *lifecycle, bool app_has_it)
 {
 	struct schedule schedule;
 	int64_t started_ms = lifecycle->stop_started_ms;
 	schedule_start(&schedule, lifecycle->schedule.plan, lifecycle->schedule.stop_signal, started_ms);
 	if (app_has_it) {
 		schedule_step_done(&schedule, started_ms);
-		text_add(text, "the app has it from the terminal");
+		text_add(text, "the app already has it");
 	} else {
-		add_first_step(text, lifecycle, &schedule, signo);
+		add_first_step(text, lifecycle, &schedule);
 	}
 	add_later_steps(text, &schedule, started_ms);
 }
 
+/* Returns the fields of the line about the start. Times are counted from now. */
+static const char *stopping_fields(struct log *log, const struct lifecycle *lifecycle, const siginfo_t *info,
+                                   const char *sender, bool app_has_it, pid_t app, int64_t now_ms)
+{
+	struct schedule schedule;
+	int64_t started_ms = lifecycle->stop_started_ms;
+	bool is_linger = lifecycle->phase == PHASE_LINGER;
+	bool waits = lifecycle->pre_stop_ms != TIME_NEVER && !app_has_it && !is_linger;
+	schedule_start(&schedule, lifecycle->schedule.plan, lifecycle->schedule.stop_signal, started_ms);
+	int sent = is_linger ? 0 : schedule_signal(&schedule, 0);
+	int64_t wait_ms = app_has_it ? 0 : schedule.plan->steps[0].wait_ms;
+	if (app_has_it)
+		schedule_step_done(&schedule, started_ms);
+	int64_t kill_ms = is_linger ? lifecycle->kill_ms : schedule_kill_ms(&schedule, started_ms);
+	return log_fields(log,
+	                  "signal=%i sender=%s sender_pid=%lld sender_name=%s app_pid=%lld first_signal=%i "
+	                  "first_signal_ms=%lld pre_stop_limit_ms=%lld kill_ms=%lld",
+	                  info->si_signo, app_has_it ? "terminal" : shutdown_log_sender_kind(info),
+	                  shutdown_log_sender_pid(info), sender[0] != '\0' ? sender : NULL,
+	                  app != 0 ? (long long)app : TIME_NEVER, sent, (long long)(sent != 0 ? wait_ms : TIME_NEVER),
+	                  (long long)(waits ? lifecycle->pre_stop_ms - started_ms : TIME_NEVER),
+	                  (long long)(kill_ms != TIME_NEVER ? kill_ms - now_ms : TIME_NEVER));
+}
+
 void shutdown_log_stopping(struct log *log, const struct lifecycle *lifecycle, const siginfo_t *info, bool app_has_it,
-                           int64_t now_ms)
+                           pid_t app, int64_t now_ms)
 {
 	char bytes[1024];
 	char name[SIGNAL_NAME_SIZE];
 	char time[TEXT_TIME_SIZE];
+	struct process sender;
 	struct text text = TEXT_IN(bytes);
 	if (log->level < LOG_NOTICE)
 		return;
-	text_add(&text, "stop: %s ", signal_name(info->si_signo, name));
-	add_sender_name(&text, info);
-	if (lifecycle->phase == PHASE_LINGER) {
-		text_add(&text, "; the app has ended, SIGKILL to what it left behind in %s",
+	process_name(info->si_code > 0 ? 0 : info->si_pid, &sender);
+	text_add(&text, "stopping: %s from ", signal_name(info->si_signo, name));
+	if (app_has_it)
+		text_add(&text, "the terminal");
+	else
+		shutdown_log_add_sender(&text, info, sender.name);
+	text_add(&text, "; ");
+	if (lifecycle->phase == PHASE_LINGER)
+		text_add(&text, "the app has exited, SIGKILL to remaining processes in %s",
 		         text_time(lifecycle->kill_ms - now_ms, time));
-	} else {
-		text_add(&text, "; ");
-		add_plan(&text, lifecycle, info->si_signo, app_has_it);
-	}
-	log_line(log, LOG_NOTICE, "%s", bytes);
+	else
+		add_plan(&text, lifecycle, app_has_it);
+	log_event(log, LOG_NOTICE, "stopping",
+	          stopping_fields(log, lifecycle, info, sender.name, app_has_it, app, now_ms), "%s", bytes);
+}
+
+void shutdown_log_received(struct log *log, const siginfo_t *info)
+{
+	char bytes[64];
+	char name[SIGNAL_NAME_SIZE];
+	struct text sender = TEXT_IN(bytes);
+	if (log->level < LOG_VERBOSE)
+		return;
+	shutdown_log_add_sender(&sender, info, "");
+	log_event(log, LOG_VERBOSE, "signal_received",
+	          log_fields(log, "signal=%i sender=%s sender_pid=%lld", info->si_signo, shutdown_log_sender_kind(info),
+	                     shutdown_log_sender_pid(info)),
+	          "received %s from %s", signal_name(info->si_signo, name), bytes);
+}
+
+void shutdown_log_sent(struct log *log, int signo, pid_t pid, const char *remaining)
+{
+	char name[SIGNAL_NAME_SIZE];
+	const char *fields = log_fields(log, "signal=%i pid=%d", signo, (int)pid);
+	signal_name(signo, name);
+	if (remaining != NULL)
+		log_event(log, LOG_VERBOSE, "signal_sent", fields, "sending %s to remaining process %d (%s)", name,
+		          (int)pid, remaining);
+	else
+		log_event(log, LOG_VERBOSE, "signal_sent", fields, "sending %s to PID %d", name, (int)pid);
+}
+
+void shutdown_log_not_sent(struct log *log, int signo, pid_t pid, int error)
+{
+	char name[SIGNAL_NAME_SIZE];
+	const char *reason = strerror(error);
+	log_event(log, LOG_WARNING, "signal_not_sent",
+	          log_fields(log, "signal=%i pid=%d error=%s", signo, (int)pid, reason), "cannot send %s to PID %d: %s",
+	          signal_name(signo, name), (int)pid, reason);
+}
+
+void shutdown_log_denied(struct log *log, int signo, int denied)
+{
+	char name[SIGNAL_NAME_SIZE];
+	log_event(log, LOG_WARNING, "signal_denied", log_fields(log, "signal=%i process_count=%d", signo, denied),
+	          "cannot send %s to %d remaining process%s: permission denied", signal_name(signo, name), denied,
+	          denied > 1 ? "es" : "");
+}
+
+void shutdown_log_reaped(struct log *log, enum log_level level, const struct reaped *reaped, const char *prefix)
+{
+	char end[SHUTDOWN_LOG_END_SIZE];
+	const char *what = reaped->kind == REAPED_APP ? "app" : "orphan";
+	if (log->level < level)
+		return; /* before the text is made: orphans may be many */
+	const char *fields = log_fields(log, "process=%s pid=%d status=%lld signal=%i", what, (int)reaped->pid,
+	                                shutdown_log_status(reaped), shutdown_log_signal(reaped));
+	shutdown_log_end(reaped, end);
+	if (reaped->kind != REAPED_APP && prefix != NULL)
+		log_event(log, level, "reaped", fields, "%s%d: %s", prefix, (int)reaped->pid, end);
+	else
+		log_event(log, level, "reaped", fields, "reaped %s (PID %d): %s", what, (int)reaped->pid, end);
+}
+
+void shutdown_log_drain_file(struct log *log, const char *path, int error)
+{
+	const char *reason = strerror(error);
+	log_event(log, LOG_WARNING, "drain_file_failed", log_fields(log, "path=%s error=%s", path, reason),
+	          "cannot create drain file %s: %s; load balancers that check it do not see the shutdown", path,
+	          reason);
+}
+
+void shutdown_log_pre_stop_failed(struct log *log, const char *program, int error)
+{
+	const char *reason = strerror(error);
+	log_event(log, LOG_WARNING, "pre_stop_failed", log_fields(log, "program=%s error=%s", program, reason),
+	          "cannot start pre-stop program %s: %s; the shutdown continues", program, reason);
+}
+
+void shutdown_log_pre_stop_timeout(struct log *log, const char *program, pid_t pid, int64_t since_ms)
+{
+	char time[TEXT_TIME_SIZE];
+	log_event(log, LOG_WARNING, "pre_stop_timeout",
+	          log_fields(log, "program=%s pid=%d since_ms=%lld", program, (int)pid, (long long)since_ms),
+	          "pre-stop program %s timed out after %s, killing it (PID %d)", program, text_time(since_ms, time),
+	          (int)pid);
+}
+
+void shutdown_log_pre_stop_exited(struct log *log, const char *program, const struct reaped *reaped)
+{
+	char end[SHUTDOWN_LOG_END_SIZE];
+	log_event(log, reaped->status != 0 ? LOG_WARNING : LOG_VERBOSE, "pre_stop_exited",
+	          log_fields(log, "program=%s pid=%d status=%lld signal=%i", program, (int)reaped->pid,
+	                     shutdown_log_status(reaped), shutdown_log_signal(reaped)),
+	          "pre-stop program %s %s%s", program, reaped->by_signal ? "was " : "", shutdown_log_end(reaped, end));
 }
 
 void shutdown_log_no_delay(struct log *log, int signo)
 {
 	char name[SIGNAL_NAME_SIZE];
 	const char *full = signal_name(signo, name);
-	log_line(log, LOG_WARNING,
-	         "%s from outside was passed on at once, without the delay; if it is the stop signal of this image, "
-	         "write --stop-signal TERM,%s or LULL_STOP_SIGNAL=TERM,%s",
-	         full, full + 3, full + 3);
+	log_event(log, LOG_WARNING, "signal_forwarded_without_delay", log_fields(log, "signal=%i", signo),
+	          "%s from outside the container was forwarded immediately and started no shutdown (no delay); if it "
+	          "is the image's STOPSIGNAL, use --stop-signal TERM,%s or LULL_STOP_SIGNAL=TERM,%s",
+	          full, full + 3, full + 3);
 }
 
 void shutdown_log_replaced(struct log *log, int signo, pid_t app)
@@ -127,8 +278,10 @@ void shutdown_log_replaced(struct log *log, int signo, pid_t app)
 	char name[SIGNAL_NAME_SIZE];
 	struct process process;
 	process_name(app, &process);
-	log_line(log, LOG_NOTICE, "%s has no effect on PID %d (%s); sent SIGTERM instead", signal_name(signo, name),
-	         (int)app, process.name);
+	log_event(log, LOG_NOTICE, "signal_replaced",
+	          log_fields(log, "signal=%i sent=%i app_pid=%d app_name=%s", signo, SIGTERM, (int)app, process.name),
+	          "%s has no effect on PID %d (%s); sent SIGTERM instead", signal_name(signo, name), (int)app,
+	          process.name);
 }
 
 void shutdown_log_ignored(struct log *log, int signo, pid_t app, int stop)
@@ -137,79 +290,143 @@ void shutdown_log_ignored(struct log *log, int signo, pid_t app, int stop)
 	char stop_name[SIGNAL_NAME_SIZE];
 	struct process process;
 	process_name(app, &process);
-	log_line(log, LOG_WARNING,
-	         "PID %d (%s) ignores %s%s; if it is a script, start its program with exec or use --group; if it stops "
-	         "on another signal, use --rewrite %s:SIGNAL",
-	         (int)app, process.name, signal_name(signo, name), signo != SIGTERM ? " and SIGTERM" : "",
-	         signal_short_name(stop, stop_name));
+	log_event(log, LOG_WARNING, "signal_ignored",
+	          log_fields(log, "signal=%i app_pid=%d app_name=%s", signo, (int)app, process.name),
+	          "PID %d (%s) ignores %s%s; if it is a script, start its program with exec or use --group; if it "
+	          "stops on another signal, use --rewrite %s:SIGNAL",
+	          (int)app, process.name, signal_name(signo, name), signo != SIGTERM ? " and SIGTERM" : "",
+	          signal_short_name(stop, stop_name));
 }
 
-/* The signal is dropped if a rewrite to 0 drops it. */
-static void log_since_signal(struct log *log, const struct lifecycle *lifecycle, const char *what, int64_t now_ms,
-                             const char *to, const char *names)
+/* Returns the first signal that the running processes were sent; 0: --rewrite drops the stop signal. */
+static int first_signal(const struct lifecycle *lifecycle)
 {
+	bool by_exit = lifecycle->last_sent == 0 && lifecycle->app_exited_ms != TIME_NEVER;
+	return lifecycle->replaced || by_exit ? SIGTERM : schedule_signal(&lifecycle->schedule, 0);
+}
+
+/* Adds "5 s after SIGTERM". */
+static void add_since_signal(struct text *text, const struct lifecycle *lifecycle, int64_t now_ms)
+{
+	char name[SIGNAL_NAME_SIZE];
 	char time[TEXT_TIME_SIZE];
-	log_line(log, LOG_WARNING, "%s %s after the signal was %s%s %s", what,
-	         text_time(now_ms - lifecycle->first_sent_ms, time),
-	         schedule_signal(&lifecycle->schedule, 0) != 0 ? "passed on" : "dropped", to, names);
+	int signo = first_signal(lifecycle);
+	text_add(text, "%s after %s", text_time(now_ms - lifecycle->first_sent_ms, time),
+	         signo != 0 ? signal_name(signo, name) : "the stop signal (dropped by --rewrite)");
+}
+
+/* Returns the text in which processes_describe() lists processes in JSON. It has no space if the log is in text. */
+static struct text list_in(const struct log *log, char bytes[SHUTDOWN_LOG_NAMES_SIZE])
+{
+	return text_in(bytes, log->format == LOG_JSON ? SHUTDOWN_LOG_NAMES_SIZE : 1);
+}
+
+static int64_t elapsed_ms(int64_t time_ms, int64_t now_ms)
+{
+	return time_ms != TIME_NEVER ? now_ms - time_ms : TIME_NEVER;
 }
 
 void shutdown_log_running(struct log *log, const struct lifecycle *lifecycle, pid_t pre_stop, int64_t now_ms)
 {
-	char bytes[2048];
-	struct text text = TEXT_IN(bytes);
+	char bytes[SHUTDOWN_LOG_NAMES_SIZE];
+	char list_bytes[SHUTDOWN_LOG_NAMES_SIZE];
+	char since_bytes[SINCE_SIZE];
+	char kill_bytes[SINCE_SIZE];
+	char time[TEXT_TIME_SIZE];
+	struct text names = TEXT_IN(bytes);
+	struct text list = list_in(log, list_bytes);
+	struct text since = TEXT_IN(since_bytes);
+	struct text kill = TEXT_IN(kill_bytes);
 	struct excluded excluded = {.pre_stop = pre_stop, .helpers = log->helpers};
-	if (log->level >= LOG_NOTICE && processes_describe(SCOPE_DESCENDANTS, excluded, &text, NULL) > 0)
-		log_since_signal(log, lifecycle, "still running", now_ms, ":", bytes);
+	bool is_linger = lifecycle->phase == PHASE_LINGER;
+	int64_t kill_ms = is_linger ? lifecycle->kill_ms : schedule_kill_ms(&lifecycle->schedule, now_ms);
+	if (log->level < LOG_WARNING)
+		return;
+	int count = processes_describe(SCOPE_DESCENDANTS, excluded, &names, &list, NULL);
+	if (count == 0)
+		return;
+	add_since_signal(&since, lifecycle, now_ms);
+	if (kill_ms == TIME_NEVER)
+		text_add(&kill, "no SIGKILL");
+	else
+		text_add(&kill, "SIGKILL in %s", text_time(kill_ms -= now_ms, time));
+	log_event(log, LOG_WARNING, "still_running",
+	          log_fields(log, "signal=%i since_ms=%lld kill_in_ms=%lld process_count=%d processes=%p",
+	                     first_signal(lifecycle), (long long)(now_ms - lifecycle->first_sent_ms),
+	                     (long long)kill_ms, count, (void *)list_bytes),
+	          "still running %s: %s; %s", since_bytes, bytes, kill_bytes);
 }
 
 int shutdown_log_killing(struct log *log, const struct lifecycle *lifecycle, bool init, int64_t now_ms, char *names,
                          int *denied)
 {
 	char own[SHUTDOWN_LOG_NAMES_SIZE];
+	char own_list[SHUTDOWN_LOG_NAMES_SIZE];
+	char why_bytes[SINCE_SIZE];
 	char time[TEXT_TIME_SIZE];
-	char *bytes = names != NULL ? names : own;
-	struct text text = text_in(bytes, SHUTDOWN_LOG_NAMES_SIZE);
+	bool is_json = log->format == LOG_JSON;
+	struct text text = text_in(names != NULL && !is_json ? names : own, SHUTDOWN_LOG_NAMES_SIZE);
+	struct text list = list_in(log, names != NULL && is_json ? names : own_list);
+	struct text why = TEXT_IN(why_bytes);
 	if (log->level < LOG_WARNING && names == NULL)
 		return 0;
 	struct excluded excluded = {.helpers = log->helpers};
-	int count = processes_describe(init ? SCOPE_NAMESPACE : SCOPE_DESCENDANTS, excluded, &text, denied);
+	int count = processes_describe(init ? SCOPE_NAMESPACE : SCOPE_DESCENDANTS, excluded, &text, &list, denied);
 	if (count == 0)
 		return 0;
-	if (lifecycle->first_sent_ms != TIME_NEVER)
-		log_since_signal(log, lifecycle, "SIGKILL", now_ms, ", to:", bytes);
-	else if (lifecycle->app_exited_ms != TIME_NEVER)
-		log_line(log, LOG_WARNING, "SIGKILL %s after the app had ended, to: %s",
-		         text_time(now_ms - lifecycle->app_exited_ms, time), bytes);
-	else
-		log_line(log, LOG_WARNING, "SIGKILL, with no signal before it, to: %s", bytes);
+	int64_t sent_ms = elapsed_ms(lifecycle->first_sent_ms, now_ms);
+	int64_t exited_ms = elapsed_ms(lifecycle->app_exited_ms, now_ms);
+	if (sent_ms != TIME_NEVER) {
+		text_add(&why, "no exit ");
+		add_since_signal(&why, lifecycle, now_ms);
+		text_add(&why, ", sending SIGKILL to");
+	} else if (exited_ms != TIME_NEVER) {
+		text_add(&why, "no exit %s after the app exited, sending SIGKILL to remaining processes",
+		         text_time(exited_ms, time));
+	} else {
+		text_add(&why, "sending SIGKILL without another signal before it to");
+	}
+	log_event(log, LOG_WARNING, "killing",
+	          log_fields(log, "signal=%i since_ms=%lld since_app_exit_ms=%lld process_count=%d processes=%p",
+	                     sent_ms != TIME_NEVER ? first_signal(lifecycle) : 0, (long long)sent_ms,
+	                     (long long)exited_ms, count, (void *)list.bytes),
+	          "%s: %s", why_bytes, text.bytes);
 	return count;
 }
 
-void shutdown_log_killed_externally(struct log *log)
+void shutdown_log_killed_externally(struct log *log, pid_t app)
 {
 	char bytes[128];
 	struct text why = TEXT_IN(bytes);
 	int64_t kills = cgroup_oom_kills();
-	if (kills > 0)
-		text_add(&why, ": by the kernel's out-of-memory killer, says the cgroup: oom_kill %lld",
-		         (long long)kills);
-	log_line(log, LOG_WARNING, "the app was killed by SIGKILL, and not by lull%s", bytes);
+	bool is_oom = kills > 0;
+	if (is_oom)
+		text_add(&why, "; probably out of memory (cgroup oom_kill=%lld)", (long long)kills);
+	log_event(log, LOG_WARNING, "app_killed",
+	          log_fields(log, "app_pid=%d cause=%s oom_kill=%lld", (int)app, is_oom ? "oom" : "external_sigkill",
+	                     (long long)(is_oom ? kills : TIME_NEVER)),
+	          "the app was killed by SIGKILL, not sent by lull%s", bytes);
 }
 
 void shutdown_log_stopped(struct log *log, const struct lifecycle *lifecycle, const struct reaped *app, int killed,
                           int not_killed, int64_t now_ms)
 {
-	char bytes[64];
+	char bytes[96];
 	char end[SHUTDOWN_LOG_END_SIZE];
 	char time[TEXT_TIME_SIZE];
 	struct text count = TEXT_IN(bytes);
-	if (killed > 0)
-		text_add(&count, "%d killed", killed);
-	else
-		text_add(&count, "nothing killed");
-	if (not_killed > 0)
-		text_add(&count, ", %d not killed", not_killed);
-	log_line(log, LOG_NOTICE, "stopped in %s: app %s, %s", text_time(now_ms - lifecycle->stop_started_ms, time),
-	         app->kind == REAPED_APP ? shutdown_log_end(app, end) : "has not ended", bytes);
+	int64_t duration_ms = now_ms - lifecycle->stop_started_ms;
+	shutdown_log_add_count(&count, killed, "killed");
+	if (not_killed > 0) {
+		text_add(&count, ", ");
+		shutdown_log_add_count(&count, not_killed, "not killed: permission denied");
+	}
+	log_event(log, LOG_NOTICE, "stopped",
+	          log_fields(log,
+	                     "duration_ms=%lld app_pid=%d app_status=%lld app_signal=%i killed_count=%d "
+	                     "not_killed_count=%d",
+	                     (long long)duration_ms, (int)app->pid, shutdown_log_status(app), shutdown_log_signal(app),
+	                     killed, not_killed),
+	          "stopped in %s: app %s, %s", text_time(duration_ms, time),
+	          app->kind == REAPED_APP ? shutdown_log_end(app, end) : "still running", bytes);
 }

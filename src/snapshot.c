@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "processes.h"
+#include "shutdown_log.h"
 #include "signals.h"
 
 enum { NOT_IN_PROC = -1 };
@@ -95,9 +96,7 @@ static bool has_forwarder(struct snapshot *snapshot, const struct snapshot_entry
 /* Returns 1 if lull is not permitted to signal the process, 0 otherwise. */
 static int signal_child(const struct snapshot_order *order, const struct process *process, int signo)
 {
-	char name[SIGNAL_NAME_SIZE];
-	log_line(order->log, LOG_VERBOSE, "sending %s to remaining process %d (%s)", signal_name(signo, name),
-	         (int)process->pid, process->name);
+	shutdown_log_sent(order->log, signo, process->pid, process->name);
 	return kill(process->pid, signo) < 0 && errno == EPERM;
 }
 

@@ -44,6 +44,7 @@ void supervisor_init(struct supervisor *supervisor, const struct options *option
 	supervisor->scan_ms = TIME_NEVER;
 	supervisor->scan_again_ms = 0;
 	outcome_init(&supervisor->outcome, names);
+	supervisor->outcome.app.pid = supervisor->child.pid;
 	if (options->report != NULL)
 		supervisor->outcome.started_ms = signals_now_ms();
 	supervisor->now_ms = 0;
@@ -55,9 +56,7 @@ void supervisor_init(struct supervisor *supervisor, const struct options *option
 
 static void log_not_sent(struct supervisor *supervisor, int signo)
 {
-	char name[SIGNAL_NAME_SIZE];
-	log_line(supervisor->log, LOG_WARNING, "%s could not be sent to %d: %s", signal_name(signo, name),
-	         (int)supervisor->child.pid, strerror(errno));
+	shutdown_log_not_sent(supervisor->log, signo, supervisor->child.pid, errno);
 }
 
 /* Sends the value of the signal as well: sigqueue(3). Returns 0, or -1 with errno. */
@@ -89,15 +88,13 @@ static bool app_listens(struct supervisor *supervisor)
 /* The value of the stop signal is kept during the delay. Before a signal that ends the app, takes a snapshot. */
 static void send_to_app(struct supervisor *supervisor, int signo)
 {
-	char name[SIGNAL_NAME_SIZE];
 	const struct options *options = supervisor->options;
 	int last = supervisor->lifecycle.last_sent;
 	if (last != 0 && last != supervisor->snapshot_signo && !options->policy.abandon) {
 		snapshot_take(supervisor->snapshot, last, supervisor->child.pid, app_listens(supervisor));
 		supervisor->snapshot_signo = last;
 	}
-	log_line(supervisor->log, LOG_VERBOSE, "sending %s to %d", signal_name(signo, name),
-	         (int)supervisor->child.pid);
+	shutdown_log_sent(supervisor->log, signo, supervisor->child.pid, NULL);
 	if (signo == supervisor->lifecycle.schedule.stop_signal && supervisor->outcome.stop.si_code == SI_QUEUE)
 		forward_signal(supervisor, &supervisor->outcome.stop, signo);
 	else if (child_signal(&supervisor->child, signo, options->policy.group) < 0)
@@ -106,10 +103,8 @@ static void send_to_app(struct supervisor *supervisor, int signo)
 
 static void warn_of_denied(struct supervisor *supervisor, int signo, int denied)
 {
-	char name[SIGNAL_NAME_SIZE];
 	if (denied > 0)
-		log_line(supervisor->log, LOG_WARNING, "cannot send %s to %d remaining process%s: permission denied",
-		         signal_name(signo, name), denied, denied > 1 ? "es" : "");
+		shutdown_log_denied(supervisor->log, signo, denied);
 }
 
 /* Returns the time until the next scan. It grows, but an orphan must get its signal before SIGKILL. */
@@ -231,8 +226,7 @@ static int make_drain_file(const void *path)
 static void warn_of_drain_file(struct supervisor *supervisor, int error)
 {
 	if (error != 0)
-		log_line(supervisor->log, LOG_WARNING, "the drain file %s could not be made: %s",
-		         supervisor->options->drain_file, strerror(error));
+		shutdown_log_drain_file(supervisor->log, supervisor->options->drain_file, error);
 }
 
 static void start_drain_file(struct supervisor *supervisor)
@@ -254,26 +248,18 @@ static void update_readiness(struct supervisor *supervisor)
 		start_drain_file(supervisor);
 }
 
-static void log_pre_stop_failed(const struct supervisor *supervisor, int error)
-{
-	log_line(supervisor->log, LOG_WARNING, "the pre-stop program %s could not be started: %s",
-	         supervisor->prestop.program, strerror(error));
-}
-
 static void start_pre_stop(struct supervisor *supervisor, int signo)
 {
 	if (prestop_start(&supervisor->prestop, signo, supervisor->child.pid) == 0)
 		return;
-	log_pre_stop_failed(supervisor, errno);
+	shutdown_log_pre_stop_failed(supervisor->log, supervisor->prestop.program, errno);
 	lifecycle_pre_stop_ended(&supervisor->lifecycle);
 }
 
 static void kill_pre_stop(struct supervisor *supervisor)
 {
-	char time[TEXT_TIME_SIZE];
-	log_line(supervisor->log, LOG_WARNING, "the pre-stop program has not ended in %s: killing %d",
-	         text_time(supervisor->now_ms - supervisor->lifecycle.stop_started_ms, time),
-	         (int)supervisor->prestop.pid);
+	int64_t since_ms = supervisor->now_ms - supervisor->lifecycle.stop_started_ms;
+	shutdown_log_pre_stop_timeout(supervisor->log, supervisor->prestop.program, supervisor->prestop.pid, since_ms);
 	prestop_kill(&supervisor->prestop);
 }
 
@@ -289,7 +275,8 @@ static void log_stopping(struct supervisor *supervisor, bool app_has_it)
 		process_name(outcome->stop.si_pid, &sender);
 		memcpy(outcome->sender, sender.name, sizeof outcome->sender);
 	}
-	shutdown_log_stopping(supervisor->log, &supervisor->lifecycle, &outcome->stop, app_has_it, supervisor->now_ms);
+	shutdown_log_stopping(supervisor->log, &supervisor->lifecycle, &outcome->stop, app_has_it,
+	                      supervisor->child.pid, supervisor->now_ms);
 }
 
 static void log_killing(struct supervisor *supervisor)
@@ -392,29 +379,23 @@ static void handle_event(struct supervisor *supervisor, const struct event *happ
 
 static void log_reaped(const struct supervisor *supervisor, const struct reaped *reaped)
 {
-	char end[SHUTDOWN_LOG_END_SIZE];
-	bool orphan = reaped->kind == REAPED_ORPHAN;
-	enum log_level level = orphan && supervisor->options->warn_reap ? LOG_WARNING : LOG_VERBOSE;
-	const char *what = orphan ? supervisor->options->compat->reaped : "reaped app ";
-	if (supervisor->log->level < level)
-		return; /* before the text is made: orphans may be many */
-	log_line(supervisor->log, level, "%s%d, %s", what, (int)reaped->pid, shutdown_log_end(reaped, end));
+	bool warns = reaped->kind == REAPED_ORPHAN && supervisor->options->warn_reap;
+	shutdown_log_reaped(supervisor->log, warns ? LOG_WARNING : LOG_VERBOSE, reaped,
+	                    supervisor->options->compat->reaped);
 }
 
 /* If lull has killed it, that was logged. */
 static void handle_pre_stop_exit(struct supervisor *supervisor, const struct reaped *reaped)
 {
-	char end[SHUTDOWN_LOG_END_SIZE];
 	int error = prestop_end(&supervisor->prestop);
 	lifecycle_pre_stop_ended(&supervisor->lifecycle);
 	if (supervisor->prestop.killed || supervisor->lifecycle.phase == PHASE_KILLED)
 		return;
 	if (error != 0) {
-		log_pre_stop_failed(supervisor, error);
+		shutdown_log_pre_stop_failed(supervisor->log, supervisor->prestop.program, error);
 		return;
 	}
-	log_line(supervisor->log, reaped->status != 0 ? LOG_WARNING : LOG_VERBOSE, "the pre-stop program %s %s%s",
-	         supervisor->prestop.program, reaped->by_signal ? "was " : "", shutdown_log_end(reaped, end));
+	shutdown_log_pre_stop_exited(supervisor->log, supervisor->prestop.program, reaped);
 }
 
 /* The children that were reaped in one turn. */
@@ -467,7 +448,7 @@ static void note_app_exit(struct supervisor *supervisor)
 	outcome->app_ended_in = phase;
 	outcome->killed_externally = killed && phase != PHASE_KILLED && !supervisor->kill_forwarded;
 	if (outcome->killed_externally)
-		shutdown_log_killed_externally(supervisor->log);
+		shutdown_log_killed_externally(supervisor->log, outcome->app.pid);
 }
 
 static struct reaped reap_one(struct supervisor *supervisor, pid_t pid, struct reaping *reaping)
@@ -642,16 +623,13 @@ static bool is_shared(const struct supervisor *supervisor, const siginfo_t *info
 static void handle_signal(struct supervisor *supervisor)
 {
 	const siginfo_t *info = &supervisor->signal;
-	char name[SIGNAL_NAME_SIZE];
 	if (!child_parent_death(&supervisor->child, supervisor->options->parent_death, &supervisor->signal) ||
 	    is_internal(supervisor, info))
 		return;
 	struct event event = {.kind = EVENT_SIGNAL, .signo = info->si_signo};
 	event.outside = info->si_code <= 0 && info->si_pid == 0;
 	event.shared = is_shared(supervisor, info);
-	if (supervisor->log->level >= LOG_VERBOSE)
-		log_line(supervisor->log, LOG_VERBOSE, "%s from %d", signal_name(info->si_signo, name),
-		         (int)info->si_pid);
+	shutdown_log_received(supervisor->log, info);
 	handle_event(supervisor, &event);
 }
 

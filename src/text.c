@@ -127,18 +127,21 @@ static size_t add_escaped(struct text *piece, const char *bytes, size_t left)
 	return length > 0 ? length : 1;
 }
 
-void text_add_json(struct text *text, const char *bytes, size_t length)
+bool text_add_json(struct text *text, const char *bytes, size_t length)
 {
+	size_t at = 0;
 	text_add(text, "\"");
-	for (size_t at = 0; at < length;) {
+	while (at < length) {
 		char buffer[8];
 		struct text piece = TEXT_IN(buffer);
-		at += add_escaped(&piece, bytes + at, length - at);
+		size_t next = at + add_escaped(&piece, bytes + at, length - at);
 		if (text->length + piece.length + sizeof "\"" > text->size)
 			break;
 		text_add(text, "%s", buffer);
+		at = next;
 	}
 	text_add(text, "\"");
+	return at == length;
 }
 
 static int is_leap(int year)

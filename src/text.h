@@ -34,6 +34,13 @@ static inline bool text_is_full(const struct text *text)
 	return text->length == text->size - 1;
 }
 
+/* Removes what was added after the text had this length. */
+static inline void text_cut(struct text *text, size_t length)
+{
+	text->bytes[length] = '\0';
+	text->length = length;
+}
+
 enum { TEXT_TIME_SIZE = 32 };
 
 /*
@@ -55,8 +62,9 @@ static inline bool text_is_control(char byte)
 /*
  * Adds `bytes` as a JSON string, RFC 8259, with its quotes. A byte that is not part of valid UTF-8 becomes U+FFFD. What
  * does not fit is left out, whole characters at a time; the last quote is there if the buffer has space for two.
+ * Returns whether all characters fit.
  */
-void text_add_json(struct text *text, const char *bytes, size_t length);
+bool text_add_json(struct text *text, const char *bytes, size_t length);
 
 /* Replaces control characters and bytes that are not UTF-8 by '?': names of processes may hold any bytes. */
 void text_make_printable(struct text *text);

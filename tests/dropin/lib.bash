@@ -218,7 +218,7 @@ tells_of_a_kill() {
 			silent err
 			shows no
 		else
-			has err 'killed by SIGKILL, and not by lull'
+			has err 'killed by SIGKILL, not sent by lull'
 		fi
 	done
 }

@@ -80,7 +80,7 @@ silent() {
 	ends 1 catatonit no-such-command
 	ends 1 catatonit /
 	CATATONIT_DEBUG='' ends 0 catatonit -- true
-	has err '^lull: reaped app [0-9]+, exited 0'
+	has err '^lull: reaped app \(PID [0-9]+\): exited with status 0'
 	CATATONIT_DEBUG=0 ends 0 catatonit -- env
 	has err '^lull: reaped app'
 	has out '^CATATONIT_DEBUG=0'
@@ -288,7 +288,7 @@ is_running() {
 	begin_stop
 	expect_status 7
 	expect_ms $(($(got_at 15) - T0)) 1000
-	has err '^lull: stop: SIGTERM .*in 1 s, no SIGKILL'
+	has err '^lull: stopping: SIGTERM .*in 1 s, no SIGKILL'
 	has err '^lull: stopped in'
 	LULL_TIMEOUT=200ms start_init "$TINI" -- "$PROBE"
 	begin_stop
@@ -335,7 +335,7 @@ is_running() {
 	ends 0 tini -sv true
 	silent
 	ends 0 tini -svvv true
-	has err '^lull: reaped app [0-9]+, exited 0'
+	has err '^lull: reaped app \(PID [0-9]+\): exited with status 0'
 	TINI_VERBOSITY=3 ends 0 tini -s true
 	has err '^lull: reaped app'
 	TINI_SUBREAPER='' ends 0 tini true
@@ -348,7 +348,7 @@ is_running() {
 	local left
 	left=$(sed -n 's/^ready //p' "$BATS_TEST_TMPDIR/out" | grep -vx "$APP")
 	kill -USR1 "$left"
-	wait_for err "^lull: warning: Reaped zombie process with pid=$left, exited 0"
+	wait_for err "^lull: warning: Reaped zombie process with pid=$left: exited with status 0"
 	kill -HUP "$TARGET"
 	expect_status 3
 	start_plain "$TINI" -- "$PROBE" exit=1:3 orphan

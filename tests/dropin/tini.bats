@@ -255,7 +255,7 @@ load lib
 			expect_status 1
 			shows 'no: exits with 1, the container ends'
 		else
-			wait_for err 'could not be sent'
+			wait_for err 'cannot send SIGUSR1'
 			kill -0 "$TARGET"
 		fi
 		kill -KILL "$READY"
@@ -398,7 +398,7 @@ is_adopted() {
 			has out "Main child exited normally \(with status '3'\)"
 		else
 			silent out
-			has err 'reaped app [0-9]+, exited 3'
+			has err 'reaped app \(PID [0-9]+\): exited with status 3'
 			shows 'on stderr, and in its own words: stdout is the app'\''s'
 		fi
 		TINI_VERBOSITY=3 ends 3 "$INIT" -s -- sh -c 'exit 3'

@@ -52,10 +52,10 @@ all_gone() {
 		wait_for out '^got 15 '
 		came out 12 15
 		expect_ms $(($(got_at 15) - T0)) 700
-		has err '^lull: stop: SIGTERM .*in 700 ms, no SIGKILL$'
+		has err '^lull: stopping: SIGTERM .*in 700 ms, no SIGKILL$'
 		kill -USR1 "$TARGET"
 		expect_status 4
-		has err '^lull: stopped in .* exited 4, nothing killed$'
+		has err '^lull: stopped in .* exited with status 4, no process killed$'
 	done
 }
 
@@ -69,13 +69,13 @@ all_gone() {
 				begin_stop
 				expect_status 137
 				expect_ms $(($(now_ms) - T0)) 300
-				has err '^lull: warning: SIGKILL .* to: '
+				has err '^lull: warning: .*sending SIGKILL to: '
 				has err '^lull: stopped in .* killed$'
 				[ $start = start_init ] || until_true all_gone
 			done
 			# As PID 1, where all of /proc is seen in time.
-			has err '^lull: warning: SIGKILL .* to: .*probe.*probe'
-			has err ' 2 killed$'
+			has err '^lull: warning: .*sending SIGKILL to: .*probe.*probe'
+			has err ' 2 processes killed$'
 		done
 		has out '^got 12 '
 	done
@@ -96,7 +96,7 @@ all_gone() {
 		until_count 2 out '^ready'
 		kill -HUP "$APP"
 		expect_status 3
-		has err '^lull: warning: SIGKILL .* after the app had ended, to: '
+		has err '^lull: warning: no exit .* after the app exited, sending SIGKILL to remaining processes: '
 		until_true is_gone "$(other)"
 	done
 }
@@ -139,7 +139,7 @@ all_gone() {
 		wait_for listener listening
 		asks 200 ready 0
 		kill -TERM "$TARGET"
-		wait_for err 'stop: SIGTERM'
+		wait_for err 'stopping: SIGTERM'
 		asks 503 draining 1
 		kill -HUP "$TARGET"
 		expect_status 5
@@ -231,7 +231,7 @@ for_not_found() {
 @test "LULL_VERBOSE, LULL_QUIET, LULL_WARN_REAP: more, less, orphans" {
 	for name in "${NAMES[@]}"; do
 		LULL_VERBOSE=1 ends 0 "$name" -- true
-		has err '^lull: reaped app [0-9]+, exited 0$'
+		has err '^lull: reaped app \(PID [0-9]+\): exited with status 0$'
 		for off in LULL_VERBOSE=0 LULL_QUIET=0 LULL_VERBOSE= LULL_QUIET=1; do
 			ends 0 "$name" -- true
 			silent
@@ -241,7 +241,7 @@ for_not_found() {
 		LULL_QUIET=1 ends 137 "$name" -- sh -c 'kill -KILL $$'
 		silent
 		LULL_WARN_REAP=1 start_init "./$name" -- sh -c '(exit 3 & ); exec "$0" exit=10:0' "$PROBE"
-		wait_for err '^lull: warning: (Reaped zombie process with pid=|reaped orphan )[0-9]+, exited 3$'
+		wait_for err '^lull: warning: (Reaped zombie process with pid=[0-9]+|reaped orphan \(PID [0-9]+\)): exited with status 3$'
 		wait_for out '^ready'
 		kill -USR1 "$TARGET"
 		expect_status 0

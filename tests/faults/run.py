@@ -267,7 +267,7 @@ class Run:
         return bool(pending) and not int(pending[1], 16) >> signal.SIGCHLD - 1 & 1 and "\nState:\tS" in status
 
     def refusals(self, signo: int) -> int:
-        return self.err.count(f"{signal.Signals(signo).name} could not be sent")
+        return self.err.count(f"cannot send {signal.Signals(signo).name} ")
 
     def got(self, signo: int) -> int:
         return len(re.findall(rf"got {signo} code", self.out))

@@ -101,9 +101,9 @@ static void check_narrated(struct log *log, unsigned how, const struct reaped *a
 	struct lifecycle lifecycle;
 	const siginfo_t info = {.si_signo = 15, .si_code = SI_USER, .si_pid = how & 128 ? 0 : 7};
 	begin_stop(&lifecycle, &policy, how);
-	shutdown_log_stopping(log, &lifecycle, &info, how & 64, world.now_ms);
+	shutdown_log_stopping(log, &lifecycle, &info, how & 64, 7, world.now_ms);
 	shutdown_log_no_delay(log, 3);
-	shutdown_log_killed_externally(log);
+	shutdown_log_killed_externally(log, 7);
 	shutdown_log_stopped(log, &lifecycle, app, (int)(how & 3), (int)(how >> 2 & 3), world.now_ms);
 	check_lines(log->format, 4);
 	int denied = 0;
@@ -123,8 +123,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	world.tick_ms = 200; /* the search without /proc reads the clock */
 	unsigned how = input_byte(&input);
 	struct helpers helpers = {.pids = {0}};
-	char held[LOG_LINE_SIZE];
-	log_init(&log, LOG_VERBOSE, input_byte(&input) & 1 ? LOG_JSON : LOG_TEXT, &helpers, held);
+	struct log_buffers buffers;
+	log_init(&log, LOG_VERBOSE, input_byte(&input) & 1 ? LOG_JSON : LOG_TEXT, &helpers, &buffers);
 	struct input facts = {input.at, input.at + 9 < input.end ? input.at + 9 : input.end};
 	input.at = facts.end;
 	world_add("/report", "", 0);

@@ -15,7 +15,7 @@
 #include "fuzz.h"
 #include "world.h"
 
-enum { NAMES_SIZE = 2048 };
+enum { NAMES_SIZE = 2048, LIST_SIZE = 2048 };
 
 /* The result of a second parser. */
 struct tree {
@@ -104,9 +104,11 @@ static bool is_seen(void)
 static void check_named(const struct tree *tree, enum process_scope scope, pid_t hidden)
 {
 	char bytes[NAMES_SIZE];
+	char list_bytes[LIST_SIZE];
 	struct text text = TEXT_IN(bytes);
+	struct text list = TEXT_IN(list_bytes);
 	int denied = 0;
-	int named = processes_describe(scope, (struct excluded){.pre_stop = hidden}, &text, &denied);
+	int named = processes_describe(scope, (struct excluded){.pre_stop = hidden}, &text, &list, &denied);
 	demand(named >= 0 && text.length < NAMES_SIZE, "names fit, or are cut");
 	demand((named > 0) == (text.length > 0), "who is counted is named");
 	demand(denied >= 0 && denied <= named, "only who is counted is counted as denied");

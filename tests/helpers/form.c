@@ -32,7 +32,7 @@ static int tell_strings(size_t size)
 		struct text text = text_in(bytes, size);
 		if (record == NULL || fread(record, 1, length, stdin) != length)
 			return 1;
-		text_add_json(&text, record, length);
+		(void)text_add_json(&text, record, length);
 		(void)fwrite(text.bytes, 1, text.length, stdout);
 		(void)putchar('\n');
 		free(record);

@@ -23,8 +23,8 @@ EXAMPLES = ROOT / "docs/examples"
 APP_IMAGE = "example/app:1"
 
 # The two lines of a stop. How the app ended is the test's to say.
-BEGINS = "lull: stop: SIGTERM from outside; passing it on in {delay}, SIGKILL at {kill}"
-ENDS = r"lull: stopped in [0-9.]+ m?s: app {how}, nothing killed"
+BEGINS = "lull: stopping: SIGTERM from outside the container; SIGTERM to the app in {delay}, SIGKILL in {kill}"
+ENDS = r"lull: stopped in [0-9.]+ m?s: app {how}, no process killed"
 
 
 class Tap:

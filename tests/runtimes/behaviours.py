@@ -23,7 +23,7 @@ from inits import (
     wait_until,
 )
 
-DELAYED = "lull: stop: {signal} from outside; passing it on in {delay}, {kill}$"
+DELAYED = "lull: stopping: {signal} from outside the container; SIGTERM to the app in {delay}, {kill}$"
 SIGNALS = {"HUP": 1, "SIGINT": 2, "QUIT": 3, "10": 10, "USR2": 12, "WINCH": 28}
 SIGNALS |= {"RTMIN": 34, "SIGRTMIN+3": 37, "RTMAX": 64}
 
@@ -80,9 +80,9 @@ def delays(way: Way) -> str | None:
             must(came_after < 60000, "it waited")
             return "no: immediately"
         must_take(came_after, 2000)
-        kill = "SIGKILL at 92 s" if way.image == WRAPPED else "no SIGKILL"
+        kill = "SIGKILL in 92 s" if way.image == WRAPPED else "no SIGKILL"
         container.wait_for(DELAYED.format(signal="SIGTERM", delay="2 s", kill=kill))
-        container.wait_for(r"lull: stopped in [0-9.]+ s: app exited 0, nothing killed$")
+        container.wait_for(r"lull: stopped in [0-9.]+ s: app exited with status 0, no process killed$")
     return None
 
 
@@ -96,7 +96,7 @@ def is_cut(way: Way) -> str:
         must_take(took, 2000)
         must_end(container, 137)
         must_have_got(container)
-        container.wait_for("lull: stop: SIGTERM from outside; passing it on in 60 s, ")
+        container.wait_for("lull: stopping: SIGTERM from outside the container; SIGTERM to the app in 60 s, ")
         must("stopped in" not in container.logs(), "it has ended by itself")
     return "SIGKILL from outside, 137: the log has the beginning of the stop, and no end"
 
@@ -111,9 +111,9 @@ def keeps_grace(way: Way) -> str:
             must_take(took, 5000)
             return "SIGKILL from outside at 5 s, and not a word"
         must_take(took, 4000)
-        container.wait_for(DELAYED.format(signal="SIGTERM", delay="1 s", kill="SIGKILL at 4 s"))
-        container.wait_for(r"lull: warning: SIGKILL [0-9.]+ s after the signal was passed on, to: \d+ probe ")
-        container.wait_for("lull: stopped in .*: app ended by SIGKILL, 1 killed$")
+        container.wait_for(DELAYED.format(signal="SIGTERM", delay="1 s", kill="SIGKILL in 4 s"))
+        container.wait_for(r"lull: warning: no exit [0-9.]+ s after SIGTERM, sending SIGKILL to: \d+ probe ")
+        container.wait_for("lull: stopped in .*: app killed by SIGKILL, 1 process killed$")
     return "its own SIGKILL at 4 s, and logs what it killed"
 
 

@@ -160,7 +160,7 @@ holds_only() {
 	local running=$JOB
 	start_plain "$LULL" -d 60s "$PROBE" exit=1:0
 	begin_stop
-	wait_for err 'stop: SIG'
+	wait_for err 'stopping: SIG'
 	until_true is_waiting "$TARGET"
 	until_true is_waiting "$running"
 	local before
@@ -267,7 +267,7 @@ has_asked_for_parent() {
 		sh -c 'echo $$ >parent; "$@"; true' - "$LULL" -v -p USR1 sleep 1000 >out 2>err 3>&- &
 	until_true has_asked_for_parent
 	kill -KILL "$(cat parent)"
-	wait_for err 'reaped app .*, ended by SIGUSR1$'
+	wait_for err 'reaped app .*: killed by SIGUSR1$'
 }
 
 # --- What lull writes
@@ -336,12 +336,12 @@ flags_are_left() {
 
 @test "the flags of stderr are left alone: a file, a pipe, a full one, /dev/null, /dev/full" {
 	flags_are_left "$BATS_TEST_TMPDIR/file"
-	has file '^lull: SIGHUP from'
+	has file '^lull: received SIGHUP from'
 	mkfifo empty
 	exec 8<>empty
 	flags_are_left empty
 	dd if=empty of=said bs=65536 count=1 iflag=nonblock status=none
-	has said '^lull: SIGHUP from'
+	has said '^lull: received SIGHUP from'
 	make_full_pipe
 	flags_are_left "$PIPE"
 	flags_are_left /dev/null
@@ -360,8 +360,8 @@ flags_are_left() {
 	make_full_pipe
 	start_plain bash -c 'with_stderr "$@"' - "$PIPE" "$LULL" -v "$PROBE" exit=15:0
 	lose_four_lines
-	expect_count 1 said '^lull: warning: lines lost, since writing them would have waited: 4$'
-	expect_count 1 said '^lull: SIGWINCH from'
+	expect_count 1 said '^lull: warning: 4 log lines dropped: writing them would have blocked$'
+	expect_count 1 said '^lull: received SIGWINCH from'
 	kill -TERM "$TARGET"
 	expect_status 0
 }
@@ -383,7 +383,7 @@ exit($? >> 8);'
 	wait_for out '^ready'
 	kill -HUP "$(pgrep -P "$JOB")"
 	expect_status 5
-	has out '^lull: SIGHUP from'
+	has out '^lull: received SIGHUP from'
 	UNREAD=1 start perl -MIO::Handle -e "$SOCKET" full "$LULL" -v -t 300ms "$PROBE"
 	wait_for out '^ready'
 	TARGET=$(pgrep -P "$JOB")

@@ -102,7 +102,7 @@ refused_file() {
 	rmdir "$BATS_TEST_TMPDIR/dir"
 	begin_stop
 	expect_status 3
-	has err 'warning: the drain file .*/dir/marker could not be made: No such file or directory$'
+	has err 'warning: cannot create drain file .*/dir/marker: No such file or directory; load balancers that check it do not see the shutdown$'
 }
 
 @test "a volume that hangs delays neither SIGTERM nor SIGKILL, and lull's exit by a second" {
@@ -125,8 +125,8 @@ refused_file() {
 		kill "$holder" 2>/dev/null || true
 		[ $(($(got_at 15) - T0)) -lt 1000 ] || fail "SIGTERM after $(($(got_at 15) - T0)) ms"
 		[ "$killed_ms" -ge 2000 ] && [ "$killed_ms" -lt 3000 ] || fail "SIGKILL after $killed_ms ms"
-		[ $start = start_init ] || has err 'warning: the drain file .*/marker could not be made: .* timed out$'
-		[ $start = start_init ] || has err 'warning: the report can not be written to ".*/report": .* timed out$'
+		[ $start = start_init ] || has err 'warning: cannot create drain file .*/marker: .* timed out; load balancers that check it do not see the shutdown$'
+		[ $start = start_init ] || has err 'warning: report not written to ".*/report": .* timed out$'
 	done
 }
 
@@ -272,7 +272,7 @@ word" ] || fail "said: $output"
 	ask_inside 0
 	child_of "$TARGET"
 	kill -TERM "$CHILD"
-	wait_for err 'stop: SIGTERM'
+	wait_for err 'stopping: SIGTERM'
 	ask_inside 1
 	kill -HUP "$CHILD"
 	expect_status 0

@@ -75,7 +75,7 @@ end() {
 		wait_for out '^got 10'
 		is_answered 200 ready
 		kill -TERM "$TARGET"
-		wait_for err 'stop: SIGTERM'
+		wait_for err 'stopping: SIGTERM'
 		is_answered 503 draining
 		kill -HUP "$TARGET"
 		expect_status 0
@@ -239,7 +239,7 @@ follows_listener() {
 	client listener listen 127.0.0.1 8081 1
 	until_true is_answered 200 ready
 	kill -TERM "$TARGET"
-	wait_for err 'stop: SIG'
+	wait_for err 'stopping: SIG'
 	is_answered 503 draining
 	kill -HUP "$TARGET"
 	expect_status 0
@@ -415,7 +415,7 @@ has_reaped_more_than() {
 		expect_status 137
 		expect_ms "$(since "$T0")" 1000
 		end_storm
-		has err 'stopped in 1(\.[0-9])? s: app ended by SIGKILL, 1 killed'
+		has err 'stopped in 1(\.[0-9])? s: app killed by SIGKILL, 1 process killed'
 	done
 }
 

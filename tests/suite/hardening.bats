@@ -50,7 +50,7 @@ maps() {
 		$start unshare --net "$LULL" -d 60s --ready-on 8080 --listens 80 --pre-stop /bin/true "$PROBE" exit=10:0
 		maps_are_right "$TARGET"
 		begin_stop
-		wait_for err 'stop: SIG'
+		wait_for err 'stopping: SIG'
 		maps_are_right "$TARGET"
 		kill -USR1 "$TARGET"
 		expect_status 0
@@ -130,7 +130,7 @@ live() {
 	kill -TERM "$TARGET"
 	wait_for out '^got 15'
 	expect_status 137
-	has err '^lull: warning: SIGKILL .* was passed on, to: '
+	has err '^lull: warning: no exit .*, sending SIGKILL to: '
 	has report '; killed [0-9o]'
 }
 
@@ -206,7 +206,7 @@ is_pause() {
 	make_full_pipe
 	start_plain bash -c 'with_stderr "$@"' - "$PIPE" "${CONFINED[@]}" "$LULL" -v --group "$INSIDE" deaf
 	lose_four_lines
-	expect_count 1 said '^lull: SIGWINCH from'
+	expect_count 1 said '^lull: received SIGWINCH from'
 	kill -KILL "$APP"
 	expect_status 137
 }
@@ -266,7 +266,7 @@ stop_poorly() {
 	wait_for out '^got 15'
 	expect_status 137
 	grep -qE 'exit 137; .*; stop SIGTERM; ' root/run/report
-	has err '^lull: stopped in .* app ended by SIGKILL'
+	has err '^lull: stopped in .* app killed by SIGKILL'
 }
 
 # kept KEY: prints that line of lull's /proc/PID/status.

@@ -23,7 +23,7 @@ assert lines.pop() == b"", "the last line has no end"
 for line in lines:
     assert len(line) < 4096, len(line)
     one = json.loads(line.decode("utf-8"))
-    assert list(one) == ["time", "level", "message"], one
+    assert list(one)[:4] == ["time", "level", "event", "message"] or list(one) == ["time", "level", "message"], one
     time = datetime.datetime.strptime(one["time"], "%Y-%m-%dT%H:%M:%S.%fZ")
     assert abs((datetime.datetime.utcnow() - time).total_seconds()) < 300, one["time"]
     assert len(one["time"]) == 24, one["time"]
@@ -46,11 +46,11 @@ while True: signal.pause()' "$1"
 		begin_stop
 		expect_status 3
 		objects err >said
-		has said '^debug SIGTERM from '
-		has said '^info stop: SIGTERM from .*; passing it on now, SIGKILL at 90 s$'
-		has said '^debug sending SIGTERM to '
-		has said '^debug reaped app [0-9]+, exited 3$'
-		has said '^info stopped in .*: app exited 3, nothing killed$'
+		has said '^debug received SIGTERM from '
+		has said '^info stopping: SIGTERM from .*; SIGTERM to the app now, SIGKILL in 90 s$'
+		has said '^debug sending SIGTERM to PID '
+		has said '^debug reaped app \(PID [0-9]+\): exited with status 3$'
+		has said '^info stopped in .*: app exited with status 3, no process killed$'
 		expect_count 5 said .
 	done
 }
@@ -149,8 +149,8 @@ while True: signal.pause()' "$1"
 	start_plain bash -c 'with_stderr "$@"' - "$PIPE" "$LULL" --log-format json -v "$PROBE" exit=15:0
 	lose_four_lines
 	objects said >err
-	has err '^warning lines lost, since writing them would have waited: 4$'
-	has err '^debug SIGWINCH from'
+	has err '^warning 4 log lines dropped: writing them would have blocked$'
+	has err '^debug received SIGWINCH from'
 	expect_count 2 err .
 	kill -TERM "$TARGET"
 	expect_status 0
@@ -205,7 +205,7 @@ while True: signal.pause()' "$1"
 	nsenter --mount=/proc/self/fd/8 rm "$PWD/volume/filler"
 	kill -TERM "$TARGET"
 	expect_status 7
-	nsenter --mount=/proc/self/fd/8 grep -q '^lull: warning: lines lost, since writing them would have waited: ' "$PWD/volume/log"
+	nsenter --mount=/proc/self/fd/8 grep -qE '^lull: warning: [0-9]+ log lines? dropped: writing ' "$PWD/volume/log"
 	nsenter --mount=/proc/self/fd/8 grep -q '^lull: stopped in ' "$PWD/volume/log"
 	exec 8<&-
 }

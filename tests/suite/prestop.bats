@@ -63,7 +63,7 @@ hook_pids() {
 	has err '^env LULL_SIGNAL=TERM$'
 	kill -KILL "$(sed -n 's/^ready //p' "$BATS_TEST_TMPDIR/err")"
 	expect_status 0
-	has err "warning: the pre-stop program $HOOK was ended by SIGKILL\$"
+	has err "warning: pre-stop program $HOOK was killed by SIGKILL\$"
 }
 
 @test "the pre-stop program has the app's environment and two variables more" {
@@ -105,7 +105,7 @@ Z=last" ] || fail "another environment"
 		"$SEND" "$TARGET" "${pair%:*}" 0
 		expect_status 0
 		grep -qxF "signal ${pair#*:}" "$BATS_TEST_TMPDIR/err" || fail "another name"
-		has err 'warning: the pre-stop program .* was ended by '
+		has err 'warning: pre-stop program .* was killed by '
 	done
 }
 
@@ -127,7 +127,7 @@ Z=last" ] || fail "another environment"
 	expect_status 7
 	expect_ms "$(($(got_at 15) - T0))" 1200
 	has err '^marked$'
-	has err 'stop: SIGTERM .*; passing it on after the pre-stop program, at 5 s at the latest, SIGKILL at 90 s$'
+	has err 'stopping: SIGTERM .*; SIGTERM to the app after the pre-stop program, in 5 s at the latest, SIGKILL in 90 s$'
 	has_not err warning
 }
 
@@ -139,7 +139,7 @@ Z=last" ] || fail "another environment"
 	has_not out '^got 15'
 	expect_status 7
 	expect_ms "$(($(got_at 15) - T0))" 2000
-	has err 'passing it on in 2 s and after the pre-stop program, at 5 s at the latest,'
+	has err 'SIGTERM to the app in 2 s and after the pre-stop program, in 5 s at the latest,'
 }
 
 @test "with a delay of 5 s or more it has until that ends" {
@@ -148,8 +148,8 @@ Z=last" ] || fail "another environment"
 	begin_stop
 	expect_status 7
 	expect_ms "$(($(got_at 15) - T0))" 5500
-	has err 'passing it on in 5.5 s, SIGKILL'
-	has err 'warning: the pre-stop program has not ended in [5-9][.0-9]* s: killing [0-9]+$'
+	has err 'SIGTERM to the app in 5.5 s, SIGKILL'
+	has err 'warning: pre-stop program .* timed out after [5-9][.0-9]* s, killing it \(PID [0-9]+\)$'
 }
 
 @test "after 5 s it is killed with a warning, and its child; then the signal is sent" {
@@ -159,7 +159,7 @@ Z=last" ] || fail "another environment"
 	hook_pids
 	expect_status 7
 	expect_ms "$(($(got_at 15) - T0))" 5000
-	has err 'warning: the pre-stop program has not ended in [5-9][.0-9]* s: killing [0-9]+$'
+	has err 'warning: pre-stop program .* timed out after [5-9][.0-9]* s, killing it \(PID [0-9]+\)$'
 	until_true is_gone "$HOOK_PID"
 	until_true is_gone "$HOOK_CHILD"
 }
@@ -172,8 +172,8 @@ Z=last" ] || fail "another environment"
 		expect_status 137
 		expect_ms "$(since "$T0")" 1500
 		expect_ms "$(($(got_at 15) - T0))" 500
-		has err 'warning: the pre-stop program has not ended in [0-9.]+ m?s: killing'
-		has err 'warning: SIGKILL .* after the signal was passed on'
+		has err 'warning: pre-stop program .* timed out after [0-9.]+ m?s, killing'
+		has err 'warning: no exit .* after SIGTERM, sending SIGKILL'
 	done
 }
 
@@ -198,7 +198,7 @@ Z=last" ] || fail "another environment"
 	for start in start_plain start_init; do
 		$start "$LULL" -d 60s --pre-stop "$HOOK" "$PROBE" exit=1:7
 		begin_stop
-		wait_for err 'stop: SIGTERM'
+		wait_for err 'stopping: SIGTERM'
 		kill -HUP "$TARGET"
 		expect_status 7
 		has err '^flushed$'
@@ -216,7 +216,7 @@ Z=last" ] || fail "another environment"
 	expect_status 7
 	until_true is_gone "$HOOK_PID"
 	until_true is_gone "$HOOK_CHILD"
-	has_not err 'has not ended in'
+	has_not err 'timed out'
 }
 
 @test "a second stop signal ends the wait for it after the app has exited, too" {
@@ -232,7 +232,7 @@ Z=last" ] || fail "another environment"
 		kill -TERM "$TARGET"
 		expect_status 7
 		expect_ms "$(since "$T0")" 1000
-		has err 'the pre-stop program has not ended in [1-9]'
+		has err 'pre-stop program .* timed out after [1-9]'
 	done
 }
 
@@ -247,7 +247,7 @@ Z=last" ] || fail "another environment"
 	wait_for out '^got 15'
 	expect_status 7
 	has_not err 'child-got-it'
-	has err 'the pre-stop program has not ended in [5-9]'
+	has err 'pre-stop program .* timed out after [5-9]'
 }
 
 @test "a shutdown that starts while lull waits for remaining processes starts it" {
@@ -258,7 +258,7 @@ Z=last" ] || fail "another environment"
 	until_true grep -qx 'lull:ended' "/proc/$TARGET/comm"
 	kill -TERM "$TARGET"
 	wait_for err '^app 0$'
-	has err 'stop: SIGTERM .*; the app has ended, SIGKILL to what it left behind'
+	has err 'stopping: SIGTERM .*; the app has exited, SIGKILL to remaining processes'
 	kill -USR2 "$TARGET"
 	expect_status 3
 }
@@ -290,7 +290,7 @@ is_in_state() {
 	sleep 0.6
 	kill -CONT "$TARGET"
 	expect_status 7
-	has_not err 'has not ended'
+	has_not err 'timed out'
 }
 
 @test "its failure is a warning, and the shutdown continues" {
@@ -298,7 +298,7 @@ is_in_state() {
 	start_plain "$LULL" --pre-stop "$HOOK" "$PROBE" exit=15:7
 	begin_stop
 	expect_status 7
-	has err "warning: the pre-stop program $HOOK exited 9\$"
+	has err "warning: pre-stop program $HOOK exited with status 9\$"
 }
 
 @test "one that cannot be started is a warning, and the stop signal does not wait for it" {
@@ -309,8 +309,8 @@ is_in_state() {
 		start_plain "$LULL" --pre-stop "$program" "$PROBE" times exit=15:7
 		begin_stop
 		expect_status 7
-		[ -d "$program" ] || has err "warning: cannot start pre-stop program $program yet: ${reasons[$program]}; lull tries again when the shutdown starts\$"
-		has err "warning: the pre-stop program $program could not be started: ${reasons[$program]}\$"
+		[ -d "$program" ] || has err "warning: cannot execute pre-stop program $program yet: ${reasons[$program]}; lull tries again when the shutdown starts\$"
+		has err "warning: cannot start pre-stop program $program: ${reasons[$program]}; the shutdown continues\$"
 	done
 }
 

@@ -38,7 +38,7 @@ SHELL_FORM='"$0" "$@"; exit'
 		came out 15
 		has out '^saved'
 		expect_ms "$(since "$T0")" 1000
-		has err 'stopped in .*: app ended by SIGTERM, nothing killed$'
+		has err 'stopped in .*: app killed by SIGTERM, no process killed$'
 		expect_count 2 err ''
 	done
 }
@@ -50,15 +50,15 @@ SHELL_FORM='"$0" "$@"; exit'
 		expect_status 143
 		came out 15
 		expect_ms "$(since "$T0")" 800
-		has err 'warning: SIGKILL [0-9.]+ m?s after the signal was passed on, to: [0-9]+ probe \(sleeping\)$'
-		has err 'app ended by SIGTERM, 1 killed$'
+		has err 'warning: no exit [0-9.]+ m?s after SIGTERM, sending SIGKILL to: [0-9]+ probe \(sleeping\)$'
+		has err 'app killed by SIGTERM, 1 process killed$'
 	done
 }
 
 @test "if the app exits during the delay, remaining processes get the signal immediately" {
 	leaving start_plain -d 60s -- late=15:300
 	begin_stop
-	wait_for err 'stop: SIGTERM'
+	wait_for err 'stopping: SIGTERM'
 	kill -HUP "$TARGET"
 	expect_status 3
 	came out 15
@@ -121,7 +121,7 @@ SHELL_FORM='"$0" "$@"; exit'
 		is_gone "$CHILD"
 		expect_ms "$(since "$T0")" 400
 		expect_count 1 err ''
-		has err '^lull: warning: SIGKILL [0-9.]+ m?s after the app had ended, to: [0-9]+ probe \(sleeping\)$'
+		has err '^lull: warning: no exit [0-9.]+ m?s after the app exited, sending SIGKILL to remaining processes: [0-9]+ probe \(sleeping\)$'
 	done
 }
 
@@ -130,7 +130,7 @@ SHELL_FORM='"$0" "$@"; exit'
 	kill -HUP "$TARGET"
 	expect_status 3
 	expect_ms "$(since "$T0")" 5000
-	has err 'SIGKILL 5(\.[0-9])? s after the app had ended'
+	has err 'no exit 5(\.[0-9])? s after the app exited, sending SIGKILL to remaining processes'
 }
 
 @test "--linger 0 does not wait, with or without a shutdown" {
@@ -145,7 +145,7 @@ SHELL_FORM='"$0" "$@"; exit'
 		begin_stop
 		expect_status 143
 		came out
-		has err 'app ended by SIGTERM, 1 killed$'
+		has err 'app killed by SIGTERM, 1 process killed$'
 		expect_ms "$(since "$T0")" 0
 	done
 }
@@ -160,7 +160,7 @@ saved_past_the_end() {
 	kill -CONT "$TARGET"
 	expect_status 137
 	has out '^saved'
-	has err 'nothing killed$'
+	has err 'no process killed$'
 }
 
 @test "if lull was stopped past the time of SIGKILL, remaining processes still get a second" {
@@ -182,12 +182,12 @@ saved_past_the_end() {
 		wait_for out '^got 28'
 		kill -INT "$TARGET"
 		kill -TERM "$TARGET"
-		wait_for err 'stop: SIGTERM'
+		wait_for err 'stopping: SIGTERM'
 		kill -TERM "$TARGET"
 		kill -USR1 "$TARGET"
 		expect_status 3
 		came out 15 28 12
-		has err 'stop: SIGTERM from .*; the app has ended, SIGKILL to what it left behind in [0-9.]+ s$'
+		has err 'stopping: SIGTERM from .*; the app has exited, SIGKILL to remaining processes in [0-9.]+ s$'
 		expect_count 2 err ''
 	done
 }
@@ -220,7 +220,7 @@ behind() {
 	came out 15
 	has out '^saved'
 	has err 'not signalling remaining process [0-9]+ \(probe\): it has the signal'
-	has err 'nothing killed$'
+	has err 'no process killed$'
 }
 
 @test "a process that has not run gets the signal immediately, whatever the app catches" {
@@ -256,7 +256,7 @@ behind() {
 	expect_status 3
 	came out 15
 	[ $(($(got_at 15) - T0)) -ge 400 ]
-	has err 'nothing killed$'
+	has err 'no process killed$'
 }
 
 @test "a helper without a handler gets the signal immediately, running or not" {
@@ -275,7 +275,7 @@ behind() {
 	kill -USR1 "$TARGET"
 	expect_status 3
 	came out 10
-	has err 'nothing killed$'
+	has err 'no process killed$'
 }
 
 @test "with --listens, a closed port shows that the signal was forwarded" {
@@ -311,7 +311,7 @@ print("asked", asked, flush=True)'
 	expect_status 143
 	came worker 10
 	expect_count 1 err 'sending SIGTERM to remaining process'
-	has err 'nothing killed$'
+	has err 'no process killed$'
 }
 
 @test "shells in shells: the signal ends each, and the program gets it once" {
@@ -322,7 +322,7 @@ print("asked", asked, flush=True)'
 		came out 15
 		has out '^saved'
 		has_not err 'again in'
-		has err 'nothing killed$'
+		has err 'no process killed$'
 	done
 }
 
@@ -346,7 +346,7 @@ print("asked", asked, flush=True)'
 	start_init "$LULL" "$PROBE" many=600 exit=15:3
 	begin_stop
 	expect_status 3
-	has err 'nothing killed$'
+	has err 'no process killed$'
 	expect_count 2 err ''
 }
 
@@ -377,7 +377,7 @@ print("asked", asked, flush=True)'
 	kill -TERM "$TARGET"
 	expect_status 3
 	came out 15
-	has err 'nothing killed$'
+	has err 'no process killed$'
 }
 
 @test "a process that became another program is signalled" {
@@ -386,7 +386,7 @@ print("asked", asked, flush=True)'
 	begin_stop
 	expect_status 3
 	came out 15
-	has err 'nothing killed$'
+	has err 'no process killed$'
 }
 
 @test "processes that the pre-stop program left in the background are signalled" {
@@ -397,7 +397,7 @@ print("asked", asked, flush=True)'
 	begin_stop
 	expect_status 0
 	came behind 15
-	has err 'nothing killed$'
+	has err 'no process killed$'
 }
 
 # --- Signals without effect
@@ -408,7 +408,7 @@ print("asked", asked, flush=True)'
 		start_init "$LULL" --group=$group -r TERM:QUIT sh -c 'sleep 1000 & exec env --default-signal "$0" exit=3:4' "$PROBE"
 		begin_stop
 		expect_status 4
-		has err 'nothing killed$'
+		has err 'no process killed$'
 	done
 }
 
@@ -501,7 +501,7 @@ family_saved() {
 		kill -TERM "$TARGET"
 		expect_status 3
 		family_saved
-		has err 'nothing killed$'
+		has err 'no process killed$'
 	done
 }
 
@@ -511,7 +511,7 @@ family_saved() {
 		kill -TERM "$TARGET"
 		expect_status 3
 		family_saved
-		has err 'nothing killed$'
+		has err 'no process killed$'
 	done
 }
 
@@ -533,7 +533,7 @@ family_saved() {
 	expect_status 7
 	expect_ms "$(since "$T0")" 0
 	came entered
-	has err 'app exited 7, nothing killed$'
+	has err 'app exited with status 7, no process killed$'
 	run wait $!
 }
 
@@ -658,7 +658,7 @@ all_stopped() {
 	expect_status 143
 	is_gone "$CHILD"
 	[ "$(since "$T0")" -ge 300 ]
-	has err 'app ended by SIGTERM, 1 killed$'
+	has err 'app killed by SIGTERM, 1 process killed$'
 }
 
 @test "with the /proc of another PID namespace no other process gets a signal" {
@@ -691,7 +691,7 @@ orphans_left() {
 		$start "$LULL" -v sh -c 'for i in $(seq 1000); do (true &); done; exec "$0" exit=15:0' "$PROBE"
 		wait_for out '^ready'
 		until_true orphans_left 0
-		expect_count 1000 err 'reaped orphan [0-9]+, exited 0$'
+		expect_count 1000 err 'reaped orphan \(PID [0-9]+\): exited with status 0$'
 		begin_stop
 		expect_status 0
 	done
@@ -721,8 +721,8 @@ orphans_left() {
 	local orphans='(sh -c "exit 3" &); (sh -c "kill -USR1 \$\$" &); exec "$0" exit=15:0'
 	for start in start_plain start_init; do
 		$start "$LULL" -w sh -c "$orphans" "$PROBE"
-		wait_for err '^lull: warning: reaped orphan [0-9]+, exited 3$'
-		wait_for err '^lull: warning: reaped orphan [0-9]+, ended by SIGUSR1$'
+		wait_for err '^lull: warning: reaped orphan \(PID [0-9]+\): exited with status 3$'
+		wait_for err '^lull: warning: reaped orphan \(PID [0-9]+\): killed by SIGUSR1$'
 		begin_stop
 		expect_status 0
 		expect_count 2 err warning
@@ -749,7 +749,7 @@ orphans_left() {
 	leaving start_init -l 200ms -- thread
 	kill -HUP "$TARGET"
 	expect_status 3
-	has err 'warning: SIGKILL .* to: [0-9]+ probe'
+	has err 'warning: no exit .* sending SIGKILL to: [0-9]+ probe'
 }
 
 @test "a tower of 600 processes, each the child of the one before, is killed in time" {
@@ -769,7 +769,7 @@ orphans_left() {
 	begin_stop
 	expect_status 137
 	expect_ms "$(since "$T0")" 400
-	has err 'SIGKILL .* to: [0-9]+ probe \(sleeping\)$'
+	has err 'sending SIGKILL to: [0-9]+ probe \(sleeping\)$'
 	child_of "$stranger"
 	end_tower "$stranger"
 }
@@ -793,19 +793,19 @@ end_tower() {
 	kill -TERM "$TARGET"
 	expect_status 3
 	expect_ms "$(since "$T0")" 400
-	has err 'stop: SIGTERM .*; the app has ended, SIGKILL to what it left behind in 400 ms$'
+	has err 'stopping: SIGTERM .*; the app has exited, SIGKILL to remaining processes in 400 ms$'
 }
 
 @test "if the app exited while lull was frozen, past a step, remaining processes get the signal" {
 	leaving start_plain --group --plan 600ms/=/20s/KILL -- exit=15:0
 	kill -TERM "$TARGET"
-	wait_for err 'stop: SIGTERM'
+	wait_for err 'stopping: SIGTERM'
 	kill -STOP "$TARGET"
 	kill -HUP "$APP"
 	sleep 1 # past the first step
 	kill -CONT "$TARGET"
 	expect_status 3
 	came out 15
-	has_not err 'could not be sent'
-	has err 'app exited 3, nothing killed$'
+	has_not err 'cannot send'
+	has err 'app exited with status 3, no process killed$'
 }

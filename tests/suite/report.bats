@@ -21,6 +21,8 @@ teardown() {
 
 DATE='20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z'
 TIME='[0-9.]+ m?s'
+KEYS='time exit ran_ms ended_by oom_kill app_status app_signal stop_signal sender sender_pid sender_name sender_uid
+	stop_started delay_ms stopping_ms remaining_ms killing_ms not_killed_count killed_count killed'
 
 # reads PATTERN: the report is one line, and the pattern matches all of it.
 reads() {
@@ -51,34 +53,34 @@ PYTHON
 @test "an app that exits by itself" {
 	start "${TEXT[@]}" sh -c 'exit 3'
 	expect_status 3
-	reads "lull: $DATE; exit 3; ran $TIME; ended by itself; app exited 3; killed nobody"
+	reads "lull: $DATE; exit 3; ran $TIME; ended by itself; app exited with status 3; no process killed"
 	start "${JSON[@]}" sh -c 'exit 0'
 	expect_status 0
-	holds "time exit ran_ms ended_by app_exit killed" \
-		'r["exit"] == 0 and r["app_exit"] == 0 and r["ended_by"] == "itself" and r["killed"] == "nobody"'
+	holds "$KEYS" \
+		'r["exit"] == 0 and r["app_status"] == 0 and r["ended_by"] == "self" and r["killed"] == []'
 	[ ! -s err ]
 }
 
 @test "an app that is killed by a signal" {
 	start "${TEXT[@]}" "$PROBE" raise=6
 	expect_status 134
-	reads "lull: $DATE; exit 134; ran $TIME; ended by a signal; app ended by SIGABRT; killed nobody"
+	reads "lull: $DATE; exit 134; ran $TIME; ended by a signal; app killed by SIGABRT; no process killed"
 	start "${JSON[@]}" "$PROBE" raise=40
 	expect_status 168
-	holds "time exit ran_ms ended_by app_signal killed" \
-		'r["exit"] == 168 and r["app_signal"] == "SIGRTMIN+6" and r["ended_by"] == "a signal"'
+	holds "$KEYS" \
+		'r["exit"] == 168 and r["app_signal"] == "SIGRTMIN+6" and r["ended_by"] == "signal"'
 }
 
 @test "lull's exit status and the app's are separate fields" {
 	start "${TEXT[@]}" -e 143 "$PROBE" exit=15:143
 	begin_stop
 	expect_status 0
-	reads ".*; exit 0; ran $TIME; ended by a stop; app exited 143; stop SIGTERM; .*"
+	reads ".*; exit 0; ran $TIME; ended by a shutdown; app exited with status 143; stop signal SIGTERM; .*"
 	start "${TEXT[@]}" --stopped-ok sleep 1000
 	until_true is_lull "$JOB"
 	kill -TERM "$JOB"
 	expect_status 0
-	reads ".*; exit 0; .*; app ended by SIGTERM; .*"
+	reads ".*; exit 0; .*; app killed by SIGTERM; .*"
 }
 
 @test "times: the run, the delay, the shutdown, the remaining processes" {
@@ -94,31 +96,31 @@ PYTHON
 	until_true is_gone "$orphan"
 	expect_status 0
 	local all=$(($(now_ms) - T0 + 20))
-	holds "time exit ran_ms ended_by app_exit stop sender pid uid begun delay_ms stopping_ms leftovers_ms killed" \
-		"r['delay_ms'] >= 400 and r['stopping_ms'] >= 290 and r['leftovers_ms'] >= 290 and r['killed'] == 'nobody' and
-		 r['ran_ms'] >= 1100 and r['delay_ms'] + r['stopping_ms'] + r['leftovers_ms'] <= $all"
+	holds "$KEYS" \
+		"r['delay_ms'] >= 400 and r['stopping_ms'] >= 290 and r['remaining_ms'] >= 290 and r['killed'] == [] and
+		 r['ran_ms'] >= 1100 and r['delay_ms'] + r['stopping_ms'] + r['remaining_ms'] <= $all"
 	start_plain "${TEXT[@]}" -d 400ms "$PROBE" late=15:300
 	begin_stop
 	expect_status 0
-	reads ".*; begun $DATE; delay [4-9][0-9]+ ms; stopping [3-9][0-9]+ ms; killed nobody"
+	reads ".*; started $DATE; delay [4-9][0-9]+ ms; stopping [3-9][0-9]+ ms; no process killed"
 }
 
 @test "the dates are current, and the shutdown started as long ago as its phases took" {
 	start_plain "${JSON[@]}" -d 300ms "$PROBE" exit=15:0
 	begin_stop
 	expect_status 0
-	holds "time exit ran_ms ended_by app_exit stop sender pid uid begun delay_ms stopping_ms killed" '
+	holds "$KEYS" '
 		abs(datetime.utcnow() - at(r["time"])) < timedelta(minutes=5) and
-		(at(r["time"]) - at(r["begun"])) / timedelta(milliseconds=1) == r["delay_ms"] + r["stopping_ms"]'
+		(at(r["time"]) - at(r["stop_started"])) / timedelta(milliseconds=1) == r["delay_ms"] + r["stopping_ms"]'
 }
 
 @test "an app that exits during the delay exited by itself" {
 	start_plain "${TEXT[@]}" -d 60s "$PROBE" exit=1:4
 	begin_stop
-	wait_for err 'stop: SIGTERM'
+	wait_for err 'stopping: SIGTERM'
 	kill -HUP "$TARGET"
 	expect_status 4
-	reads ".*; ended by itself; app exited 4; stop SIGTERM; from .*; begun $DATE; delay $TIME; killed nobody"
+	reads ".*; ended by itself; app exited with status 4; stop signal SIGTERM; sender .*; started $DATE; delay $TIME; no process killed"
 }
 
 # --- The sender
@@ -143,7 +145,7 @@ for_everybody() {
 		cp "$(readlink -f /bin/bash)" sender
 		setpriv --reuid $as --regid $as --clear-groups ./sender -c 'echo $$ >&2; kill -TERM "$0"' "$TARGET" 2>pid
 		expect_status 0
-		grep -qE "; stop SIGTERM; (from sender; )?pid $(cat pid); uid $as; begun $DATE; " report || fail "$(cat report)"
+		grep -qE "; stop signal SIGTERM; sender PID $(cat pid)( \(sender\))?, UID $as; started $DATE; " report || fail "$(cat report)"
 		: >report
 	done
 }
@@ -152,21 +154,21 @@ for_everybody() {
 	start unshare --pid --fork --kill-child --mount-proc "${JSON[@]}" \
 		sh -c 'trap "exit 0" TERM; kill -TERM 1; while :; do sleep 0.01; done'
 	expect_status 0
-	holds "time exit ran_ms ended_by app_exit stop sender pid uid begun stopping_ms killed" \
-		'r["stop"] == "SIGTERM" and r["pid"] == 2 and r["uid"] == 0 and r["sender"] == "sh"'
+	holds "$KEYS" \
+		'r["stop_signal"] == "SIGTERM" and r["sender_pid"] == 2 and r["sender_uid"] == 0 and r["sender_name"] == "sh" and r["sender"] == "process"'
 }
 
 @test "a shutdown from outside the namespace" {
 	start_init "${TEXT[@]}" "$PROBE" exit=15:7
 	begin_stop
 	expect_status 7
-	reads ".*; exit 7; ran $TIME; ended by a stop; app exited 7; stop SIGTERM; from outside; pid 0; uid 0; .*; killed nobody"
+	reads ".*; exit 7; ran $TIME; ended by a shutdown; app exited with status 7; stop signal SIGTERM; sender outside the container; .*; no process killed"
 	start_init "${JSON[@]}" --stop-signal QUIT -r QUIT:TERM "$PROBE" exit=15:7
 	wait_for out '^ready'
 	kill -QUIT "$TARGET"
 	expect_status 7
-	holds "time exit ran_ms ended_by app_exit stop sender pid uid begun stopping_ms killed" \
-		'r["stop"] == "SIGQUIT" and r["sender"] == "outside" and r["pid"] == 0 and r["uid"] == 0'
+	holds "$KEYS" \
+		'r["stop_signal"] == "SIGQUIT" and r["sender"] == "outside" and r["sender_pid"] == 0 and r["sender_uid"] is None and r["sender_name"] is None'
 }
 
 @test "a shutdown from the terminal: Ctrl-C" {
@@ -181,8 +183,8 @@ while b"ready" not in said:
 os.write(terminal, b"\x03")
 assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 PYTHON
-	holds "time exit ran_ms ended_by app_exit stop sender begun stopping_ms killed" \
-		'r["stop"] == "SIGINT" and r["sender"] == "the kernel"'
+	holds "$KEYS" \
+		'r["stop_signal"] == "SIGINT" and r["sender"] == "kernel" and r["sender_pid"] is None'
 }
 
 # --- Killed processes
@@ -193,11 +195,11 @@ PYTHON
 		begin_stop
 		expect_status 137
 		local named
-		named=$(sed -n 's/.*warning: SIGKILL .* to: //p' err)
+		named=$(sed -n 's/.*warning: .* sending SIGKILL to: //p' err)
 		grep -qE '^[0-9]+ probe \(sleeping\)$' <<<"$named"
 		named=${named//(/\\(} named=${named//)/\\)}
-		reads ".*; exit 137; .*; ended by a stop; app ended by SIGKILL; .*; stopping $TIME; killing $TIME; killed $named"
-		has_not err 'not by lull'
+		reads ".*; exit 137; .*; ended by a shutdown; app killed by SIGKILL; .*; stopping $TIME; killing $TIME; killed $named"
+		has_not err 'not sent by lull'
 	done
 }
 
@@ -214,8 +216,8 @@ PYTHON
 	wait_for out '^tower'
 	begin_stop
 	expect_status 137
-	holds "time exit ran_ms ended_by app_signal stop sender pid uid begun stopping_ms killing_ms killed" \
-		'r["killed"].count("probe (sleeping)") == 16 and r["killed"].endswith(" and 5 more")'
+	holds "$KEYS" \
+		'r["killed_count"] == 21 and len(r["killed"]) == 16 and all(p["name"] == "probe" for p in r["killed"])'
 }
 
 @test "a name may hold any bytes: the report stays one line, and valid" {
@@ -233,8 +235,8 @@ while True: signal.pause()' "${names[i]}")
 		start_init "${JSON[@]}" -t 100ms "${app[@]}"
 		begin_stop
 		expect_status 137
-		holds "time exit ran_ms ended_by app_signal stop sender pid uid begun stopping_ms killing_ms killed" \
-			"r['killed'] == '2 ' + ${names[i + 1]} + ' (sleeping)'"
+		holds "$KEYS" \
+			"r['killed'] == [{'pid': 2, 'name': ${names[i + 1]}, 'state': 'sleeping'}]"
 		start_init "${TEXT[@]}" -t 100ms "${app[@]}"
 		begin_stop
 		expect_status 137
@@ -249,17 +251,17 @@ while True: signal.pause()' "${names[i]}")
 	until_count 2 out '^ready'
 	kill -HUP "$TARGET"
 	expect_status 3
-	reads ".*; exit 3; .*; ended by itself; app exited 3; leftovers [3-9][0-9]* ms; killed nobody"
+	reads ".*; exit 3; .*; ended by itself; app exited with status 3; remaining processes [3-9][0-9]* ms; no process killed"
 	start_plain "${TEXT[@]}" -l 200ms "$PROBE" exit=1:3 orphan
 	until_count 2 out '^ready'
 	kill -HUP "$TARGET"
 	expect_status 3
-	reads ".*; ended by itself; app exited 3; leftovers [2-9][0-9]* ms; killing $TIME; killed [0-9]+ probe \(sleeping\)"
+	reads ".*; ended by itself; app exited with status 3; remaining processes [2-9][0-9]* ms; killing $TIME; killed [0-9]+ probe \(sleeping\)"
 	start_plain "${TEXT[@]}" -l 0 "$PROBE" exit=1:3 orphan
 	until_count 2 out '^ready'
 	kill -HUP "$TARGET"
 	expect_status 3
-	reads ".*; ended by itself; app exited 3; killing $TIME; killed [0-9]+ probe \(sleeping\)"
+	reads ".*; ended by itself; app exited with status 3; killing $TIME; killed [0-9]+ probe \(sleeping\)"
 }
 
 @test "a stop that begins while remaining processes are waited for" {
@@ -268,10 +270,10 @@ while True: signal.pause()' "${names[i]}")
 	kill -HUP "$TARGET"
 	wait_for out '^got 15'
 	kill -TERM "$TARGET"
-	wait_for err 'stop: SIGTERM'
+	wait_for err 'stopping: SIGTERM'
 	kill -USR1 "$TARGET"
 	expect_status 3
-	reads ".*; ended by itself; app exited 3; stop SIGTERM; .*; begun $DATE; leftovers $TIME; killed nobody"
+	reads ".*; ended by itself; app exited with status 3; stop signal SIGTERM; .*; started $DATE; remaining processes $TIME; no process killed"
 }
 
 @test "an app that does not exit after SIGKILL" {
@@ -280,8 +282,8 @@ while True: signal.pause()' "${names[i]}")
 	begin_stop
 	expect_status 137
 	kill -KILL "$APP"
-	holds "time exit ran_ms ended_by app stop sender pid uid begun stopping_ms killing_ms not_killed killed" \
-		'r["exit"] == 137 and r["not_killed"] == 1 and r["killed"] == "nobody" and r["app"] == "has not ended" and r["ended_by"] == "a stop" and r["killing_ms"] >= 2000'
+	holds "$KEYS" \
+		'r["exit"] == 137 and r["not_killed_count"] == 1 and r["killed"] == [] and r["app_status"] is None and r["app_signal"] is None and r["ended_by"] == "stop" and r["killing_ms"] >= 2000'
 }
 
 # --- A SIGKILL that lull did not send
@@ -292,8 +294,8 @@ while True: signal.pause()' "${names[i]}")
 		wait_for out '^ready'
 		kill -KILL "$APP"
 		expect_status 137
-		reads ".*; exit 137; .*; ended by a SIGKILL that was not lull's; app ended by SIGKILL; killed nobody"
-		has err "^lull: warning: the app was killed by SIGKILL, and not by lull$"
+		reads ".*; exit 137; .*; ended by a SIGKILL not sent by lull; app killed by SIGKILL; no process killed"
+		has err "^lull: warning: the app was killed by SIGKILL, not sent by lull$"
 		expect_count 1 err .
 	done
 	start_plain "$LULL" "$PROBE"
@@ -301,7 +303,7 @@ while True: signal.pause()' "${names[i]}")
 	kill -KILL "$APP"
 	expect_status 137
 	expect_count 1 err .
-	has err "^lull: warning: the app was killed by SIGKILL, and not by lull$"
+	has err "^lull: warning: the app was killed by SIGKILL, not sent by lull$"
 }
 
 @test "a SIGKILL from another process during a shutdown" {
@@ -310,8 +312,8 @@ while True: signal.pause()' "${names[i]}")
 	wait_for out '^got 15'
 	kill -KILL "$APP"
 	expect_status 137
-	holds "time exit ran_ms ended_by app_signal stop sender pid uid begun stopping_ms killed" \
-		'r["ended_by"] == "a SIGKILL that was not lull'"'"'s" and r["stop"] == "SIGTERM"'
+	holds "$KEYS" \
+		'r["ended_by"] == "external_sigkill" and r["stop_signal"] == "SIGTERM"'
 }
 
 @test "a SIGKILL by a rewrite is lull's" {
@@ -319,12 +321,12 @@ while True: signal.pause()' "${names[i]}")
 	wait_for out '^ready'
 	kill -USR1 "$TARGET"
 	expect_status 137
-	reads ".*; ended by a signal; app ended by SIGKILL; killed nobody"
+	reads ".*; ended by a signal; app killed by SIGKILL; no process killed"
 	start_plain "${TEXT[@]}" -r TERM:KILL "$PROBE"
 	begin_stop
 	expect_status 137
-	reads ".*; ended by a stop; app ended by SIGKILL; stop SIGTERM; .*"
-	has_not err 'not by lull'
+	reads ".*; ended by a shutdown; app killed by SIGKILL; stop signal SIGTERM; .*"
+	has_not err 'not sent by lull'
 }
 
 # make_cgroup: sets CGROUP to a memory cgroup below our own or the nearest above that can have one, of either version. LIMIT is
@@ -378,14 +380,14 @@ while True: x.append(bytearray(1 << 20))'
 	export CGROUP
 	start bash -c 'in_cgroup "$@"' - "${TEXT[@]}" python3 -c "$EATER"
 	expect_status 137
-	reads ".*; exit 137; .*; ended by the kernel's out-of-memory killer; oom_kill 1; app ended by SIGKILL; killed nobody"
-	has err "^lull: warning: the app was killed by SIGKILL, and not by lull: by the kernel's out-of-memory killer, says the cgroup: oom_kill 1$"
+	reads ".*; exit 137; .*; ended by a SIGKILL not sent by lull, probably out of memory; oom_kill 1; app killed by SIGKILL; no process killed"
+	has err "^lull: warning: the app was killed by SIGKILL, not sent by lull; probably out of memory \(cgroup oom_kill=1\)$"
 	expect_count 1 err .
 	# The shell stays: its child is killed, and its exit status shows that.
 	start bash -c 'in_cgroup "$@"' - "${JSON[@]}" sh -c 'python3 -c "$0"; exit' "$EATER"
 	expect_status 137
-	holds "time exit ran_ms ended_by oom_kill app_exit killed" \
-		'r["ended_by"] == "itself" and r["app_exit"] == 137 and r["oom_kill"] == 2'
+	holds "$KEYS" \
+		'r["ended_by"] == "self" and r["app_status"] == 137 and r["oom_kill"] == 2'
 }
 
 @test "an out-of-memory kill in a container, whose mount starts at its own cgroup" {
@@ -398,7 +400,7 @@ while True: x.append(bytearray(1 << 20))'
 	start bash -c 'in_cgroup unshare -m "$@"' - bash -c 'mount --bind "$CGROUP" "$0" && exec "$@"' $mount \
 		"${TEXT[@]}" python3 -c "$EATER"
 	expect_status 137
-	reads ".*; ended by the kernel's out-of-memory killer; oom_kill 1; app ended by SIGKILL; killed nobody"
+	reads ".*; ended by a SIGKILL not sent by lull, probably out of memory; oom_kill 1; app killed by SIGKILL; no process killed"
 }
 
 # with_cgroup VERSION EVENTS LIST LULL ARG...: with these contents of the files; PLACE is our place in the hierarchy.
@@ -423,20 +425,20 @@ KILL_SELF='kill -KILL $$'
 	}
 	for PLACE in /a/b /docker-7.scope /; do
 		say_kills memory.events "$v2" "0::$PLACE"
-		reads ".*; ended by the kernel's out-of-memory killer; oom_kill 12; .*"
+		reads ".*; ended by a SIGKILL not sent by lull, probably out of memory; oom_kill 12; .*"
 		say_kills memory.events "$v2" "0::/../../elsewhere"
-		[ $PLACE = / ] || reads ".*; ended by a SIGKILL that was not lull's; app ended .*"
+		[ $PLACE = / ] || reads ".*; ended by a SIGKILL not sent by lull; app killed .*"
 		[ $PLACE != / ] || reads ".*; oom_kill 12; .*"
 		say_kills memory.events "${v2/oom_kill 12/oom_kill 0}" "0::$PLACE"
-		reads ".*; ended by a SIGKILL that was not lull's; app ended .*"
+		reads ".*; ended by a SIGKILL not sent by lull; app killed .*"
 	done
 	for PLACE in /memory/a/b /memory; do
 		say_kills memory.oom_control "$v1" $'5:cpu:/x\n4:memory:'"${PLACE#/memory}"$'\n1:name=systemd:/x\n0::/x'
-		reads ".*; ended by the kernel's out-of-memory killer; oom_kill 12; .*"
+		reads ".*; ended by a SIGKILL not sent by lull, probably out of memory; oom_kill 12; .*"
 	done
 	PLACE=/nothing
 	say_kills memory.events "$v2" "0::/x"
-	reads ".*; ended by a SIGKILL that was not lull's; app ended .*"
+	reads ".*; ended by a SIGKILL not sent by lull; app killed .*"
 }
 
 # --- Errors at start
@@ -514,7 +516,7 @@ KILL_SELF='kill -KILL $$'
 	[ -e report ] && [ ! -s report ] && [ "$(stat -c %a report)" = 640 ]
 	begin_stop
 	expect_status 0
-	reads '.*; ended by a stop; .*'
+	reads '.*; ended by a shutdown; .*'
 }
 
 @test "from the variable, which the app does not get" {
@@ -533,12 +535,13 @@ KILL_SELF='kill -KILL $$'
 	[ ! -e report ]
 }
 
-# no_report STATUS PATH REASON [LULL...]: the app runs as ever, and each of two warnings says why there is no report.
+# no_report COUNT PATH REASON [LULL...]: the app runs as ever, and a warning at the end, of COUNT with the one at the start, says why there is no report.
 no_report() {
 	start "${@:4}" "$LULL" --report "$2" sh -c 'echo ran; exit 7'
 	expect_status 7
 	has out '^ran$'
-	expect_count "$1" err "^lull: warning: the report can not be written to \"$2\": $3\$"
+	expect_count $(($1 - 1)) err "^lull: warning: cannot open report file \"$2\": $3; lull tries again when it exits\$"
+	expect_count 1 err "^lull: warning: report not written to \"$2\": $3\$"
 	expect_count "$1" err .
 }
 
@@ -574,7 +577,7 @@ no_report() {
 	exec 8<&-
 	begin_stop
 	expect_status 0
-	expect_count 1 err 'warning: the report can not be written to .*: No such device or address$'
+	expect_count 1 err 'warning: report not written to .*: No such device or address$'
 }
 
 @test "closed standard descriptors stay closed for the app; the report is written" {
@@ -590,7 +593,7 @@ no_report() {
 	until_true is_lull "$JOB"
 	begin_stop
 	expect_status 137
-	expect_count 1 report '^lull: stop: SIGTERM'
+	expect_count 1 report '^lull: stopping: SIGTERM'
 	expect_count 1 report '^lull: stopped in '
 	expect_count 1 report "^lull: $DATE; exit 137; .*probe \([a-z]+\)$"
 	expect_count 4 report .
@@ -601,7 +604,7 @@ no_report() {
 	for path in /dev/stdout /dev/fd/1 /proc/self/fd/1; do
 		start_plain "$LULL" --report "$path" "$PROBE" exit=15:0
 		wait_for out '^ready'
-		has err "^lull: warning: the report can not be written to \"$path\": lull closes this descriptor once .*; use /dev/stderr\$"
+		has err "^lull: warning: no report can be written to \"$path\": lull closes this descriptor when the app starts; use /dev/stderr\$"
 		kill -TERM "$TARGET"
 		expect_status 0
 	done

@@ -243,9 +243,9 @@ is_pending() {
 		out_of_reach $start "$LULL"
 		wait_for out '^ready'
 		"$SEND" "$TARGET" 1
-		wait_for err '^lull: warning: SIGHUP could not be sent to [0-9]+: Operation not permitted$'
+		wait_for err '^lull: warning: cannot send SIGHUP to PID [0-9]+: Operation not permitted$'
 		"$SEND" "$TARGET" 40 5
-		wait_for err '^lull: warning: SIGRTMIN\+6 could not be sent to [0-9]+: Operation not permitted$'
+		wait_for err '^lull: warning: cannot send SIGRTMIN\+6 to PID [0-9]+: Operation not permitted$'
 		kill -KILL "$APP"
 		expect_status 137
 		came out

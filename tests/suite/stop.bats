@@ -16,7 +16,7 @@ teardown() {
 
 # hurry: a second stop signal, as soon as it is not a duplicate.
 hurry() {
-	wait_for err 'stop: SIG'
+	wait_for err 'stopping: SIG'
 	sleep 1.1
 	kill -TERM "$TARGET"
 }
@@ -27,7 +27,7 @@ hurry() {
 	for start in start_plain start_init; do
 		$start "$LULL" -d 900ms "$PROBE" times exit=15:7
 		begin_stop
-		wait_for err 'stop: SIGTERM'
+		wait_for err 'stopping: SIGTERM'
 		kill -HUP "$TARGET"
 		expect_status 7
 		came out 1 15
@@ -45,11 +45,11 @@ hurry() {
 @test "an app that ends during the delay ends it" {
 	start_plain "$LULL" -d 60s "$PROBE" exit=1:3
 	begin_stop
-	wait_for err 'stop: SIGTERM'
+	wait_for err 'stopping: SIGTERM'
 	kill -HUP "$TARGET"
 	expect_status 3
 	expect_ms "$(since "$T0")" 0
-	has err 'stopped in .*: app exited 3, nothing killed$'
+	has err 'stopped in .*: app exited with status 3, no process killed$'
 }
 
 @test "a second stop signal within a second is dropped" {
@@ -59,7 +59,7 @@ hurry() {
 	T0=$(now_ms)
 	for _ in 1 2 3; do kill -35 "$TARGET"; done
 	expect_status 0
-	expect_count 3 err '^lull: SIGRTMIN\+1 from'
+	expect_count 3 err '^lull: received SIGRTMIN\+1 from'
 	came out 35
 	expect_ms "$(($(got_at 35) - T0))" 1300
 }
@@ -93,7 +93,7 @@ hurry() {
 	kill -HUP "$TARGET"
 	expect_status 0
 	came out 15 15 1
-	expect_count 1 err 'stop: SIG'
+	expect_count 1 err 'stopping: SIG'
 }
 
 # --- Timeout
@@ -125,14 +125,14 @@ hurry() {
 	begin_stop
 	expect_status 0
 	has out '^saved'
-	has err 'passing it on now, no SIGKILL$'
+	has err 'SIGTERM to the app now, no SIGKILL$'
 }
 
 @test "90 s by default" {
 	start_plain "$LULL" "$PROBE" exit=15:0
 	begin_stop
 	expect_status 0
-	has err 'passing it on now, SIGKILL at 90 s$'
+	has err 'SIGTERM to the app now, SIGKILL in 90 s$'
 }
 
 @test "--grace kills 1 s before its end" {
@@ -140,7 +140,7 @@ hurry() {
 	begin_stop
 	expect_status 137
 	expect_ms "$(since "$T0")" 600
-	has err 'passing it on now, SIGKILL at 600 ms$'
+	has err 'SIGTERM to the app now, SIGKILL in 600 ms$'
 }
 
 @test "--grace is counted from the first stop signal, also after a second one" {
@@ -164,7 +164,7 @@ hurry() {
 	expect_ms "$(($(got_at 10) - T0))" 500
 	expect_ms "$(($(got_at 3) - T0))" 800
 	expect_ms "$(since "$T0")" 1200
-	has err 'sending SIGTSTP in 200 ms, SIGUSR1 at 500 ms, SIGQUIT at 800 ms, SIGKILL at 1.2 s$'
+	has err 'SIGTSTP to the app in 200 ms, SIGUSR1 in 500 ms, SIGQUIT in 800 ms, SIGKILL in 1.2 s$'
 }
 
 @test "a plan without KILL waits forever" {
@@ -185,7 +185,7 @@ hurry() {
 		came out 15
 		expect_ms "$(($(got_at 15) - T0))" 300
 		expect_ms "$(since "$T0")" 700
-		has err 'passing it on in 300 ms, SIGKILL at 700 ms$'
+		has err 'SIGTERM to the app in 300 ms, SIGKILL in 700 ms$'
 	done
 }
 
@@ -194,7 +194,7 @@ hurry() {
 	begin_stop
 	expect_status 137
 	came out
-	has err 'passing nothing on now, SIGKILL at 400 ms$'
+	has err 'no signal to the app \(dropped by --rewrite\), SIGKILL in 400 ms$'
 }
 
 @test "--stop-signal: each of its signals starts the shutdown, and TERM does not unless listed" {
@@ -208,7 +208,7 @@ hurry() {
 	expect_status 5
 	came out 15 10
 	expect_ms "$(($(got_at 10) - T0))" 300
-	has err 'stop: SIGUSR1 from [0-9]+ \(.*\); passing it on in 300 ms'
+	has err 'stopping: SIGUSR1 from PID [0-9]+ \(.*\); SIGUSR1 to the app in 300 ms'
 }
 
 @test "QUIT from outside the container that skips the delay gets a warning, once" {
@@ -221,7 +221,7 @@ hurry() {
 	kill -HUP "$TARGET"
 	expect_status 0
 	expect_count 1 err 'warning'
-	has err 'SIGQUIT from outside was passed on at once, without the delay; .*--stop-signal TERM,QUIT or LULL_STOP_SIGNAL=TERM,QUIT$'
+	has err 'SIGQUIT from outside the container was forwarded immediately and started no shutdown \(no delay\); .*--stop-signal TERM,QUIT or LULL_STOP_SIGNAL=TERM,QUIT$'
 }
 
 @test "no such warning if QUIT is a stop signal, without a delay, from inside, or dropped by a rewrite" {
@@ -319,7 +319,7 @@ flood() {
 		begin_stop
 		expect_status 6
 		is_gone "$CHILD"
-		has err 'app exited 6, nothing killed'
+		has err 'app exited with status 6, no process killed'
 	done
 }
 
@@ -349,7 +349,7 @@ killed_while_stopped() {
 }
 
 @test "a stopped app whose stop signal a rewrite drops is left stopped until SIGKILL" {
-	killed_while_stopped 'SIGKILL .*' -t 500ms -r TERM:0
+	killed_while_stopped 'no exit [0-9.]+ m?s after the stop signal .*, sending SIGKILL' -t 500ms -r TERM:0
 }
 
 @test "a stop signal that a rewrite turns into SIGKILL goes to all remaining processes" {
@@ -360,19 +360,19 @@ killed_while_stopped() {
 		begin_stop
 		expect_status 137
 		is_gone "$CHILD"
-		has err 'stop: SIGTERM from .*; sending SIGKILL now$'
-		has err 'stopped in .*: app ended by SIGKILL, 2 killed$'
+		has err 'stopping: SIGTERM from .*; SIGKILL now$'
+		has err 'stopped in .*: app killed by SIGKILL, 2 processes killed$'
 	done
 }
 
 @test "SIGKILL in time to a stopped app" {
-	killed_while_stopped 'SIGKILL, with no signal before it,' --plan 500ms/KILL
+	killed_while_stopped 'sending SIGKILL without another signal before it' --plan 500ms/KILL
 }
 
 @test "frozen past its deadlines, lull sends SIGTERM before SIGKILL" {
 	start_plain "$LULL" -d 300ms -t 1200ms "$PROBE" times
 	begin_stop
-	wait_for err 'stop: SIGTERM'
+	wait_for err 'stopping: SIGTERM'
 	kill -STOP "$TARGET"
 	until_true is_past $((T0 + 1600))
 	came out
@@ -387,7 +387,7 @@ killed_while_stopped() {
 @test "frozen: a wait shorter than 1 s is kept whole" {
 	start_plain "$LULL" -d 300ms -t 600ms "$PROBE" times
 	begin_stop
-	wait_for err 'stop: SIGTERM'
+	wait_for err 'stopping: SIGTERM'
 	kill -STOP "$TARGET"
 	until_true is_past $((T0 + 1000))
 	local thaw
@@ -404,8 +404,8 @@ killed_while_stopped() {
 		begin_stop
 		expect_status 137
 		expect_ms "$(since "$T0")" 2200
-		has err 'warning: SIGTERM could not be sent to [0-9]+: Operation not permitted$'
-		has err 'stopped in 2.[0-9] s: app has not ended'
+		has err 'warning: cannot send SIGTERM to PID [0-9]+: Operation not permitted$'
+		has err 'stopped in 2.[0-9] s: app still running'
 		if [ "$start" = start_plain ]; then
 			[ -e "/proc/$APP" ]
 			kill -KILL "$APP"
@@ -422,14 +422,14 @@ killed_while_stopped() {
 	begin_stop
 	expect_status 7
 	expect_count 2 err ''
-	has err '^lull: stop: SIGTERM from [0-9]+ \(.+\); passing it on in 200 ms, SIGKILL at 90.2 s$'
-	has err '^lull: stopped in [0-9.]+ m?s: app exited 7, nothing killed$'
+	has err '^lull: stopping: SIGTERM from PID [0-9]+ \(.+\); SIGTERM to the app in 200 ms, SIGKILL in 90.2 s$'
+	has err '^lull: stopped in [0-9.]+ m?s: app exited with status 7, no process killed$'
 	start_init "$LULL" "$PROBE" die=15
 	begin_stop
 	expect_status 143
 	expect_count 2 err ''
-	has err '^lull: stop: SIGTERM from outside; passing it on now, SIGKILL at 90 s$'
-	has err '^lull: stopped in [0-9.]+ m?s: app ended by SIGTERM, nothing killed$'
+	has err '^lull: stopping: SIGTERM from outside the container; SIGTERM to the app now, SIGKILL in 90 s$'
+	has err '^lull: stopped in [0-9.]+ m?s: app killed by SIGTERM, no process killed$'
 }
 
 @test "no shutdown, no line" {
@@ -445,19 +445,19 @@ killed_while_stopped() {
 	begin_stop
 	expect_status 137
 	expect_count 3 err ''
-	has err "^lull: warning: SIGKILL [0-9.]+ m?s after the signal was passed on, to: $APP probe \(sleeping\)$"
-	has err 'app ended by SIGKILL, 1 killed$'
+	has err "^lull: warning: no exit [0-9.]+ m?s after SIGTERM, sending SIGKILL to: $APP probe \(sleeping\)$"
+	has err 'app killed by SIGKILL, 1 process killed$'
 	start_init "$LULL" -t 300ms "$PROBE"
 	begin_stop
 	expect_status 137
-	has err '^lull: warning: SIGKILL [0-9.]+ m?s after the signal was passed on, to: [0-9]+ probe \(sleeping\)$'
+	has err '^lull: warning: no exit [0-9.]+ m?s after SIGTERM, sending SIGKILL to: [0-9]+ probe \(sleeping\)$'
 }
 
 @test "at SIGKILL a dropped signal is not logged as forwarded" {
 	start_plain "$LULL" -t 300ms --rewrite TERM:0 "$PROBE"
 	begin_stop
 	expect_status 137
-	has err "^lull: warning: SIGKILL [0-9.]+ m?s after the signal was dropped, to: $APP probe \(sleeping\)$"
+	has err "^lull: warning: no exit [0-9.]+ m?s after the stop signal \(dropped by --rewrite\), sending SIGKILL to: $APP probe \(sleeping\)$"
 	has_not out '^got'
 }
 
@@ -467,7 +467,7 @@ killed_while_stopped() {
 		begin_stop
 		expect_status 137
 		has err '(, [0-9]+ sleep \((sleeping|running)\)){15} and 5 more$'
-		has err '21 killed$'
+		has err '21 processes killed$'
 	done
 }
 
@@ -488,7 +488,7 @@ killed_while_stopped() {
 	wait_for err 'still running'
 	expect_ms "$(since "$T0")" 5000
 	expect_status 137
-	expect_count 1 err "warning: still running 5 s after the signal was passed on: $APP probe \(sleeping\)$"
+	expect_count 1 err "warning: still running 5 s after SIGTERM: $APP probe \(sleeping\); SIGKILL in [0-9.]+ m?s$"
 	expect_count 4 err ''
 }
 

@@ -168,7 +168,7 @@ times() {
 @test "PID 1: a stop signal from outside works with a terminal" {
 	as_pid1 expect:ready signal:15 -- lull probe exit=15:5
 	status_is 5
-	has out '^lull: stop: SIGTERM from outside'
+	has out '^lull: stopping: SIGTERM from outside the container'
 	times 1 out 'got 15 '
 }
 
@@ -259,7 +259,7 @@ stops_and_goes_on() {
 @test "at a prompt: Ctrl-C as the stop signal is not sent again, waits for no delay, and SIGKILL comes in time" {
 	at_prompt 'run:lull --stop-signal INT -d 60s -t 1s probe 2>"$LOG"' expect:ready "$CTRL_C" 'run:echo status $?' 'expect:status 137'
 	times 1 out 'got 2 '
-	has log 'stop: SIGINT from the kernel; the app has it from the terminal, SIGKILL at 1 s'
+	has log 'stopping: SIGINT from the terminal; the app already has it, SIGKILL in 1 s'
 	has log 'SIGKILL 1(\.[0-9])? s after'
 }
 
