@@ -209,7 +209,7 @@ asks() {
 @test "LULL_REPORT, LULL_LOG_FORMAT: as under lull's own name" {
 	for name in "${NAMES[@]}"; do
 		LULL_REPORT=$PWD/report ends 3 "$name" -- sh -c 'exit 3'
-		grep -q 'exited 3' report
+		grep -q 'exited with status 3' report
 		silent
 		rm report
 		LULL_REPORT=$PWD/report LULL_LOG_FORMAT=json ends 3 "$name" -- sh -c 'exit 3'

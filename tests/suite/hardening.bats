@@ -265,7 +265,7 @@ stop_poorly() {
 	kill -TERM "$TARGET"
 	wait_for out '^got 15'
 	expect_status 137
-	grep -qE 'exit 137; .*; stop SIGTERM; ' root/run/report
+	grep -qE 'exit 137; .*; stop signal SIGTERM; ' root/run/report
 	has err '^lull: stopped in .* app killed by SIGKILL'
 }
 

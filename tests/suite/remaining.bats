@@ -558,7 +558,7 @@ family_saved() {
 	[ "$(group_of "$sibling")" = "$(group_of "$TARGET")" ]
 	begin_stop
 	expect_status 137
-	has err '4 killed$'
+	has err '4 processes killed$'
 	kill -USR1 "$sibling"
 	until_true grep -q '^got 10' "$BATS_TEST_TMPDIR/sibling"
 	came sibling 10
@@ -577,7 +577,7 @@ group_of() {
 	expect_status 137
 	is_gone "$daemon"
 	came daemon
-	has err '2 killed$'
+	has err '2 processes killed$'
 }
 
 # chain_is_killed START US: a chain of processes of which each lives for US and starts the next.
