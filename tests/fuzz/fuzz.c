@@ -206,10 +206,39 @@ long json_string(const char **at, const char *end, char *decoded)
 	return length;
 }
 
+static bool json_literal(const char **at, const char *end, const char *literal)
+{
+	size_t length = strlen(literal);
+	bool is_there = (size_t)(end - *at) >= length && memcmp(*at, literal, length) == 0;
+	*at += is_there ? length : 0;
+	return is_there;
+}
+
+static bool json_object(const char **at, const char *end, char *decoded);
+
+/* A list of strings and objects. */
+static bool json_list(const char **at, const char *end, char *decoded)
+{
+	if (json_literal(at, end, "[]"))
+		return true;
+	if (!json_literal(at, end, "["))
+		return false;
+	do {
+		bool is_string = *at < end && **at == '"';
+		if (is_string ? json_string(at, end, decoded) < 0 : !json_object(at, end, decoded))
+			return false;
+	} while (json_literal(at, end, ","));
+	return json_literal(at, end, "]");
+}
+
 static bool json_value(const char **at, const char *end, char *decoded)
 {
 	if (*at < end && **at == '"')
 		return json_string(at, end, decoded) >= 0;
+	if (*at < end && **at == '[')
+		return json_list(at, end, decoded);
+	if (json_literal(at, end, "null"))
+		return true;
 	*at += *at < end && **at == '-';
 	const char *digits = *at;
 	while (*at < end && isdigit((unsigned char)**at))
@@ -217,19 +246,20 @@ static bool json_value(const char **at, const char *end, char *decoded)
 	return *at > digits && (*digits != '0' || *at == digits + 1);
 }
 
+static bool json_object(const char **at, const char *end, char *decoded)
+{
+	if (!json_literal(at, end, "{"))
+		return false;
+	do {
+		if (json_string(at, end, decoded) <= 0 || !json_literal(at, end, ":") || !json_value(at, end, decoded))
+			return false;
+	} while (json_literal(at, end, ","));
+	return json_literal(at, end, "}");
+}
+
 bool is_json_object(const char *bytes, size_t length)
 {
-	char *decoded = fuzz_alloc(length + 1);
 	const char *at = bytes;
 	const char *end = bytes + length;
-	if (at == end || *at++ != '{')
-		return false;
-	for (;;) {
-		if (json_string(&at, end, decoded) <= 0 || at == end || *at++ != ':' || !json_value(&at, end, decoded))
-			return false;
-		if (at == end || (*at != ',' && *at != '}'))
-			return false;
-		if (*at++ == '}')
-			return at == end;
-	}
+	return json_object(&at, end, fuzz_alloc(length + 1)) && at == end;
 }

@@ -64,7 +64,7 @@ bool is_printable(const char *bytes, size_t length);
  */
 long json_string(const char **at, const char *end, char *decoded);
 
-/* Is it one JSON object of strings and integers, and nothing else? */
+/* Is it one JSON object of strings, whole numbers, nulls, and lists of strings and objects, and nothing else? */
 bool is_json_object(const char *bytes, size_t length);
 
 #endif

@@ -65,8 +65,15 @@ static void check_report(struct log *log, struct input *input, const char *kille
 	struct outcome outcome;
 	struct process sender;
 	char names[SHUTDOWN_LOG_NAMES_SIZE];
-	struct text text = TEXT_IN(names);
-	text_add(&text, "%s", killed);
+	struct text text = text_in(names, sizeof names - 1);
+	if (log->format == LOG_JSON) {
+		text_add(&text, "[");
+		(void)text_add_json(&text, killed, strlen(killed));
+		text.size++;
+		text_add(&text, "]");
+	} else {
+		text_add(&text, "%s", killed);
+	}
 	outcome_init(&outcome, names);
 	end_app(&outcome, input);
 	enter_phases(&outcome, input);
