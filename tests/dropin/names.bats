@@ -293,7 +293,7 @@ is_running() {
 	LULL_TIMEOUT=200ms start_init "$TINI" -- "$PROBE"
 	begin_stop
 	expect_status 137
-	has err '^lull: warning: SIGKILL'
+	has err '^lull: warning: no exit .*, sending SIGKILL to: '
 }
 
 @test "tini: remaining processes are left alone, unless a variable is set" {
@@ -329,7 +329,7 @@ is_running() {
 	ends 0 tini -s true
 	silent
 	ends 0 tini true
-	has err '^lull: warning: neither PID 1 nor a subreaper'
+	has err '^lull: warning: lull is neither PID 1 nor a subreaper'
 	TINI_VERBOSITY=0 ends 0 tini true
 	silent
 	ends 0 tini -sv true

@@ -749,7 +749,7 @@ orphans_left() {
 	leaving start_init -l 200ms -- thread
 	kill -HUP "$TARGET"
 	expect_status 3
-	has err 'warning: no exit .* sending SIGKILL to: [0-9]+ probe'
+	has err 'warning: no exit .* sending SIGKILL to remaining processes: [0-9]+ probe'
 }
 
 @test "a tower of 600 processes, each the child of the one before, is killed in time" {
