@@ -142,7 +142,7 @@ measure-listens: $(BUILD)/tests/look $(HELPERS) ## Measure the cost of --listens
 SCRIPTS = .ci/run tests/run tests/checks/words tests/checks/memcheck tests/checks/check-install tests/bench/measure-listens tests/fuzz/run \
 	tests/demo/demo tests/demo/demo-drain $(wildcard tests/drain/apps/*.sh $(foreach part,demo dropin suite,tests/$(part)/*.ba*))
 # What codespell and tests/checks/words read: documents, messages and comments.
-PROSE = Makefile .ci docs/development $(addprefix tests/,README.md apps checks fuzz helpers machine storms run)
+PROSE = README.md Makefile Dockerfile.example .ci docs src tests
 LINT_DEFINES = -D_GNU_SOURCE -DLULL_VERSION='""'
 
 lint: ## Check format, code, scripts and manual

@@ -15,8 +15,8 @@
 
 enum {
 	REAP_BATCH = 64,         /* children reaped in one turn, so that many of them do not delay a deadline */
-	REAP_EVERY_SIGNALS = 64, /* after so many forwarded signals the children are checked: choose_reaping() */
-	TIMED_REAP_EVERY = 16,   /* of so many waits for all children at least one is timed: choose_reaping() */
+	REAP_EVERY_SIGNALS = 64, /* after this many forwarded signals the children are checked: choose_reaping() */
+	TIMED_REAP_EVERY = 16,   /* at least one in this many waits for all children is timed: choose_reaping() */
 	FAILED_REAP_MS = 10,     /* when reaping is tried again after it failed */
 	SLOW_REAP_US = 20, /* a wait(2) of all children that takes longer is slow, with some hundreds of them: ... */
 	SLOW_REAP_QUIET_MS = 20,  /* ...the next one is made when no child has exited for this time... */

@@ -30,7 +30,7 @@ struct supervisor {
 	/* Reaping */
 	int not_reaped_after; /* signals forwarded since the children were last checked */
 	int not_timed;        /* waits for all children since the last one that was timed */
-	int timed_every;      /* every so many are timed */
+	int timed_every;      /* one in this many is timed */
 	int64_t reap_ms;      /* when children are reaped again without a signal; TIME_NEVER: not */
 	int64_t reap_all_ms;  /* when all children are checked at the latest; 0: always, since that is quick */
 

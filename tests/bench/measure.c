@@ -12,8 +12,8 @@
  *                                            longer than LEAVE_MS
  *   measure life SIGNALS APP PROGRAM...      nothing, to be traced: SIGNALS signals, then SIGTERM, which ends the app;
  *                                            -1: none at all, the app ends by itself
- *   measure orphans COUNT APP PROGRAM...     nothing, to be traced: so many orphans, each when the one before was
- * reaped measure hold WORD APP PROGRAM...         the inits' numbers; they run, above `app WORD`, until stdin is closed
+ *   measure orphans COUNT APP PROGRAM...     nothing, to be traced: COUNT orphans, each when the one before was reaped
+ *   measure hold WORD APP PROGRAM...         the inits' PIDs; they run, above `app WORD`, until stdin is closed
  *
  * The program "-" is none: the app is PID 1 itself.
  */

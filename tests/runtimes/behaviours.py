@@ -98,7 +98,7 @@ def is_cut(way: Way) -> str:
         must_have_got(container)
         container.wait_for("lull: stopping: SIGTERM from outside the container; SIGTERM to the app in 60 s, ")
         must("stopped in" not in container.logs(), "it has ended by itself")
-    return "SIGKILL from outside, 137: the log has the beginning of the stop, and no end"
+    return "SIGKILL from outside, 137: the log has the start of the shutdown, and no end"
 
 
 def keeps_grace(way: Way) -> str:

@@ -198,7 +198,7 @@ ask_inside() {
 	until_true grep -qx 'lull:draining' "/proc/$TARGET/comm"
 	ask_inside 1
 	[ "$output" = 'lull: not ready: the container is shutting down' ] || fail "said: $output"
-	# An answer is said whatever a container is told not to say.
+	# The result is the output of --ready, so --quiet does not remove it.
 	ask_inside 1 --quiet
 	[ "$output" = 'lull: not ready: the container is shutting down' ] || fail "said: $output"
 	kill -HUP "$TARGET"
