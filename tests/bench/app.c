@@ -1,12 +1,12 @@
 /*
- * The app that is measured with: it starts in no time, since it has no C library, and tells when. What it says goes to
- * descriptor OUT as records, and reads its orders from descriptor IN.
+ * The app for measurements. It has no C library, so that it starts quickly. It writes records with times to descriptor
+ * OUT, and reads its orders from descriptor IN.
  *
- *   app stamp         says when it began, and when it ended, and ends
- *   app pause         says that it runs, and sleeps
- *   app echo          says of SIGUSR1 and SIGPWR when they came, and with which value; ends on SIGTERM
- *   app leave CPU     goes to that processor; when IN is closed it says when, and ends
- *   app crowd LIVE    makes LIVE orphans that live on; then, for each order from IN, others: see orders
+ *   app stamp         writes when it started and when it exits, and exits
+ *   app pause         writes that it runs, and sleeps
+ *   app echo          writes when SIGUSR1 and SIGPWR came, and with which value; exits on SIGTERM
+ *   app leave CPU     moves to that processor; when IN is closed, it writes the time and exits
+ *   app crowd LIVE    makes LIVE orphans that stay; then, for each order from IN, others: see orders
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /*
- * Owns what has to be timed closely: starts inits as PID 1 of a PID namespace, all on one processor, in turns, with the
- * app of app.c below them. Prints numbers, one line a measurement, which begins with the program's place in the command
- * line. Never judges and never makes a table: see bench.
+ * Owns the measurements: starts inits as PID 1 of a PID namespace, all on one processor, in turns, with the app of
+ * app.c under them. Prints numbers, one line a measurement, which starts with the program's place in the command line.
+ * Never judges and never makes a table: see bench.
  *
  *   measure start ROUNDS APP PROGRAM...      ns from execve until the app runs, ns from the app's end to the init's
  *   measure signals COUNT APP PROGRAM...     the init's CPU ns for each that is sent alone, and in a burst; whether a
@@ -238,8 +238,7 @@ static int64_t send_alone(const struct run *run, int signals, int64_t *latency_n
 	return (cpu_ns(run->pid) - before_ns) / signals;
 }
 
-/* Different ones, as fast as can be. The app says when the last has arrived, which is the one with the highest number.
- */
+/* Different signals, as fast as possible. The app writes when the last has arrived, which has the highest number. */
 static int64_t send_bursts(const struct run *run, int bursts)
 {
 	static const int SIGNALS[] = {SIGHUP, SIGINT,  SIGQUIT, SIGABRT,   SIGUSR2, SIGPIPE,  SIGALRM, SIGSTKFLT,

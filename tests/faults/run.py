@@ -31,7 +31,7 @@ KIND_S = 8  # how late a thing may be
 
 
 class Broken(Exception):
-    """lull did not do what lull.1 says."""
+    """lull did not behave as in lull.1."""
 
 
 class Ended(Exception):
@@ -261,7 +261,7 @@ class Run:
         self.wait("lull has heard of the app", self.rests)
 
     def rests(self) -> bool:
-        """Whether it sleeps, and no child has anything to say to it."""
+        """Whether it sleeps, and no child has changed its state."""
         status = status_of(self.pid)
         pending = re.search(r"^ShdPnd:\t(\w+)$", status, re.M)
         return bool(pending) and not int(pending[1], 16) >> signal.SIGCHLD - 1 & 1 and "\nState:\tS" in status

@@ -73,7 +73,7 @@ def play(run: Run) -> tuple[str, str]:
 
 
 def app_alone(job: dict) -> bytes:
-    """What the app says under the same filter, without lull."""
+    """The output of the app under the same filter, without lull."""
     command = [str(TOOLS / "deny"), job["error"], str(job["number"]), PROBE, "state"]
     app = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     said = b""
@@ -85,7 +85,7 @@ def app_alone(job: dict) -> bytes:
     app.kill()
     app.wait()
     app.stdout.close()
-    return re.sub(rb"\d+", b"", said)  # numbers of processes
+    return re.sub(rb"\d+", b"", said)  # PIDs
 
 
 def app_can_not(job: dict, known: dict = {}) -> bool:
