@@ -23,16 +23,16 @@
 enum { WRITE_NOWAIT = 0x8 };
 
 void log_init(struct log *log, enum log_level level, enum log_format format, struct helpers *helpers,
-              struct log_buffers *buffers)
+              char held[LOG_LINE_SIZE], char fields[LOG_FIELDS_SIZE])
 {
 	*log = (struct log){.fd = STDERR_FILENO,
 	                    .level = level,
 	                    .format = format,
 	                    .is_direct = true,
 	                    .queue = {-1, -1},
-	                    .helpers = helpers};
-	log->held = buffers->held;
-	log->fields = buffers->fields;
+	                    .helpers = helpers,
+	                    .held = held,
+	                    .fields = fields};
 }
 
 /* Called once: on a network file system fstat(2) may block as write(2) does. */

@@ -44,15 +44,9 @@ struct log {
 	char *fields; /* of LOG_FIELDS_SIZE bytes */
 };
 
-/* The buffers of a log. */
-struct log_buffers {
-	char held[LOG_LINE_SIZE];
-	char fields[LOG_FIELDS_SIZE];
-};
-
-/* Sets up a log on stderr. */
+/* Sets up a log on stderr. The buffers are those of struct log, uninitialized. */
 void log_init(struct log *log, enum log_level level, enum log_format format, struct helpers *helpers,
-              struct log_buffers *buffers);
+              char held[LOG_LINE_SIZE], char fields[LOG_FIELDS_SIZE]);
 
 /*
  * To be called once the app runs, before other descriptors are opened or closed: if stderr is closed, lull must not

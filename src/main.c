@@ -54,7 +54,8 @@ enum {
 
 /* The large buffers of a run, which are only touched when they are needed: a page that is not costs no memory. */
 struct buffers {
-	struct log_buffers log;
+	char held[LOG_LINE_SIZE];
+	char fields[LOG_FIELDS_SIZE];
 	char killed_names[SHUTDOWN_LOG_NAMES_SIZE];
 	struct snapshot snapshot;
 	char reason[REASON_SIZE];
@@ -244,7 +245,7 @@ int main(int argc, char **argv, char **envp)
 	struct buffers buffers;
 	struct text why = TEXT_IN(buffers.reason);
 	int parsed = options_parse(&options, compat_mode_of(argv[0]), argv, envp, &why);
-	log_init(&log, options.log_level, options.log_format, &helpers, &buffers.log);
+	log_init(&log, options.log_level, options.log_format, &helpers, buffers.held, buffers.fields);
 	if (parsed == 0 && not_blocked != 0)
 		text_add(&why, "cannot block signals: %s; allow rt_sigprocmask in the seccomp profile",
 		         strerror(not_blocked));

@@ -130,8 +130,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	world.tick_ms = 200; /* the search without /proc reads the clock */
 	unsigned how = input_byte(&input);
 	struct helpers helpers = {.pids = {0}};
-	struct log_buffers buffers;
-	log_init(&log, LOG_VERBOSE, input_byte(&input) & 1 ? LOG_JSON : LOG_TEXT, &helpers, &buffers);
+	char held[LOG_LINE_SIZE];
+	char fields[LOG_FIELDS_SIZE];
+	log_init(&log, LOG_VERBOSE, input_byte(&input) & 1 ? LOG_JSON : LOG_TEXT, &helpers, held, fields);
 	struct input facts = {input.at, input.at + 9 < input.end ? input.at + 9 : input.end};
 	input.at = facts.end;
 	world_add("/report", "", 0);
