@@ -340,7 +340,7 @@ void shutdown_log_running(struct log *log, const struct lifecycle *lifecycle, pi
 	struct excluded excluded = {.pre_stop = pre_stop, .helpers = log->helpers};
 	bool is_linger = lifecycle->phase == PHASE_LINGER;
 	int64_t kill_ms = is_linger ? lifecycle->kill_ms : schedule_kill_ms(&lifecycle->schedule, now_ms);
-	if (log->level < LOG_WARNING)
+	if (log->level < LOG_NOTICE) /* other inits log no shutdown: lull(1), COMPATIBILITY */
 		return;
 	int count = processes_describe(SCOPE_DESCENDANTS, excluded, &names, &list, NULL);
 	if (count == 0)

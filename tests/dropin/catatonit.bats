@@ -316,7 +316,7 @@ end_probes() {
 @test "CATATONIT_DEBUG: logs what it reaps" {
 	for INIT in "${BOTH[@]}"; do
 		start_init env CATATONIT_DEBUG=1 "$INIT" -- sh -c '(exit 3 & ); exec "$0" exit=10:0' "$PROBE"
-		wait_for err '[0-9]+,? exited (with code )?3'
+		wait_for err '[0-9]+\)?[,:]? exited (with (code|status) )?3'
 		wait_for out '^ready'
 		kill -USR1 "$TARGET"
 		expect_status 0

@@ -411,10 +411,10 @@ is_elsewhere() {
 @test "-v or DUMB_INIT_DEBUG=1, and no other value: logs what it forwards and reaps, on stderr" {
 	for INIT in "${BOTH[@]}"; do
 		ends 3 "$INIT" -v sh -c 'exit 3'
-		has err '[0-9]+,? exited (with exit status )?3'
+		has err '[0-9]+\)?[,:]? exited (with (exit )?status )?3'
 		silent out
 		DUMB_INIT_DEBUG=1 ends 3 "$INIT" sh -c 'exit 3'
-		has err '[0-9]+,? exited (with exit status )?3'
+		has err '[0-9]+\)?[,:]? exited (with (exit )?status )?3'
 		for value in 0 true yes; do
 			DUMB_INIT_DEBUG=$value ends 3 "$INIT" sh -c 'exit 3'
 			silent err

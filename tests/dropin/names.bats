@@ -329,7 +329,7 @@ is_running() {
 	ends 0 tini -s true
 	silent
 	ends 0 tini true
-	has err '^lull: warning: lull is neither PID 1 nor a subreaper'
+	has err '^lull: warning: neither PID 1 nor a subreaper: orphans are not reaped'
 	TINI_VERBOSITY=0 ends 0 tini true
 	silent
 	ends 0 tini -sv true
