@@ -219,3 +219,22 @@ explain() {
 		[ ! -s "$BATS_TEST_TMPDIR/err" ] || fail "${settings[*]}"
 	done <"$BATS_TEST_TMPDIR/settings"
 }
+
+# shape: replaces what differs from one shutdown to the next: signals, names, numbers and times.
+shape() {
+	sed -E 's/SIG[A-Z]+[0-9+-]*/SIG/g; s/TERM,[A-Z]+/TERM,SIG/g; s/"[^"]*"/"VALUE"/g; s/\([a-z0-9_-]+\)/(NAME)/g
+		s/[0-9]+(\.[0-9]+)? ?m?s\b/TIME/g; s/[0-9]+/N/g; s/(N|no) process(es)? killed/N killed/; s/N [A-Za-z0-9_-]+ \(/N NAME (/g
+		s/(exited with status N|killed by SIG)/ENDED/; s/LULL_([A-Z]+)|--([a-z]+)/OPTION/g'
+}
+
+@test "the log lines in the documents are lines of the manual" {
+	local line
+	section DIAGNOSTICS | sed -E 's/^ +//; s/  .*//; s/ (\.\.\.)$/ \1/' | shape >"$BATS_TEST_TMPDIR/lines"
+	cat "$ROOT/README.md" "$ROOT"/docs/*.md "$ROOT/docs/examples/README.md" | sed -nE 's/^ *lull: (.*)/\1/p' | shape | sort -u >"$BATS_TEST_TMPDIR/quoted"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/quoted")" -ge 8 ] || fail "$(cat "$BATS_TEST_TMPDIR/quoted")"
+	while read -r line; do
+		# The manual may end a long line with "...".
+		awk -v line="$line" '{ head = $0; if (sub(/\.\.\.$/, "", head)) found = found || index(line, head) == 1 } $0 == line { found = 1 } END { exit !found }' \
+			"$BATS_TEST_TMPDIR/lines" || fail "the manual has no line like: $line"
+	done <"$BATS_TEST_TMPDIR/quoted"
+}
