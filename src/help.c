@@ -110,10 +110,10 @@ static void add_peer_help(struct text *text, const struct compat_mode *compat)
 	add_variables(text, compat->id);
 	add_variables(text, COMPAT_LULL);
 	text_add(text,
-	         "\nOther defaults than lull's own: LULL_TIMEOUT is never%s. Without\n"
-	         "LULL_LINGER, lull does not wait for remaining processes.\n"
+	         "\nIn this mode the default of LULL_TIMEOUT is never%s.\n"
+	         "Without LULL_LINGER, lull does not wait for remaining processes.\n"
 	         "%sManual: man lull\n",
-	         compat->session ? ", LULL_GROUP is on" : "", FORMS);
+	         compat->session ? ", and LULL_GROUP is on" : "", FORMS);
 }
 
 static void add_own_help(struct text *text)
