@@ -132,7 +132,7 @@ def expect_readiness(run: Run, wanted: str) -> None:
 
 
 # On a slow machine it is killed when its time is over, or with all others.
-PRE_STOP_LOST = r"pre-stop program .*(; the shutdown continues|exited|was killed|timed out)|SIGKILL to: .*\d+ launch \("
+PRE_STOP_LOST = r"pre-stop program .*(; the shutdown continues|exited|was killed|timed out)|SIGKILL to.*: .*\d+ (launch|lull:\w+) \("
 STOP_LINES = ("lull: stopping:", "lull: stopped in", "sending SIGKILL to: ")
 
 
