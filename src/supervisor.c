@@ -623,8 +623,7 @@ static bool is_shared(const struct supervisor *supervisor, const siginfo_t *info
 static void handle_signal(struct supervisor *supervisor)
 {
 	const siginfo_t *info = &supervisor->signal;
-	if (!child_parent_death(&supervisor->child, supervisor->options->parent_death, &supervisor->signal) ||
-	    is_internal(supervisor, info))
+	if (is_internal(supervisor, info))
 		return;
 	struct event event = {.kind = EVENT_SIGNAL, .signo = info->si_signo};
 	event.outside = info->si_code <= 0 && info->si_pid == 0;
@@ -634,6 +633,18 @@ static void handle_signal(struct supervisor *supervisor)
 }
 
 /* --- The loop ----------------------------------------------------------------------------------------------------- */
+
+/*
+ * Waits until deadline_ms at most. Returns the signal that arrived, or 0. The signal for the death of lull's parent is
+ * translated here, before the rest of the turn: choose_reaping() must know that it is a stop signal.
+ */
+static int receive_signal(struct supervisor *supervisor, int64_t deadline_ms)
+{
+	siginfo_t *info = &supervisor->signal;
+	int signo = signals_wait(info, endpoint_wait(&supervisor->endpoint, deadline_ms));
+	bool is_valid = signo != 0 && child_parent_death(&supervisor->child, supervisor->options->parent_death, info);
+	return is_valid ? info->si_signo : 0;
+}
 
 static void finish_run(struct supervisor *supervisor)
 {
@@ -657,7 +668,7 @@ bool supervisor_turn(struct supervisor *supervisor)
 {
 	int64_t deadline_ms = earlier(lifecycle_deadline_ms(&supervisor->lifecycle), supervisor->reap_ms);
 	deadline_ms = earlier(deadline_ms, supervisor->scan_ms);
-	int signo = signals_wait(&supervisor->signal, endpoint_wait(&supervisor->endpoint, deadline_ms));
+	int signo = receive_signal(supervisor, deadline_ms);
 	log_hold(supervisor->log);
 	int error;
 	if (helper_has_exited(supervisor->log->helpers, HELPER_DRAIN_FILE, &error))

@@ -206,6 +206,20 @@ is_waiting() {
 	came out 10
 }
 
+@test "--parent-death: a stop signal starts the shutdown with its delay" {
+	: >out
+	sh -c '"$@" & echo "$!" >pid; wait' - "$LULL" -p TERM -d 1h "$PROBE" exit=15:0 >>out 2>>err 3>&- &
+	wait_for out '^ready'
+	kill -KILL "$!"
+	wait_for err 'stopping: SIGTERM .* to the app in 3600 s'
+	TARGET=$(cat pid)
+	"$SEND" "$TARGET" 40 5
+	wait_for out '^got 40'
+	has_not out '^got 15'
+	kill -KILL "$(sed -n 's/^ready //p' out)"
+	until_true is_gone "$TARGET"
+}
+
 # make_traced: makes a program that is traced by its parent (PTRACE_TRACEME), and stops at a signal and at an exec.
 make_traced() {
 	cat >traced <<-'END'
