@@ -1,5 +1,5 @@
 /*
- * Fields of a JSON object.
+ * Messages whose values are fields of a JSON object as well.
  */
 #ifndef LULL_FIELDS_H
 #define LULL_FIELDS_H
@@ -9,17 +9,22 @@
 #include "text.h"
 
 /*
- * Adds a `,"name":value` for each "name=%d" in the format, which a space separates. The types are those of printf(3):
+ * From "cannot send {signal=%i} to PID {pid=%d}|{error=%s}", adds "cannot send SIGTERM to PID 7" to `message`, and
+ * `,"signal":"SIGTERM","pid":7,"error":"..."` to `fields`. What follows `|` is not in the message, and a value without
+ * a name is not in the fields. `message` may be NULL. The types are those of printf(3):
  *
  *   %d    a number
  *   %lld  a number; TIME_NEVER: null
- *   %i    the name of a signal, as a string; 0: null
- *   %s    a string; NULL: null. A byte that is not part of valid UTF-8 becomes U+FFFD.
- *   %p    a string that is JSON already
+ *   %lli  the same; in the message a duration in ms, as text_time() writes it
+ *   %i    a signal, by its name; 0: null
+ *   %s    a string; NULL: null, "?" in the message. In a field, a byte that is not part of valid UTF-8 becomes U+FFFD.
+ *   %p    a string that is JSON already, only for a field
  *
  * A field that does not fit is left out whole, so the object stays valid.
  */
-void fields_add(struct text *fields, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void fields_vadd(struct text *fields, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
+void fields_add(struct text *message, struct text *fields, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void fields_vadd(struct text *message, struct text *fields, const char *format, va_list arguments)
+	__attribute__((format(printf, 3, 0)));
 
 #endif

@@ -19,11 +19,13 @@
 #include "signals.h"
 #include "text.h"
 
-/* RWF_NOWAIT of pwritev2(2): musl has both since 1.2.5. */
-enum { WRITE_NOWAIT = 0x8 };
+enum {
+	WRITE_NOWAIT = 0x8, /* RWF_NOWAIT of pwritev2(2): musl has both since 1.2.5 */
+	FIELDS_SIZE = 2560, /* of the fields of a line in JSON; the message is cut to what they leave */
+};
 
 void log_init(struct log *log, enum log_level level, enum log_format format, struct helpers *helpers,
-              char held[LOG_LINE_SIZE], char fields[LOG_FIELDS_SIZE])
+              char held[LOG_LINE_SIZE])
 {
 	*log = (struct log){.fd = STDERR_FILENO,
 	                    .level = level,
@@ -31,8 +33,7 @@ void log_init(struct log *log, enum log_level level, enum log_format format, str
 	                    .is_direct = true,
 	                    .queue = {-1, -1},
 	                    .helpers = helpers,
-	                    .held = held,
-	                    .fields = fields};
+	                    .held = held};
 }
 
 /* Called once: on a network file system fstat(2) may block as write(2) does. */
@@ -125,8 +126,7 @@ static struct text begin_line(const struct log *log, enum log_level level, char 
 	return line;
 }
 
-/* Replaces the message by a JSON object. What does not fit is cut off the message, not off the object. event NULL:
- * none. */
+/* Replaces the message by a JSON object. What does not fit is cut off the message. event NULL: there is none. */
 static void make_json(struct text *line, enum log_level level, const char *event, const char *fields)
 {
 	static const char *const LEVELS[] = {
@@ -146,37 +146,44 @@ static void make_json(struct text *line, enum log_level level, const char *event
 	text_add(line, "%s}", fields);
 }
 
-const char *log_fields(struct log *log, const char *format, ...)
+/* Makes a whole line in `bytes`. event NULL: a line without an event, in a format of text_add(). */
+static struct text make_line(const struct log *log, enum log_level level, char bytes[LOG_LINE_SIZE], const char *event,
+                             const char *format, va_list arguments)
 {
-	va_list arguments;
-	if (log->format != LOG_JSON)
-		return "";
-	struct text fields = text_in(log->fields, LOG_FIELDS_SIZE);
-	va_start(arguments, format);
-	fields_vadd(&fields, format, arguments);
-	va_end(arguments);
-	return log->fields;
+	char fields_bytes[FIELDS_SIZE];
+	struct text fields = text_in(fields_bytes, log->format == LOG_JSON ? FIELDS_SIZE : 1);
+	struct text line = begin_line(log, level, bytes);
+	if (event != NULL)
+		fields_vadd(&line, &fields, format, arguments);
+	else
+		text_vadd(&line, format, arguments);
+	if (log->format == LOG_JSON)
+		make_json(&line, level, event, fields_bytes);
+	else
+		text_make_printable(&line);
+	line.size = LOG_LINE_SIZE;
+	text_add(&line, "\n");
+	return line;
 }
 
-static void end_line(const struct log *log, enum log_level level, const char *event, const char *fields,
-                     struct text *line)
+static struct text make_event(const struct log *log, enum log_level level, char bytes[LOG_LINE_SIZE], const char *event,
+                              const char *format, ...)
 {
-	if (log->format == LOG_JSON)
-		make_json(line, level, event, fields);
-	else
-		text_make_printable(line);
-	line->size = LOG_LINE_SIZE;
-	text_add(line, "\n");
+	va_list arguments;
+	va_start(arguments, format);
+	struct text line = make_line(log, level, bytes, event, format, arguments);
+	va_end(arguments);
+	return line;
 }
 
 /* Logs how many lines were lost. Returns false if that line is lost too. */
 static bool write_dropped(struct log *log)
 {
 	char bytes[LOG_LINE_SIZE];
-	struct text line = begin_line(log, LOG_WARNING, bytes);
-	text_add(&line, "%u log line%s dropped: writing %s would have blocked", log->dropped,
-	         log->dropped > 1 ? "s" : "", log->dropped > 1 ? "them" : "it");
-	end_line(log, LOG_WARNING, "log_lines_dropped", log_fields(log, "count=%d", (int)log->dropped), &line);
+	const struct text line =
+		make_event(log, LOG_WARNING, bytes, "log_lines_dropped",
+	                   "{count=%d} log line%s dropped: writing %s would have blocked", (int)log->dropped,
+	                   log->dropped > 1 ? "s" : "", log->dropped > 1 ? "them" : "it");
 	if (!write_line(log, &line))
 		return false;
 	log->dropped = 0;
@@ -256,13 +263,13 @@ void log_release(struct log *log)
 	log->held_length = 0;
 }
 
-static void log_arguments(struct log *log, enum log_level level, const char *event, const char *fields,
-                          const char *format, va_list arguments)
+static void log_arguments(struct log *log, enum log_level level, const char *event, const char *format,
+                          va_list arguments)
 {
 	char bytes[LOG_LINE_SIZE];
-	struct text line = begin_line(log, level, bytes);
-	text_vadd(&line, format, arguments);
-	end_line(log, level, event, fields, &line);
+	if (level > log->level || log->fd < 0)
+		return;
+	const struct text line = make_line(log, level, bytes, event, format, arguments);
 	bool is_holding = log->is_holding;
 	if (is_holding && line.length > LOG_LINE_SIZE - log->held_length) {
 		log_release(log); /* no space: the lines before are written now */
@@ -278,20 +285,16 @@ static void log_arguments(struct log *log, enum log_level level, const char *eve
 
 void log_line(struct log *log, enum log_level level, const char *format, ...)
 {
-	if (level > log->level || log->fd < 0)
-		return;
 	va_list arguments;
 	va_start(arguments, format);
-	log_arguments(log, level, NULL, "", format, arguments);
+	log_arguments(log, level, NULL, format, arguments);
 	va_end(arguments);
 }
 
-void log_event(struct log *log, enum log_level level, const char *event, const char *fields, const char *format, ...)
+void log_event(struct log *log, enum log_level level, const char *event, const char *format, ...)
 {
-	if (level > log->level || log->fd < 0)
-		return;
 	va_list arguments;
 	va_start(arguments, format);
-	log_arguments(log, level, event, fields, format, arguments);
+	log_arguments(log, level, event, format, arguments);
 	va_end(arguments);
 }

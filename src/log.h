@@ -24,8 +24,7 @@ enum log_format {
 };
 
 enum {
-	LOG_LINE_SIZE = 4096,   /* PIPE_BUF: a line is written whole or not at all, pipe(7) */
-	LOG_FIELDS_SIZE = 2560, /* of the fields of one line in JSON */
+	LOG_LINE_SIZE = 4096, /* PIPE_BUF: a line is written whole or not at all, pipe(7) */
 };
 
 struct log {
@@ -40,13 +39,12 @@ struct log {
 	struct helpers *helpers;
 	bool is_holding;
 	size_t held_length;
-	char *held;   /* whole lines, of LOG_LINE_SIZE bytes */
-	char *fields; /* of LOG_FIELDS_SIZE bytes */
+	char *held; /* whole lines, of LOG_LINE_SIZE bytes */
 };
 
-/* Sets up a log on stderr. The buffers are those of struct log, uninitialized. */
+/* Sets up a log on stderr. The buffer is that of struct log, uninitialized. */
 void log_init(struct log *log, enum log_level level, enum log_format format, struct helpers *helpers,
-              char held[LOG_LINE_SIZE], char fields[LOG_FIELDS_SIZE]);
+              char held[LOG_LINE_SIZE]);
 
 /*
  * To be called once the app runs, before other descriptors are opened or closed: if stderr is closed, lull must not
@@ -64,16 +62,8 @@ void log_finish(struct log *log);
 /* Logs one line. The formats are those of text_add(). */
 void log_line(struct log *log, enum log_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/*
- * The same, for an event of LOG FIELDS in lull(1). The fields are those of log_fields(); in text there are none.
- */
-void log_event(struct log *log, enum log_level level, const char *event, const char *fields, const char *format, ...)
-	__attribute__((format(printf, 5, 6)));
-
-/*
- * Returns fields for the next log_event(), "" if the log is in text. The formats are those of fields_add(). They have
- * LOG_FIELDS_SIZE bytes: what that leaves of a line is for the message, which is cut.
- */
-const char *log_fields(struct log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same, for an event of LOG FIELDS in lull(1). The formats are those of fields_add(). */
+void log_event(struct log *log, enum log_level level, const char *event, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
 
 #endif

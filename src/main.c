@@ -27,7 +27,7 @@
  *   exec_error    why a command could not be executed
  *   help          --help, --version, --explain
  *   log           log lines on stderr
- *   fields        fields of a JSON object
+ *   fields        messages whose values are fields of a JSON object as well
  *   text          text in a buffer of fixed size, JSON strings, dates
  */
 #include <errno.h>
@@ -55,7 +55,6 @@ enum {
 /* The large buffers of a run, which are only touched when they are needed: a page that is not costs no memory. */
 struct buffers {
 	char held[LOG_LINE_SIZE];
-	char fields[LOG_FIELDS_SIZE];
 	char killed_names[SHUTDOWN_LOG_NAMES_SIZE];
 	struct snapshot snapshot;
 	char reason[REASON_SIZE];
@@ -245,7 +244,7 @@ int main(int argc, char **argv, char **envp)
 	struct buffers buffers;
 	struct text why = TEXT_IN(buffers.reason);
 	int parsed = options_parse(&options, compat_mode_of(argv[0]), argv, envp, &why);
-	log_init(&log, options.log_level, options.log_format, &helpers, buffers.held, buffers.fields);
+	log_init(&log, options.log_level, options.log_format, &helpers, buffers.held);
 	if (parsed == 0 && not_blocked != 0)
 		text_add(&why, "cannot block signals: %s; allow rt_sigprocmask in the seccomp profile",
 		         strerror(not_blocked));

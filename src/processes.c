@@ -415,14 +415,12 @@ static const char *state_name(char state)
 	return "state unknown";
 }
 
-/* Adds a process to a JSON array, if it fits with the end of the array. */
-static void add_to_list(struct text *list, const struct process *process)
+/* Adds a process to the text, and to a JSON array if it fits with the end of the array. */
+static void add_process(struct text *text, struct text *list, const struct process *process)
 {
 	char bytes[192];
 	struct text entry = TEXT_IN(bytes);
-	if (text_is_full(list))
-		return;
-	fields_add(&entry, "pid=%d name=%s state=%s", (int)process->pid,
+	fields_add(text, &entry, "{pid=%d} {name=%s} ({state=%s})", (int)process->pid,
 	           process->name[0] != '\0' ? process->name : NULL, state_name(process->state));
 	if (list->length + entry.length + sizeof "[{}]" <= list->size)
 		text_add(list, "%s{%s}", list->length == 0 ? "[" : ",", bytes + 1);
@@ -440,10 +438,8 @@ int processes_describe(enum process_scope scope, struct excluded excluded, struc
 			++*denied;
 		if (++count > NAMED_MOST)
 			continue;
-		const char *name = process.name[0] != '\0' ? process.name : "?";
-		text_add(text, "%s%d %s (%s)", count > 1 ? ", " : "", (int)process.pid, name,
-		         state_name(process.state));
-		add_to_list(list, &process);
+		text_add(text, "%s", count > 1 ? ", " : "");
+		add_process(text, list, &process);
 	}
 	processes_close(&scan);
 	text_add(list, list->length > 0 ? "]" : "[]");

@@ -85,8 +85,8 @@ static int append_report(const void *context)
 
 static void warn_not_written(struct log *log, const char *path, int error)
 {
-	const char *fields = log_fields(log, "path=%s error=%s", path, strerror(error));
-	log_event(log, LOG_WARNING, "report_failed", fields, "report not written to \"%s\": %s", path, strerror(error));
+	log_event(log, LOG_WARNING, "report_failed", "report not written to \"{path=%s}\": {error=%s}", path,
+	          strerror(error));
 }
 
 /* Before the app runs there is no signal to delay, and the signal mask may not be set: no helper. */
@@ -198,20 +198,21 @@ static void add_json(struct text *text, const struct outcome *outcome, const str
 	const siginfo_t *stop = &outcome->stop;
 	bool stops = stop->si_signo != 0;
 	bool by_process = stops && stop->si_code <= 0 && stop->si_pid != 0;
-	fields_add(text, "ran_ms=%lld ended_by=%s oom_kill=%lld app_status=%lld app_signal=%i",
+	fields_add(NULL, text, "|{ran_ms=%lld}{ended_by=%s}{oom_kill=%lld}{app_status=%lld}{app_signal=%i}",
 	           (long long)facts->ran_ms, facts->cause->token,
 	           (long long)(facts->oom_kills > 0 ? facts->oom_kills : TIME_NEVER),
 	           shutdown_log_status(&outcome->app), shutdown_log_signal(&outcome->app));
-	fields_add(text, "stop_signal=%i sender=%s sender_pid=%lld sender_name=%s sender_uid=%lld stop_started=%s",
+	fields_add(NULL, text,
+	           "|{stop_signal=%i}{sender=%s}{sender_pid=%lld}{sender_name=%s}{sender_uid=%lld}{stop_started=%s}",
 	           stop->si_signo, stops ? shutdown_log_sender_kind(stop) : NULL,
 	           stops ? shutdown_log_sender_pid(stop) : TIME_NEVER,
 	           by_process && outcome->sender[0] != '\0' ? outcome->sender : NULL,
 	           by_process ? (long long)stop->si_uid : TIME_NEVER, stops ? facts->started : NULL);
-	fields_add(text, "delay_ms=%lld stopping_ms=%lld remaining_ms=%lld killing_ms=%lld",
+	fields_add(NULL, text, "|{delay_ms=%lld}{stopping_ms=%lld}{remaining_ms=%lld}{killing_ms=%lld}",
 	           (long long)duration_of(outcome, PHASE_DELAY), (long long)duration_of(outcome, PHASE_STOPPING),
 	           (long long)duration_of(outcome, PHASE_LINGER), (long long)duration_of(outcome, PHASE_KILLED));
-	fields_add(text, "not_killed_count=%d killed_count=%d killed=%p", outcome->not_killed, outcome->killed,
-	           outcome->killed > 0 ? (void *)outcome->killed_names : "[]");
+	fields_add(NULL, text, "|{not_killed_count=%d}{killed_count=%d}{killed=%p}", outcome->not_killed,
+	           outcome->killed, outcome->killed > 0 ? (void *)outcome->killed_names : "[]");
 }
 
 static void add_text(struct text *text, const struct outcome *outcome, const struct facts *facts)

@@ -108,193 +108,176 @@ static void add_later_steps(struct text *text, const struct schedule *schedule, 
 }
 
 /* The plan as it was when the shutdown started: its first steps may be done already. */
-static void add_plan(struct text *text, const struct lifecycle *lifecycle, bool app_has_it)
+static void add_plan(struct text *text, const struct lifecycle *lifecycle, const struct schedule *schedule,
+                     bool app_has_it, int64_t now_ms)
 {
-	struct schedule schedule;
-	int64_t started_ms = lifecycle->stop_started_ms;
-	schedule_start(&schedule, lifecycle->schedule.plan, lifecycle->schedule.stop_signal, started_ms);
-	if (app_has_it) {
-		schedule_step_done(&schedule, started_ms);
-		text_add(text, "the app already has it");
-	} else {
-		add_first_step(text, lifecycle, &schedule);
+	char time[TEXT_TIME_SIZE];
+	if (lifecycle->phase == PHASE_LINGER) {
+		text_add(text, "the app has exited, SIGKILL to remaining processes in %s",
+		         text_time(lifecycle->kill_ms - now_ms, time));
+		return;
 	}
-	add_later_steps(text, &schedule, started_ms);
+	if (app_has_it)
+		text_add(text, "the app already has it");
+	else
+		add_first_step(text, lifecycle, schedule);
+	add_later_steps(text, schedule, lifecycle->stop_started_ms);
 }
 
-/* Returns the fields of the line about the start. Times are counted from now. */
-static const char *stopping_fields(struct log *log, const struct lifecycle *lifecycle, const siginfo_t *info,
-                                   const char *sender, bool app_has_it, pid_t app, int64_t now_ms)
+static long long until_ms(int64_t time_ms, int64_t now_ms)
 {
-	struct schedule schedule;
-	int64_t started_ms = lifecycle->stop_started_ms;
-	bool is_linger = lifecycle->phase == PHASE_LINGER;
-	bool waits = lifecycle->pre_stop_ms != TIME_NEVER && !app_has_it && !is_linger;
-	schedule_start(&schedule, lifecycle->schedule.plan, lifecycle->schedule.stop_signal, started_ms);
-	int sent = is_linger ? 0 : schedule_signal(&schedule, 0);
-	int64_t wait_ms = app_has_it ? 0 : schedule.plan->steps[0].wait_ms;
-	if (app_has_it)
-		schedule_step_done(&schedule, started_ms);
-	int64_t kill_ms = is_linger ? lifecycle->kill_ms : schedule_kill_ms(&schedule, started_ms);
-	return log_fields(log,
-	                  "signal=%i sender=%s sender_pid=%lld sender_name=%s app_pid=%lld first_signal=%i "
-	                  "first_signal_ms=%lld pre_stop_limit_ms=%lld kill_ms=%lld",
-	                  info->si_signo, app_has_it ? "terminal" : shutdown_log_sender_kind(info),
-	                  shutdown_log_sender_pid(info), sender[0] != '\0' ? sender : NULL,
-	                  app != 0 ? (long long)app : TIME_NEVER, sent, (long long)(sent != 0 ? wait_ms : TIME_NEVER),
-	                  (long long)(waits ? lifecycle->pre_stop_ms - started_ms : TIME_NEVER),
-	                  (long long)(kill_ms != TIME_NEVER ? kill_ms - now_ms : TIME_NEVER));
+	return time_ms != TIME_NEVER ? time_ms - now_ms : TIME_NEVER;
+}
+
+static long long since_ms(int64_t time_ms, int64_t now_ms)
+{
+	return time_ms != TIME_NEVER ? now_ms - time_ms : TIME_NEVER;
 }
 
 void shutdown_log_stopping(struct log *log, const struct lifecycle *lifecycle, const siginfo_t *info, bool app_has_it,
                            pid_t app, int64_t now_ms)
 {
-	char bytes[1024];
-	char name[SIGNAL_NAME_SIZE];
-	char time[TEXT_TIME_SIZE];
+	char from_bytes[128];
+	char plan_bytes[1024];
+	struct text from = TEXT_IN(from_bytes);
+	struct text plan = TEXT_IN(plan_bytes);
 	struct process sender;
-	struct text text = TEXT_IN(bytes);
+	struct schedule schedule;
+	int64_t started_ms = lifecycle->stop_started_ms;
+	bool is_linger = lifecycle->phase == PHASE_LINGER;
 	if (log->level < LOG_NOTICE)
 		return;
-	process_name(info->si_code > 0 ? 0 : info->si_pid, &sender);
-	text_add(&text, "stopping: %s from ", signal_name(info->si_signo, name));
+	schedule_start(&schedule, lifecycle->schedule.plan, lifecycle->schedule.stop_signal, started_ms);
+	int64_t first_ms = app_has_it ? started_ms : schedule.due_ms;
+	int first_signal = is_linger ? 0 : schedule_signal(&schedule, 0);
 	if (app_has_it)
-		text_add(&text, "the terminal");
+		schedule_step_done(&schedule, started_ms);
+	process_name(info->si_code > 0 ? 0 : info->si_pid, &sender);
+	if (app_has_it)
+		text_add(&from, "the terminal");
 	else
-		shutdown_log_add_sender(&text, info, sender.name);
-	text_add(&text, "; ");
-	if (lifecycle->phase == PHASE_LINGER)
-		text_add(&text, "the app has exited, SIGKILL to remaining processes in %s",
-		         text_time(lifecycle->kill_ms - now_ms, time));
-	else
-		add_plan(&text, lifecycle, app_has_it);
+		shutdown_log_add_sender(&from, info, sender.name);
+	add_plan(&plan, lifecycle, &schedule, app_has_it, now_ms);
 	log_event(log, LOG_NOTICE, "stopping",
-	          stopping_fields(log, lifecycle, info, sender.name, app_has_it, app, now_ms), "%s", bytes);
+	          "stopping: {signal=%i} from %s; %s|{sender=%s}{sender_pid=%lld}{sender_name=%s}{app_pid=%lld}"
+	          "{first_signal=%i}{first_signal_ms=%lld}{pre_stop_limit_ms=%lld}{kill_ms=%lld}",
+	          info->si_signo, from_bytes, plan_bytes, app_has_it ? "terminal" : shutdown_log_sender_kind(info),
+	          shutdown_log_sender_pid(info), sender.name[0] != '\0' ? sender.name : NULL,
+	          app != 0 ? (long long)app : TIME_NEVER, first_signal,
+	          until_ms(first_signal != 0 ? first_ms : TIME_NEVER, started_ms),
+	          until_ms(app_has_it || is_linger ? TIME_NEVER : lifecycle->pre_stop_ms, started_ms),
+	          until_ms(is_linger ? lifecycle->kill_ms : schedule_kill_ms(&schedule, started_ms), now_ms));
 }
 
 void shutdown_log_received(struct log *log, const siginfo_t *info)
 {
 	char bytes[64];
-	char name[SIGNAL_NAME_SIZE];
 	struct text sender = TEXT_IN(bytes);
 	if (log->level < LOG_VERBOSE)
 		return;
 	shutdown_log_add_sender(&sender, info, "");
-	log_event(log, LOG_VERBOSE, "signal_received",
-	          log_fields(log, "signal=%i sender=%s sender_pid=%lld", info->si_signo, shutdown_log_sender_kind(info),
-	                     shutdown_log_sender_pid(info)),
-	          "received %s from %s", signal_name(info->si_signo, name), bytes);
+	log_event(log, LOG_VERBOSE, "signal_received", "received {signal=%i} from %s|{sender=%s}{sender_pid=%lld}",
+	          info->si_signo, bytes, shutdown_log_sender_kind(info), shutdown_log_sender_pid(info));
 }
 
 void shutdown_log_sent(struct log *log, int signo, pid_t pid, const char *remaining)
 {
-	char name[SIGNAL_NAME_SIZE];
-	const char *fields = log_fields(log, "signal=%i pid=%d", signo, (int)pid);
-	signal_name(signo, name);
 	if (remaining != NULL)
-		log_event(log, LOG_VERBOSE, "signal_sent", fields, "sending %s to remaining process %d (%s)", name,
-		          (int)pid, remaining);
+		log_event(log, LOG_VERBOSE, "signal_sent", "sending {signal=%i} to remaining process {pid=%d} (%s)",
+		          signo, (int)pid, remaining);
 	else
-		log_event(log, LOG_VERBOSE, "signal_sent", fields, "sending %s to PID %d", name, (int)pid);
+		log_event(log, LOG_VERBOSE, "signal_sent", "sending {signal=%i} to PID {pid=%d}", signo, (int)pid);
 }
 
 void shutdown_log_not_sent(struct log *log, int signo, pid_t pid, int error)
 {
-	char name[SIGNAL_NAME_SIZE];
-	const char *reason = strerror(error);
-	log_event(log, LOG_WARNING, "signal_not_sent",
-	          log_fields(log, "signal=%i pid=%d error=%s", signo, (int)pid, reason), "cannot send %s to PID %d: %s",
-	          signal_name(signo, name), (int)pid, reason);
+	log_event(log, LOG_WARNING, "signal_not_sent", "cannot send {signal=%i} to PID {pid=%d}: {error=%s}", signo,
+	          (int)pid, strerror(error));
 }
 
 void shutdown_log_denied(struct log *log, int signo, int denied)
 {
-	char name[SIGNAL_NAME_SIZE];
-	log_event(log, LOG_WARNING, "signal_denied", log_fields(log, "signal=%i process_count=%d", signo, denied),
-	          "cannot send %s to %d remaining process%s: permission denied", signal_name(signo, name), denied,
+	log_event(log, LOG_WARNING, "signal_denied",
+	          "cannot send {signal=%i} to {process_count=%d} remaining process%s: permission denied", signo, denied,
 	          denied > 1 ? "es" : "");
 }
 
 void shutdown_log_reaped(struct log *log, enum log_level level, const struct reaped *reaped, const char *prefix)
 {
+	char start_bytes[64];
 	char end[SHUTDOWN_LOG_END_SIZE];
 	const char *what = reaped->kind == REAPED_APP ? "app" : "orphan";
+	struct text start = TEXT_IN(start_bytes);
 	if (log->level < level)
 		return; /* before the text is made: orphans may be many */
-	const char *fields = log_fields(log, "process=%s pid=%d status=%lld signal=%i", what, (int)reaped->pid,
-	                                shutdown_log_status(reaped), shutdown_log_signal(reaped));
-	shutdown_log_end(reaped, end);
 	if (reaped->kind != REAPED_APP && prefix != NULL)
-		log_event(log, level, "reaped", fields, "%s%d: %s", prefix, (int)reaped->pid, end);
+		text_add(&start, "%s%d", prefix, (int)reaped->pid);
 	else
-		log_event(log, level, "reaped", fields, "reaped %s (PID %d): %s", what, (int)reaped->pid, end);
+		text_add(&start, "reaped %s (PID %d)", what, (int)reaped->pid);
+	log_event(log, level, "reaped", "%s: %s|{process=%s}{pid=%d}{status=%lld}{signal=%i}", start_bytes,
+	          shutdown_log_end(reaped, end), what, (int)reaped->pid, shutdown_log_status(reaped),
+	          shutdown_log_signal(reaped));
 }
 
 void shutdown_log_drain_file(struct log *log, const char *path, int error)
 {
-	const char *reason = strerror(error);
-	log_event(log, LOG_WARNING, "drain_file_failed", log_fields(log, "path=%s error=%s", path, reason),
-	          "cannot create drain file %s: %s; load balancers that check it do not see the shutdown", path,
-	          reason);
+	log_event(log, LOG_WARNING, "drain_file_failed",
+	          "cannot create drain file {path=%s}: {error=%s}; load balancers that check it do not see the "
+	          "shutdown",
+	          path, strerror(error));
 }
 
 void shutdown_log_pre_stop_failed(struct log *log, const char *program, int error)
 {
-	const char *reason = strerror(error);
-	log_event(log, LOG_WARNING, "pre_stop_failed", log_fields(log, "program=%s error=%s", program, reason),
-	          "cannot start pre-stop program %s: %s; the shutdown continues", program, reason);
+	log_event(log, LOG_WARNING, "pre_stop_failed",
+	          "cannot start pre-stop program {program=%s}: {error=%s}; the shutdown continues", program,
+	          strerror(error));
 }
 
-void shutdown_log_pre_stop_timeout(struct log *log, const char *program, pid_t pid, int64_t since_ms)
+void shutdown_log_pre_stop_timeout(struct log *log, const char *program, pid_t pid, int64_t after_ms)
 {
-	char time[TEXT_TIME_SIZE];
 	log_event(log, LOG_WARNING, "pre_stop_timeout",
-	          log_fields(log, "program=%s pid=%d since_ms=%lld", program, (int)pid, (long long)since_ms),
-	          "pre-stop program %s timed out after %s, killing it (PID %d)", program, text_time(since_ms, time),
-	          (int)pid);
+	          "pre-stop program {program=%s} timed out after {since_ms=%lli}, killing it (PID {pid=%d})", program,
+	          (long long)after_ms, (int)pid);
 }
 
 void shutdown_log_pre_stop_exited(struct log *log, const char *program, const struct reaped *reaped)
 {
 	char end[SHUTDOWN_LOG_END_SIZE];
 	log_event(log, reaped->status != 0 ? LOG_WARNING : LOG_VERBOSE, "pre_stop_exited",
-	          log_fields(log, "program=%s pid=%d status=%lld signal=%i", program, (int)reaped->pid,
-	                     shutdown_log_status(reaped), shutdown_log_signal(reaped)),
-	          "pre-stop program %s %s%s", program, reaped->by_signal ? "was " : "", shutdown_log_end(reaped, end));
+	          "pre-stop program {program=%s} %s%s|{pid=%d}{status=%lld}{signal=%i}", program,
+	          reaped->by_signal ? "was " : "", shutdown_log_end(reaped, end), (int)reaped->pid,
+	          shutdown_log_status(reaped), shutdown_log_signal(reaped));
 }
 
 void shutdown_log_no_delay(struct log *log, int signo)
 {
-	char name[SIGNAL_NAME_SIZE];
-	const char *full = signal_name(signo, name);
-	log_event(log, LOG_WARNING, "signal_forwarded_without_delay", log_fields(log, "signal=%i", signo),
-	          "%s from outside the container was forwarded immediately and started no shutdown (no delay); if it "
-	          "is the image's STOPSIGNAL, use --stop-signal TERM,%s or LULL_STOP_SIGNAL=TERM,%s",
-	          full, full + 3, full + 3);
+	char buffer[SIGNAL_NAME_SIZE];
+	const char *name = signal_short_name(signo, buffer);
+	log_event(log, LOG_WARNING, "signal_forwarded_without_delay",
+	          "{signal=%i} from outside the container was forwarded immediately and started no shutdown (no "
+	          "delay); if it is the image's STOPSIGNAL, use --stop-signal TERM,%s or LULL_STOP_SIGNAL=TERM,%s",
+	          signo, name, name);
 }
 
 void shutdown_log_replaced(struct log *log, int signo, pid_t app)
 {
-	char name[SIGNAL_NAME_SIZE];
 	struct process process;
 	process_name(app, &process);
 	log_event(log, LOG_NOTICE, "signal_replaced",
-	          log_fields(log, "signal=%i sent=%i app_pid=%d app_name=%s", signo, SIGTERM, (int)app, process.name),
-	          "%s has no effect on PID %d (%s); sent SIGTERM instead", signal_name(signo, name), (int)app,
-	          process.name);
+	          "{signal=%i} has no effect on PID {app_pid=%d} ({app_name=%s}); sent {sent=%i} instead", signo,
+	          (int)app, process.name, SIGTERM);
 }
 
 void shutdown_log_ignored(struct log *log, int signo, pid_t app, int stop)
 {
-	char name[SIGNAL_NAME_SIZE];
 	char stop_name[SIGNAL_NAME_SIZE];
 	struct process process;
 	process_name(app, &process);
 	log_event(log, LOG_WARNING, "signal_ignored",
-	          log_fields(log, "signal=%i app_pid=%d app_name=%s", signo, (int)app, process.name),
-	          "PID %d (%s) ignores %s%s; if it is a script, start its program with exec or use --group; if it "
-	          "stops on another signal, use --rewrite %s:SIGNAL",
-	          (int)app, process.name, signal_name(signo, name), signo != SIGTERM ? " and SIGTERM" : "",
+	          "PID {app_pid=%d} ({app_name=%s}) ignores {signal=%i}%s; if it is a script, start its program with "
+	          "exec or use --group; if it stops on another signal, use --rewrite %s:SIGNAL",
+	          (int)app, process.name, signo, signo != SIGTERM ? " and SIGTERM" : "",
 	          signal_short_name(stop, stop_name));
 }
 
@@ -321,11 +304,6 @@ static struct text list_in(const struct log *log, char bytes[SHUTDOWN_LOG_NAMES_
 	return text_in(bytes, log->format == LOG_JSON ? SHUTDOWN_LOG_NAMES_SIZE : 1);
 }
 
-static int64_t elapsed_ms(int64_t time_ms, int64_t now_ms)
-{
-	return time_ms != TIME_NEVER ? now_ms - time_ms : TIME_NEVER;
-}
-
 void shutdown_log_running(struct log *log, const struct lifecycle *lifecycle, pid_t pre_stop, int64_t now_ms)
 {
 	char bytes[SHUTDOWN_LOG_NAMES_SIZE];
@@ -349,12 +327,12 @@ void shutdown_log_running(struct log *log, const struct lifecycle *lifecycle, pi
 	if (kill_ms == TIME_NEVER)
 		text_add(&kill, "no SIGKILL");
 	else
-		text_add(&kill, "SIGKILL in %s", text_time(kill_ms -= now_ms, time));
+		text_add(&kill, "SIGKILL in %s", text_time(kill_ms - now_ms, time));
 	log_event(log, LOG_WARNING, "still_running",
-	          log_fields(log, "signal=%i since_ms=%lld kill_in_ms=%lld process_count=%d processes=%p",
-	                     first_signal(lifecycle), (long long)(now_ms - lifecycle->first_sent_ms),
-	                     (long long)kill_ms, count, (void *)list_bytes),
-	          "still running %s: %s; %s", since_bytes, bytes, kill_bytes);
+	          "still running %s: %s; %s|{signal=%i}{since_ms=%lld}{kill_in_ms=%lld}{process_count=%d}"
+	          "{processes=%p}",
+	          since_bytes, bytes, kill_bytes, first_signal(lifecycle), since_ms(lifecycle->first_sent_ms, now_ms),
+	          until_ms(kill_ms, now_ms), count, (void *)list_bytes);
 }
 
 int shutdown_log_killing(struct log *log, const struct lifecycle *lifecycle, bool init, int64_t now_ms, char *names,
@@ -374,8 +352,8 @@ int shutdown_log_killing(struct log *log, const struct lifecycle *lifecycle, boo
 	int count = processes_describe(init ? SCOPE_NAMESPACE : SCOPE_DESCENDANTS, excluded, &text, &list, denied);
 	if (count == 0)
 		return 0;
-	int64_t sent_ms = elapsed_ms(lifecycle->first_sent_ms, now_ms);
-	int64_t exited_ms = elapsed_ms(lifecycle->app_exited_ms, now_ms);
+	long long sent_ms = since_ms(lifecycle->first_sent_ms, now_ms);
+	long long exited_ms = since_ms(lifecycle->app_exited_ms, now_ms);
 	if (sent_ms != TIME_NEVER) {
 		text_add(&why, "no exit ");
 		add_since_signal(&why, lifecycle, now_ms);
@@ -387,10 +365,9 @@ int shutdown_log_killing(struct log *log, const struct lifecycle *lifecycle, boo
 		text_add(&why, "sending SIGKILL without another signal before it to");
 	}
 	log_event(log, LOG_WARNING, "killing",
-	          log_fields(log, "signal=%i since_ms=%lld since_app_exit_ms=%lld process_count=%d processes=%p",
-	                     sent_ms != TIME_NEVER ? first_signal(lifecycle) : 0, (long long)sent_ms,
-	                     (long long)exited_ms, count, (void *)list.bytes),
-	          "%s: %s", why_bytes, text.bytes);
+	          "%s: %s|{signal=%i}{since_ms=%lld}{since_app_exit_ms=%lld}{process_count=%d}{processes=%p}",
+	          why_bytes, text.bytes, sent_ms != TIME_NEVER ? first_signal(lifecycle) : 0, sent_ms, exited_ms, count,
+	          (void *)list.bytes);
 	return count;
 }
 
@@ -403,9 +380,8 @@ void shutdown_log_killed_externally(struct log *log, pid_t app)
 	if (is_oom)
 		text_add(&why, "; probably out of memory (cgroup oom_kill=%lld)", (long long)kills);
 	log_event(log, LOG_WARNING, "app_killed",
-	          log_fields(log, "app_pid=%d cause=%s oom_kill=%lld", (int)app, is_oom ? "oom" : "external_sigkill",
-	                     (long long)(is_oom ? kills : TIME_NEVER)),
-	          "the app was killed by SIGKILL, not sent by lull%s", bytes);
+	          "the app was killed by SIGKILL, not sent by lull%s|{app_pid=%d}{cause=%s}{oom_kill=%lld}", bytes,
+	          (int)app, is_oom ? "oom" : "external_sigkill", (long long)(is_oom ? kills : TIME_NEVER));
 }
 
 void shutdown_log_stopped(struct log *log, const struct lifecycle *lifecycle, const struct reaped *app, int killed,
@@ -413,20 +389,16 @@ void shutdown_log_stopped(struct log *log, const struct lifecycle *lifecycle, co
 {
 	char bytes[96];
 	char end[SHUTDOWN_LOG_END_SIZE];
-	char time[TEXT_TIME_SIZE];
 	struct text count = TEXT_IN(bytes);
-	int64_t duration_ms = now_ms - lifecycle->stop_started_ms;
 	shutdown_log_add_count(&count, killed, "killed");
 	if (not_killed > 0) {
 		text_add(&count, ", ");
 		shutdown_log_add_count(&count, not_killed, "not killed: permission denied");
 	}
 	log_event(log, LOG_NOTICE, "stopped",
-	          log_fields(log,
-	                     "duration_ms=%lld app_pid=%d app_status=%lld app_signal=%i killed_count=%d "
-	                     "not_killed_count=%d",
-	                     (long long)duration_ms, (int)app->pid, shutdown_log_status(app), shutdown_log_signal(app),
-	                     killed, not_killed),
-	          "stopped in %s: app %s, %s", text_time(duration_ms, time),
-	          app->kind == REAPED_APP ? shutdown_log_end(app, end) : "still running", bytes);
+	          "stopped in {duration_ms=%lli}: app %s, %s|{app_pid=%d}{app_status=%lld}{app_signal=%i}"
+	          "{killed_count=%d}{not_killed_count=%d}",
+	          since_ms(lifecycle->stop_started_ms, now_ms),
+	          app->kind == REAPED_APP ? shutdown_log_end(app, end) : "still running", bytes, (int)app->pid,
+	          shutdown_log_status(app), shutdown_log_signal(app), killed, not_killed);
 }

@@ -14,7 +14,7 @@ enum { SHUTDOWN_LOG_NAMES_SIZE = 2048, SHUTDOWN_LOG_END_SIZE = 32 };
 /* Writes how a process ended, as "exited with status 3" or "killed by SIGKILL", to `buffer`. Returns `buffer`. */
 const char *shutdown_log_end(const struct reaped *reaped, char buffer[SHUTDOWN_LOG_END_SIZE]);
 
-/* Return the two as values for log_fields(): TIME_NEVER or 0 where it is the other, or if the process runs. */
+/* Return the two as values for log_event(): TIME_NEVER or 0 where it is the other, or if the process runs. */
 long long shutdown_log_status(const struct reaped *reaped);
 int shutdown_log_signal(const struct reaped *reaped);
 
@@ -24,7 +24,7 @@ void shutdown_log_add_count(struct text *text, int count, const char *what);
 /* Adds the sender of a signal, as "PID 42 (bash)", "outside the container" or "the kernel". name "": not known. */
 void shutdown_log_add_sender(struct text *text, const siginfo_t *info, const char *name);
 
-/* Return the sender as values for log_fields(): "process", "outside" or "kernel", and its PID; TIME_NEVER: the kernel.
+/* Return the sender as values for log_event(): "process", "outside" or "kernel", and its PID; TIME_NEVER: the kernel.
  */
 const char *shutdown_log_sender_kind(const siginfo_t *info);
 long long shutdown_log_sender_pid(const siginfo_t *info);
@@ -51,9 +51,9 @@ void shutdown_log_reaped(struct log *log, enum log_level level, const struct rea
 /* The drain file was not created. */
 void shutdown_log_drain_file(struct log *log, const char *path, int error);
 
-/* The pre-stop program was not started, is killed since_ms after the start of the shutdown, or has exited. */
+/* The pre-stop program was not started, is killed after_ms after the start of the shutdown, or has exited. */
 void shutdown_log_pre_stop_failed(struct log *log, const char *program, int error);
-void shutdown_log_pre_stop_timeout(struct log *log, const char *program, pid_t pid, int64_t since_ms);
+void shutdown_log_pre_stop_timeout(struct log *log, const char *program, pid_t pid, int64_t after_ms);
 void shutdown_log_pre_stop_exited(struct log *log, const char *program, const struct reaped *reaped);
 
 /* `signo` was forwarded without the delay, since it is not a stop signal. */

@@ -131,8 +131,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	unsigned how = input_byte(&input);
 	struct helpers helpers = {.pids = {0}};
 	char held[LOG_LINE_SIZE];
-	char fields[LOG_FIELDS_SIZE];
-	log_init(&log, LOG_VERBOSE, input_byte(&input) & 1 ? LOG_JSON : LOG_TEXT, &helpers, held, fields);
+	log_init(&log, LOG_VERBOSE, input_byte(&input) & 1 ? LOG_JSON : LOG_TEXT, &helpers, held);
 	struct input facts = {input.at, input.at + 9 < input.end ? input.at + 9 : input.end};
 	input.at = facts.end;
 	world_add("/report", "", 0);

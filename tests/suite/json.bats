@@ -74,7 +74,7 @@ for line in Path("all").read_text(errors="surrogateescape").splitlines():
 if what == "complete":
     assert seen == set(events), (seen ^ set(events))
     sources = "".join(path.read_text() for path in sorted((root / "src").glob("*.c")))
-    written = set(re.findall(r'(?:log_event|end_line)\([^";]*?, "([a-z_]+)"', sources))
+    written = set(re.findall(r'(?:log_event|make_event)\([^";]*?, "([a-z_]+)"', sources))
     assert written == set(events), written ^ set(events)
 PYTHON
 }
