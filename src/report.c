@@ -16,12 +16,6 @@
 #include "signals.h"
 #include "text.h"
 
-/* The report, as a JSON object or as text. */
-struct report_line {
-	struct text text;
-	bool json;
-};
-
 /* --- The file --------------------------------------------------------------------------------------------------- */
 
 /* With O_NONBLOCK a FIFO without a reader is an error immediately: fifo(7). */
@@ -101,36 +95,53 @@ static void write_report(const char *path, struct log *log, const struct text *t
 
 /* --- The line --------------------------------------------------------------------------------------------------- */
 
+/* The report, in one of two forms. The other one is a text without space. */
+struct report {
+	struct text text;
+	struct text json;
+};
+
+static struct text *form_of(struct report *report, const struct log *log)
+{
+	return log->format == LOG_JSON ? &report->json : &report->text;
+}
+
 /* The line is cut off at the end of the buffer, so the fields of any length come last. */
-static void start_line(struct report_line *line, const struct log *log, int64_t wall_ms, int status)
+static void start_line(struct report *report, const struct log *log, char bytes[REPORT_LINE_SIZE], char nothing[1],
+                       int64_t wall_ms, int status)
 {
 	char date[TEXT_TIME_SIZE];
-	line->json = log->format == LOG_JSON;
-	line->text.size -= sizeof "}\n" - 1;
-	text_add(&line->text, line->json ? "{\"time\":\"%s\"" : "lull: %s", text_date(wall_ms, date));
-	text_add(&line->text, line->json ? ",\"exit\":%d" : "; exit %d", status);
+	report->text = report->json = text_in(nothing, 1);
+	*form_of(report, log) = text_in(bytes, REPORT_LINE_SIZE - (sizeof "}\n" - 1));
+	fields_add(&report->text, &report->json, "lull: {time=%s}; exit {exit=%d}", text_date(wall_ms, date), status);
 }
 
-static void write_report_line(struct report_line *line, const char *path, struct log *log, bool app_ran)
+static void write_line(struct report *report, const char *path, struct log *log, bool app_ran)
 {
-	line->text.size += sizeof "}\n" - 1;
-	if (!line->json)
-		text_make_printable(&line->text);
-	text_add(&line->text, line->json ? "}\n" : "\n");
-	write_report(path, log, &line->text, app_ran);
+	struct text *line = form_of(report, log);
+	bool is_json = line == &report->json;
+	line->size = REPORT_LINE_SIZE;
+	if (is_json)
+		line->bytes[0] = '{'; /* in the place of a comma */
+	else
+		text_make_printable(line);
+	text_add(line, is_json ? "}\n" : "\n");
+	write_report(path, log, line, app_ran);
 }
 
+/* The error is cut, not left out. */
 void report_failure(const char *path, struct log *log, const char *reason, int status)
 {
 	char bytes[REPORT_LINE_SIZE];
-	struct report_line line = {.text = TEXT_IN(bytes)};
+	char nothing[1];
+	struct report report;
 	if (path == NULL)
 		return;
-	start_line(&line, log, signals_wall_ms(), status);
-	text_add(&line.text, line.json ? ",\"error\":" : "; error %s", reason);
-	if (line.json)
-		(void)text_add_json(&line.text, reason, strlen(reason));
-	write_report_line(&line, path, log, false);
+	start_line(&report, log, bytes, nothing, signals_wall_ms(), status);
+	text_add(&report.text, "; error %s", reason);
+	text_add(&report.json, ",\"error\":");
+	(void)text_add_json(&report.json, reason, strlen(reason));
+	write_line(&report, path, log, false);
 }
 
 /* --- The report of an app that was started ------------------------------------------------------------------------ */
@@ -174,7 +185,7 @@ static const struct cause *cause_of(const struct outcome *outcome, int64_t oom_k
 }
 
 /* Returns how long a phase took, TIME_NEVER if there was none. */
-static int64_t duration_of(const struct outcome *outcome, int phase)
+static long long duration_of(const struct outcome *outcome, int phase)
 {
 	const int64_t *entered_ms = outcome->entered_ms;
 	int next = phase + 1;
@@ -185,81 +196,73 @@ static int64_t duration_of(const struct outcome *outcome, int phase)
 	return entered_ms[next] - entered_ms[phase];
 }
 
-/* What both forms of a report are made from. */
-struct facts {
-	const struct cause *cause;
-	int64_t oom_kills;
-	int64_t ran_ms;
-	char started[TEXT_TIME_SIZE]; /* when the shutdown started */
-};
-
-static void add_json(struct text *text, const struct outcome *outcome, const struct facts *facts)
+static void add_stop(struct report *report, const struct outcome *outcome, int64_t wall_ms)
 {
+	char sender[128];
+	char date[TEXT_TIME_SIZE] = "";
+	struct text text = TEXT_IN(sender);
 	const siginfo_t *stop = &outcome->stop;
 	bool stops = stop->si_signo != 0;
 	bool by_process = stops && stop->si_code <= 0 && stop->si_pid != 0;
-	fields_add(NULL, text, "|{ran_ms=%lld}{ended_by=%s}{oom_kill=%lld}{app_status=%lld}{app_signal=%i}",
-	           (long long)facts->ran_ms, facts->cause->token,
-	           (long long)(facts->oom_kills > 0 ? facts->oom_kills : TIME_NEVER),
-	           shutdown_log_status(&outcome->app), shutdown_log_signal(&outcome->app));
-	fields_add(NULL, text,
-	           "|{stop_signal=%i}{sender=%s}{sender_pid=%lld}{sender_name=%s}{sender_uid=%lld}{stop_started=%s}",
-	           stop->si_signo, stops ? shutdown_log_sender_kind(stop) : NULL,
+	if (stops) {
+		shutdown_log_add_sender(&text, stop, outcome->sender);
+		text_date(wall_ms - (outcome->entered_ms[PHASE_ENDED] - outcome->stop_started_ms), date);
+	}
+	if (by_process)
+		text_add(&text, ", UID %u", stop->si_uid);
+	fields_add(stops ? &report->text : NULL, &report->json,
+	           "; stop signal {stop_signal=%i}; sender %s; started %s|{sender=%s}{sender_pid=%lld}{sender_name=%s}"
+	           "{sender_uid=%lld}{stop_started=%s}",
+	           stop->si_signo, sender, date, stops ? shutdown_log_sender_kind(stop) : NULL,
 	           stops ? shutdown_log_sender_pid(stop) : TIME_NEVER,
 	           by_process && outcome->sender[0] != '\0' ? outcome->sender : NULL,
-	           by_process ? (long long)stop->si_uid : TIME_NEVER, stops ? facts->started : NULL);
-	fields_add(NULL, text, "|{delay_ms=%lld}{stopping_ms=%lld}{remaining_ms=%lld}{killing_ms=%lld}",
-	           (long long)duration_of(outcome, PHASE_DELAY), (long long)duration_of(outcome, PHASE_STOPPING),
-	           (long long)duration_of(outcome, PHASE_LINGER), (long long)duration_of(outcome, PHASE_KILLED));
-	fields_add(NULL, text, "|{not_killed_count=%d}{killed_count=%d}{killed=%p}", outcome->not_killed,
-	           outcome->killed, outcome->killed > 0 ? (void *)outcome->killed_names : "[]");
+	           by_process ? (long long)stop->si_uid : TIME_NEVER, stops ? date : NULL);
 }
 
-static void add_text(struct text *text, const struct outcome *outcome, const struct facts *facts)
+/* Returns the text if there was such a phase, otherwise NULL. */
+static struct text *text_of_phase(struct report *report, const struct outcome *outcome, enum phase phase)
 {
-	static const char *const PHASES[] = {[PHASE_DELAY] = "delay",
-	                                     [PHASE_STOPPING] = "stopping",
-	                                     [PHASE_LINGER] = "remaining processes",
-	                                     [PHASE_KILLED] = "killing"};
-	char buffer[TEXT_TIME_SIZE];
-	char end[SHUTDOWN_LOG_END_SIZE];
-	const siginfo_t *stop = &outcome->stop;
-	text_add(text, "; ran %s; ended by %s", text_time(facts->ran_ms, buffer), facts->cause->text);
-	if (facts->oom_kills > 0)
-		text_add(text, "; oom_kill %lld", (long long)facts->oom_kills);
-	text_add(text, "; app %s",
-	         outcome->app.kind == REAPED_APP ? shutdown_log_end(&outcome->app, end) : "still running");
-	if (stop->si_signo != 0) {
-		text_add(text, "; stop signal %s; sender ", signal_name(stop->si_signo, buffer));
-		shutdown_log_add_sender(text, stop, outcome->sender);
-		if (stop->si_code <= 0 && stop->si_pid != 0)
-			text_add(text, ", UID %u", stop->si_uid);
-		text_add(text, "; started %s", facts->started);
-	}
-	for (int phase = PHASE_DELAY; phase < PHASE_ENDED; phase++)
-		if (outcome->entered_ms[phase] != TIME_NEVER)
-			text_add(text, "; %s %s", PHASES[phase], text_time(duration_of(outcome, phase), buffer));
-	if (outcome->not_killed > 0) {
-		text_add(text, "; ");
-		shutdown_log_add_count(text, outcome->not_killed, "not killed: permission denied");
-	}
-	text_add(text, outcome->killed > 0 ? "; killed %s" : "; no process killed", outcome->killed_names);
+	return outcome->entered_ms[phase] != TIME_NEVER ? &report->text : NULL;
+}
+
+static void add_phases(struct report *report, const struct outcome *outcome)
+{
+	fields_add(text_of_phase(report, outcome, PHASE_DELAY), &report->json, "; delay {delay_ms=%lli}",
+	           duration_of(outcome, PHASE_DELAY));
+	fields_add(text_of_phase(report, outcome, PHASE_STOPPING), &report->json, "; stopping {stopping_ms=%lli}",
+	           duration_of(outcome, PHASE_STOPPING));
+	fields_add(text_of_phase(report, outcome, PHASE_LINGER), &report->json,
+	           "; remaining processes {remaining_ms=%lli}", duration_of(outcome, PHASE_LINGER));
+	fields_add(text_of_phase(report, outcome, PHASE_KILLED), &report->json, "; killing {killing_ms=%lli}",
+	           duration_of(outcome, PHASE_KILLED));
 }
 
 void report_outcome(const char *path, struct log *log, const struct outcome *outcome)
 {
 	char bytes[REPORT_LINE_SIZE];
-	struct report_line line = {.text = TEXT_IN(bytes)};
+	char nothing[1];
+	char end[SHUTDOWN_LOG_END_SIZE];
+	struct report report;
 	int64_t wall_ms = signals_wall_ms();
-	int64_t ended_ms = outcome->entered_ms[PHASE_ENDED];
-	struct facts facts = {.oom_kills = cgroup_oom_kills(), .ran_ms = ended_ms - outcome->started_ms};
-	facts.cause = cause_of(outcome, facts.oom_kills);
-	if (outcome->stop.si_signo != 0)
-		text_date(wall_ms - (ended_ms - outcome->stop_started_ms), facts.started);
-	start_line(&line, log, wall_ms, outcome->exit_status);
-	if (line.json)
-		add_json(&line.text, outcome, &facts);
-	else
-		add_text(&line.text, outcome, &facts);
-	write_report_line(&line, path, log, true);
+	int64_t oom_kills = cgroup_oom_kills();
+	const struct cause *cause = cause_of(outcome, oom_kills);
+	bool is_listed = outcome->killed > 0;
+	start_line(&report, log, bytes, nothing, wall_ms, outcome->exit_status);
+	fields_add(&report.text, &report.json, "; ran {ran_ms=%lli}; ended by %s|{ended_by=%s}",
+	           (long long)(outcome->entered_ms[PHASE_ENDED] - outcome->started_ms), cause->text, cause->token);
+	fields_add(oom_kills > 0 ? &report.text : NULL, &report.json, "; oom_kill {oom_kill=%lld}",
+	           (long long)(oom_kills > 0 ? oom_kills : TIME_NEVER));
+	fields_add(&report.text, &report.json, "; app %s|{app_status=%lld}{app_signal=%i}",
+	           outcome->app.kind == REAPED_APP ? shutdown_log_end(&outcome->app, end) : "still running",
+	           shutdown_log_status(&outcome->app), shutdown_log_signal(&outcome->app));
+	add_stop(&report, outcome, wall_ms);
+	add_phases(&report, outcome);
+	if (outcome->not_killed > 0) {
+		text_add(&report.text, "; ");
+		shutdown_log_add_count(&report.text, outcome->not_killed, "not killed: permission denied");
+	}
+	text_add(&report.text, is_listed ? "; killed %s" : "; no process killed", outcome->killed_names);
+	fields_add(NULL, &report.json, "{not_killed_count=%d}{killed_count=%d}{killed=%p}", outcome->not_killed,
+	           outcome->killed, is_listed ? (void *)outcome->killed_names : "[]");
+	write_line(&report, path, log, true);
 }
