@@ -31,7 +31,7 @@ static void add_number(struct text *message, struct text *field, long long numbe
 }
 
 /* Adds the value for a conversion, without its `%`, to both. Returns false if the field is full. */
-static bool add_value(struct text *message, struct text *field, const char *conversion, va_list *arguments)
+static bool add_conversion(struct text *message, struct text *field, const char *conversion, va_list *arguments)
 {
 	char name[SIGNAL_NAME_SIZE];
 	int signo;
@@ -63,9 +63,10 @@ void fields_vadd(struct text *message, struct text *fields, const char *format, 
 	struct text discard = TEXT_IN(nothing);
 	struct text *field = &discard;
 	size_t length = 0;
+	size_t name;
 	bool fits = true;
 	va_list rest;
-	va_copy(rest, arguments); /* add_value() needs its address, and a parameter may be an array */
+	va_copy(rest, arguments); /* add_conversion() needs its address, and a parameter may be an array */
 	if (message == NULL)
 		message = &discard;
 	for (const char *at = format; *at != '\0'; at++) {
@@ -73,8 +74,9 @@ void fields_vadd(struct text *message, struct text *fields, const char *format, 
 		case '{':
 			field = fields;
 			length = fields->length;
-			text_add(fields, ",\"%.*s\":", (int)strcspn(at, "=") - 1, at + 1);
-			at += strcspn(at, "=");
+			name = strcspn(++at, "=");
+			text_add(fields, ",\"%.*s\":", (int)name, at);
+			at += name;
 			break;
 		case '}':
 			if (!fits)
@@ -85,7 +87,7 @@ void fields_vadd(struct text *message, struct text *fields, const char *format, 
 			message = &discard;
 			break;
 		case '%':
-			fits = add_value(message, field, ++at, &rest);
+			fits = add_conversion(message, field, ++at, &rest);
 			at += *at == 'l' ? sizeof "ld" - 1 : 0;
 			break;
 		default:

@@ -317,7 +317,7 @@ static int apply(struct parser *parser, const struct option *option, const char 
 
 /* --- The environment ---------------------------------------------------------------------------------------------- */
 
-/* Is `known`, which may be NULL, the name of `length` bytes? */
+/* Returns whether `known`, which may be NULL, is the name of `length` bytes. */
 static bool is_name(const char *known, const char *name, size_t length)
 {
 	return known != NULL && strncmp(known, name, length) == 0 && known[length] == '\0';
@@ -570,7 +570,7 @@ static void add_given(struct parser *parser, enum source source, enum option_id 
 	text_add(parser->why, "%s", separator);
 }
 
-/* Does the source give one of the short ways to write a plan? */
+/* Returns whether the source gives one of the options that --plan replaces. */
 static bool has_timing(const struct options *options, enum source source)
 {
 	const char *const *given = options->given[source];

@@ -99,6 +99,8 @@ static void write_report(const char *path, struct log *log, const struct text *t
 struct report {
 	struct text text;
 	struct text json;
+	char nothing[1];
+	char bytes[REPORT_LINE_SIZE];
 };
 
 static struct text *form_of(struct report *report, const struct log *log)
@@ -107,16 +109,15 @@ static struct text *form_of(struct report *report, const struct log *log)
 }
 
 /* The line is cut off at the end of the buffer, so the fields of any length come last. */
-static void start_line(struct report *report, const struct log *log, char bytes[REPORT_LINE_SIZE], char nothing[1],
-                       int64_t wall_ms, int status)
+static void start_line(struct report *report, const struct log *log, int64_t wall_ms, int status)
 {
 	char date[TEXT_TIME_SIZE];
-	report->text = report->json = text_in(nothing, 1);
-	*form_of(report, log) = text_in(bytes, REPORT_LINE_SIZE - (sizeof "}\n" - 1));
+	report->text = report->json = TEXT_IN(report->nothing);
+	*form_of(report, log) = text_in(report->bytes, REPORT_LINE_SIZE - (sizeof "}\n" - 1));
 	fields_add(&report->text, &report->json, "lull: {time=%s}; exit {exit=%d}", text_date(wall_ms, date), status);
 }
 
-static void write_line(struct report *report, const char *path, struct log *log, bool app_ran)
+static void write_report_line(struct report *report, const char *path, struct log *log, bool app_ran)
 {
 	struct text *line = form_of(report, log);
 	bool is_json = line == &report->json;
@@ -132,16 +133,14 @@ static void write_line(struct report *report, const char *path, struct log *log,
 /* The error is cut, not left out. */
 void report_failure(const char *path, struct log *log, const char *reason, int status)
 {
-	char bytes[REPORT_LINE_SIZE];
-	char nothing[1];
 	struct report report;
 	if (path == NULL)
 		return;
-	start_line(&report, log, bytes, nothing, signals_wall_ms(), status);
+	start_line(&report, log, signals_wall_ms(), status);
 	text_add(&report.text, "; error %s", reason);
 	text_add(&report.json, ",\"error\":");
 	(void)text_add_json(&report.json, reason, strlen(reason));
-	write_line(&report, path, log, false);
+	write_report_line(&report, path, log, false);
 }
 
 /* --- The report of an app that was started ------------------------------------------------------------------------ */
@@ -196,6 +195,12 @@ static long long duration_of(const struct outcome *outcome, int phase)
 	return entered_ms[next] - entered_ms[phase];
 }
 
+/* Returns the text for what applies to this run. NULL: it is only a field, which is null then. */
+static struct text *text_if(struct report *report, bool applies)
+{
+	return applies ? &report->text : NULL;
+}
+
 static void add_stop(struct report *report, const struct outcome *outcome, int64_t wall_ms)
 {
 	char sender[128];
@@ -210,7 +215,7 @@ static void add_stop(struct report *report, const struct outcome *outcome, int64
 	}
 	if (by_process)
 		text_add(&text, ", UID %u", stop->si_uid);
-	fields_add(stops ? &report->text : NULL, &report->json,
+	fields_add(text_if(report, stops), &report->json,
 	           "; stop signal {stop_signal=%i}; sender %s; started %s|{sender=%s}{sender_pid=%lld}{sender_name=%s}"
 	           "{sender_uid=%lld}{stop_started=%s}",
 	           stop->si_signo, sender, date, stops ? shutdown_log_sender_kind(stop) : NULL,
@@ -219,38 +224,32 @@ static void add_stop(struct report *report, const struct outcome *outcome, int64
 	           by_process ? (long long)stop->si_uid : TIME_NEVER, stops ? date : NULL);
 }
 
-/* Returns the text if there was such a phase, otherwise NULL. */
-static struct text *text_of_phase(struct report *report, const struct outcome *outcome, enum phase phase)
-{
-	return outcome->entered_ms[phase] != TIME_NEVER ? &report->text : NULL;
-}
-
 static void add_phases(struct report *report, const struct outcome *outcome)
 {
-	fields_add(text_of_phase(report, outcome, PHASE_DELAY), &report->json, "; delay {delay_ms=%lli}",
-	           duration_of(outcome, PHASE_DELAY));
-	fields_add(text_of_phase(report, outcome, PHASE_STOPPING), &report->json, "; stopping {stopping_ms=%lli}",
-	           duration_of(outcome, PHASE_STOPPING));
-	fields_add(text_of_phase(report, outcome, PHASE_LINGER), &report->json,
-	           "; remaining processes {remaining_ms=%lli}", duration_of(outcome, PHASE_LINGER));
-	fields_add(text_of_phase(report, outcome, PHASE_KILLED), &report->json, "; killing {killing_ms=%lli}",
-	           duration_of(outcome, PHASE_KILLED));
+	long long delay_ms = duration_of(outcome, PHASE_DELAY);
+	long long stopping_ms = duration_of(outcome, PHASE_STOPPING);
+	long long remaining_ms = duration_of(outcome, PHASE_LINGER);
+	long long killing_ms = duration_of(outcome, PHASE_KILLED);
+	struct text *json = &report->json;
+	fields_add(text_if(report, delay_ms != TIME_NEVER), json, "; delay {delay_ms=%lli}", delay_ms);
+	fields_add(text_if(report, stopping_ms != TIME_NEVER), json, "; stopping {stopping_ms=%lli}", stopping_ms);
+	fields_add(text_if(report, remaining_ms != TIME_NEVER), json, "; remaining processes {remaining_ms=%lli}",
+	           remaining_ms);
+	fields_add(text_if(report, killing_ms != TIME_NEVER), json, "; killing {killing_ms=%lli}", killing_ms);
 }
 
 void report_outcome(const char *path, struct log *log, const struct outcome *outcome)
 {
-	char bytes[REPORT_LINE_SIZE];
-	char nothing[1];
 	char end[SHUTDOWN_LOG_END_SIZE];
 	struct report report;
 	int64_t wall_ms = signals_wall_ms();
 	int64_t oom_kills = cgroup_oom_kills();
 	const struct cause *cause = cause_of(outcome, oom_kills);
 	bool is_listed = outcome->killed > 0;
-	start_line(&report, log, bytes, nothing, wall_ms, outcome->exit_status);
+	start_line(&report, log, wall_ms, outcome->exit_status);
 	fields_add(&report.text, &report.json, "; ran {ran_ms=%lli}; ended by %s|{ended_by=%s}",
 	           (long long)(outcome->entered_ms[PHASE_ENDED] - outcome->started_ms), cause->text, cause->token);
-	fields_add(oom_kills > 0 ? &report.text : NULL, &report.json, "; oom_kill {oom_kill=%lld}",
+	fields_add(text_if(&report, oom_kills > 0), &report.json, "; oom_kill {oom_kill=%lld}",
 	           (long long)(oom_kills > 0 ? oom_kills : TIME_NEVER));
 	fields_add(&report.text, &report.json, "; app %s|{app_status=%lld}{app_signal=%i}",
 	           outcome->app.kind == REAPED_APP ? shutdown_log_end(&outcome->app, end) : "still running",
@@ -264,5 +263,5 @@ void report_outcome(const char *path, struct log *log, const struct outcome *out
 	text_add(&report.text, is_listed ? "; killed %s" : "; no process killed", outcome->killed_names);
 	fields_add(NULL, &report.json, "{not_killed_count=%d}{killed_count=%d}{killed=%p}", outcome->not_killed,
 	           outcome->killed, is_listed ? (void *)outcome->killed_names : "[]");
-	write_line(&report, path, log, true);
+	write_report_line(&report, path, log, true);
 }

@@ -204,19 +204,15 @@ void shutdown_log_denied(struct log *log, int signo, int denied)
 
 void shutdown_log_reaped(struct log *log, enum log_level level, const struct reaped *reaped, const char *prefix)
 {
-	char start_bytes[64];
 	char end[SHUTDOWN_LOG_END_SIZE];
-	const char *what = reaped->kind == REAPED_APP ? "app" : "orphan";
-	struct text start = TEXT_IN(start_bytes);
+	bool is_app = reaped->kind == REAPED_APP;
+	bool is_own = is_app || prefix == NULL;
+	const char *own = is_app ? "reaped app (PID " : "reaped orphan (PID ";
 	if (log->level < level)
 		return; /* before the text is made: orphans may be many */
-	if (reaped->kind != REAPED_APP && prefix != NULL)
-		text_add(&start, "%s%d", prefix, (int)reaped->pid);
-	else
-		text_add(&start, "reaped %s (PID %d)", what, (int)reaped->pid);
-	log_event(log, level, "reaped", "%s: %s|{process=%s}{pid=%d}{status=%lld}{signal=%i}", start_bytes,
-	          shutdown_log_end(reaped, end), what, (int)reaped->pid, shutdown_log_status(reaped),
-	          shutdown_log_signal(reaped));
+	log_event(log, level, "reaped", "%s{pid=%d}%s: %s|{process=%s}{status=%lld}{signal=%i}", is_own ? own : prefix,
+	          (int)reaped->pid, is_own ? ")" : "", shutdown_log_end(reaped, end), is_app ? "app" : "orphan",
+	          shutdown_log_status(reaped), shutdown_log_signal(reaped));
 }
 
 void shutdown_log_drain_file(struct log *log, const char *path, int error)
