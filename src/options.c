@@ -395,7 +395,8 @@ static const char *find_nearest_variable(const char *name)
 	unsigned least = ~0U;
 	for (size_t i = 0; i < OWN->count; i++) {
 		const char *variable = OWN->rows[i].variable;
-		unsigned distance = variable != NULL ? text_distance(name, variable) : ~0U;
+		bool begins = variable != NULL && strncmp(variable, name, strlen(name)) == 0;
+		unsigned distance = begins ? 0 : variable != NULL ? text_distance(name, variable) : ~0U;
 		if (distance < least) {
 			least = distance;
 			nearest = variable;

@@ -348,7 +348,9 @@ int shutdown_log_killing(struct log *log, const struct lifecycle *lifecycle, boo
 	int count = processes_describe(init ? SCOPE_NAMESPACE : SCOPE_DESCENDANTS, excluded, &text, &list, denied);
 	if (count == 0)
 		return 0;
-	long long sent_ms = since_ms(lifecycle->first_sent_ms, now_ms);
+	/* With --linger 0 remaining processes get no other signal, whatever the app has got. */
+	bool is_unasked = lifecycle->status >= 0 && lifecycle->app_exited_ms == TIME_NEVER;
+	long long sent_ms = is_unasked ? TIME_NEVER : since_ms(lifecycle->first_sent_ms, now_ms);
 	long long exited_ms = since_ms(lifecycle->app_exited_ms, now_ms);
 	if (sent_ms != TIME_NEVER) {
 		text_add(&why, "no exit ");

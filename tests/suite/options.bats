@@ -316,6 +316,8 @@ refused() {
 	run env LULL_DELLAY=5 "$LULL" true
 	[ "$status" -eq 0 ]
 	[ "$output" = "lull: warning: unknown variable LULL_DELLAY ignored; did you mean LULL_DELAY?" ]
+	run env LULL_STOP=INT "$LULL" true
+	[ "$output" = "lull: warning: unknown variable LULL_STOP ignored; did you mean LULL_STOP_SIGNAL?" ]
 	run env LULL_SERVICE_HOST=1 LULL_PORT=2 LULL_PORT_80_TCP=3 LULL_WEB_SERVICE_PORT_HTTP=4 LULL_SERVICE_PORT=5 \
 		LULL_PORT_80_TCP_ADDR=6 LULLABY=7 LULL=8 "$LULL" true
 	[ "$status" -eq 0 ]

@@ -145,6 +145,7 @@ SHELL_FORM='"$0" "$@"; exit'
 		begin_stop
 		expect_status 143
 		came out
+		has err 'warning: sending SIGKILL without another signal before it to: [0-9]+ probe '
 		has err 'app killed by SIGTERM, 1 process killed$'
 		expect_ms "$(since "$T0")" 0
 	done
