@@ -32,8 +32,8 @@ void log_init(struct log *log, enum log_level level, enum log_format format, str
 	                    .format = format,
 	                    .is_direct = true,
 	                    .queue = {-1, -1},
-	                    .helpers = helpers,
-	                    .held = held};
+	                    .helpers = helpers};
+	log->held = held;
 }
 
 /* Called once: on a network file system fstat(2) may block as write(2) does. */
