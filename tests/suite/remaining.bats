@@ -382,8 +382,11 @@ print("asked", asked, flush=True)'
 }
 
 @test "a process that became another program is signalled" {
-	start_init "$LULL" -v bash -c 'trap "kill -TERM \$P; exit 3" TERM
-		(trap "exec \"$0\" exit=15:0" TERM; echo ready; while :; do sleep 0.05; done) & P=$!; wait' "$PROBE"
+	# The app exits when the process has got the signal. The process executes the other program, for which bash resets its
+	# handlers, when lull has checked it once.
+	start_init "$LULL" -v bash -c 'trap "kill -TERM \$P; while grep -qE \"^...Pnd:.*[1-9a-f]\" /proc/\$P/status; do :; done; exit 3" TERM
+		(trap "exec \"$0\" exit=15:0" TERM; echo ready; bash -c "$1" - "$2") & P=$!; wait' "$PROBE" \
+		'until grep -q "checking remaining process" "$1"; do sleep 0.02; done' "$BATS_TEST_TMPDIR/err"
 	begin_stop
 	expect_status 3
 	came out 15
