@@ -41,6 +41,7 @@ allow("kill|rt_sigqueueinfo", "signal|orphan's signal", "a signal that may not b
 allow("open|access|lstat|stat", "drain file", "the drain file is lost, with a warning")
 allow("open|write|stat", "report", "the report is lost, with a warning")
 allow("clone|fork|execve|dup2|rt_sigprocmask", "pre-stop", "the pre-stop program is lost, with a warning")
+allow(".*", "late pre-stop", "a busy machine does not run it in its 250 ms", scenarios="whole stop.*")
 allow("write", "pre-stop", "the line is the pre-stop program's own", scenarios="whole stop", modes="child")
 allow("accept4|recvfrom|sendto|shutdown|fcntl|setsockopt", "answer none", "one request is lost; balancers ask again")
 allow("poll|fstat|pwritev2|sendto|write|open|ioctl|fcntl", "line", "a line that cannot be written is dropped")
