@@ -183,7 +183,7 @@ PYTHON
 	start_plain "${JSON[@]}" --pre-stop "$long" "$PROBE" exit=15:0
 	begin_stop
 	expect_status 0
-	grep -q '"event":"pre_stop_failed",.*,"error":"Filename too long"}$' err
+	grep -qE '"event":"pre_stop_failed",.*,"error":"File ?name too long"}$' err
 	python3 -c 'import json; [json.loads(line) for line in open("err")]'
 }
 
