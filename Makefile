@@ -175,6 +175,8 @@ check-builds: ## Build with each compiler and C library, warnings as errors
 # The suite and the drop-in tests with ASan and UBSan. ASan changes descriptors and memory, so tests that check these run with a
 # binary that traps on undefined behaviour.
 ASAN_CANNOT = tests/suite/citizen.bats tests/suite/hardening.bats
+# These test documents, not memory.
+OF_DOCUMENTS = tests/suite/docs.bats tests/suite/readme.bats
 DROPIN_TESTS = $(wildcard tests/dropin/*.bats)
 test-sanitized: $(HELPERS) ## Run the suite and the drop-in tests with ASan and UBSan
 	$(MAKE) BUILD=$(BUILD)/ubsan CFLAGS='-Os -fsanitize=undefined -fsanitize-undefined-trap-on-error'
@@ -185,7 +187,8 @@ test-sanitized: $(HELPERS) ## Run the suite and the drop-in tests with ASan and 
 		$(PROGRAMS:%=$(BUILD)/asan/tests/%) $(BUILD)/asan/tests/form
 	LULL=$(CURDIR)/$(BUILD)/ubsan/lull tests/run $(ASAN_CANNOT)
 	DROPIN=lull LULL=$(CURDIR)/$(BUILD)/asan/lull FORM=$(CURDIR)/$(BUILD)/asan/tests/form \
-		tests/run $(PROGRAMS:%=$(BUILD)/asan/tests/%) $(filter-out $(ASAN_CANNOT),$(TESTS)) $(DROPIN_TESTS)
+		tests/run $(PROGRAMS:%=$(BUILD)/asan/tests/%) $(filter-out $(ASAN_CANNOT) $(OF_DOCUMENTS),$(TESTS)) \
+		$(DROPIN_TESTS)
 
 # clang's analyzer, and valgrind's memcheck for whole runs of lull and for the pure sources. Under 30 s. child.c says how vfork(2)
 # is used.
