@@ -147,8 +147,9 @@ static void make_json(struct text *line, enum log_level level, const char *event
 }
 
 /* Makes a whole line in `bytes`. event NULL: a line without an event, in a format of text_add(). */
-static struct text make_line(const struct log *log, enum log_level level, char bytes[LOG_LINE_SIZE], const char *event,
-                             const char *format, va_list arguments)
+__attribute__((format(printf, 5, 0))) static struct text make_line(const struct log *log, enum log_level level,
+                                                                   char bytes[LOG_LINE_SIZE], const char *event,
+                                                                   const char *format, va_list arguments)
 {
 	char fields_bytes[FIELDS_SIZE];
 	struct text fields = text_in(fields_bytes, log->format == LOG_JSON ? FIELDS_SIZE : 1);
@@ -166,8 +167,9 @@ static struct text make_line(const struct log *log, enum log_level level, char b
 	return line;
 }
 
-static struct text make_event(const struct log *log, enum log_level level, char bytes[LOG_LINE_SIZE], const char *event,
-                              const char *format, ...)
+__attribute__((format(printf, 5, 6))) static struct text make_event(const struct log *log, enum log_level level,
+                                                                    char bytes[LOG_LINE_SIZE], const char *event,
+                                                                    const char *format, ...)
 {
 	va_list arguments;
 	va_start(arguments, format);
@@ -263,8 +265,8 @@ void log_release(struct log *log)
 	log->held_length = 0;
 }
 
-static void log_arguments(struct log *log, enum log_level level, const char *event, const char *format,
-                          va_list arguments)
+__attribute__((format(printf, 4, 0))) static void
+log_arguments(struct log *log, enum log_level level, const char *event, const char *format, va_list arguments)
 {
 	char bytes[LOG_LINE_SIZE];
 	if (level > log->level || log->fd < 0)

@@ -112,7 +112,8 @@ static struct text *form_of(struct report *report, const struct log *log)
 static void start_line(struct report *report, const struct log *log, int64_t wall_ms, int status)
 {
 	char date[TEXT_TIME_SIZE];
-	report->text = report->json = TEXT_IN(report->nothing);
+	report->text = TEXT_IN(report->nothing);
+	report->json = TEXT_IN(report->nothing);
 	*form_of(report, log) = text_in(report->bytes, REPORT_LINE_SIZE - (sizeof "}\n" - 1));
 	fields_add(&report->text, &report->json, "lull: {time=%s}; exit {exit=%d}", text_date(wall_ms, date), status);
 }
