@@ -134,14 +134,13 @@ static long long since_ms(int64_t time_ms, int64_t now_ms)
 	return time_ms != TIME_NEVER ? now_ms - time_ms : TIME_NEVER;
 }
 
-void shutdown_log_stopping(struct log *log, const struct lifecycle *lifecycle, const siginfo_t *info, bool app_has_it,
-                           pid_t app, int64_t now_ms)
+void shutdown_log_stopping(struct log *log, const struct lifecycle *lifecycle, const siginfo_t *info,
+                           const char *sender, bool app_has_it, pid_t app, int64_t now_ms)
 {
 	char from_bytes[128];
 	char plan_bytes[1024];
 	struct text from = TEXT_IN(from_bytes);
 	struct text plan = TEXT_IN(plan_bytes);
-	struct process sender;
 	struct schedule schedule;
 	int64_t started_ms = lifecycle->stop_started_ms;
 	bool is_linger = lifecycle->phase == PHASE_LINGER;
@@ -152,17 +151,16 @@ void shutdown_log_stopping(struct log *log, const struct lifecycle *lifecycle, c
 	int first_signal = is_linger ? 0 : schedule_signal(&schedule, 0);
 	if (app_has_it)
 		schedule_step_done(&schedule, started_ms);
-	process_name(info->si_code > 0 ? 0 : info->si_pid, &sender);
 	if (app_has_it)
 		text_add(&from, "the terminal");
 	else
-		shutdown_log_add_sender(&from, info, sender.name);
+		shutdown_log_add_sender(&from, info, sender);
 	add_plan(&plan, lifecycle, &schedule, app_has_it, now_ms);
 	log_event(log, LOG_NOTICE, "stopping",
 	          "stopping: {signal=%i} from %s; %s|{sender=%s}{sender_pid=%lld}{sender_name=%s}{app_pid=%lld}"
 	          "{first_signal=%i}{first_signal_ms=%lld}{pre_stop_limit_ms=%lld}{kill_ms=%lld}",
 	          info->si_signo, from_bytes, plan_bytes, app_has_it ? "terminal" : shutdown_log_sender_kind(info),
-	          shutdown_log_sender_pid(info), sender.name[0] != '\0' ? sender.name : NULL,
+	          shutdown_log_sender_pid(info), sender[0] != '\0' ? sender : NULL,
 	          app != 0 ? (long long)app : TIME_NEVER, first_signal,
 	          until_ms(first_signal != 0 ? first_ms : TIME_NEVER, started_ms),
 	          until_ms(app_has_it || is_linger ? TIME_NEVER : lifecycle->pre_stop_ms, started_ms),
@@ -197,6 +195,8 @@ void shutdown_log_not_sent(struct log *log, int signo, pid_t pid, int error)
 
 void shutdown_log_denied(struct log *log, int signo, int denied)
 {
+	if (denied == 0)
+		return;
 	log_event(log, LOG_WARNING, "signal_denied",
 	          "cannot send {signal=%i} to {process_count=%d} remaining process%s: permission denied", signo, denied,
 	          denied > 1 ? "es" : "");

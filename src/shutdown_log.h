@@ -29,9 +29,12 @@ void shutdown_log_add_sender(struct text *text, const siginfo_t *info, const cha
 const char *shutdown_log_sender_kind(const siginfo_t *info);
 long long shutdown_log_sender_pid(const siginfo_t *info);
 
-/* The shutdown starts, because of the signal in `info`; app_has_it: the terminal sent it to the app as well. */
-void shutdown_log_stopping(struct log *log, const struct lifecycle *lifecycle, const siginfo_t *info, bool app_has_it,
-                           pid_t app, int64_t now_ms);
+/*
+ * The shutdown starts, because of the signal in `info` from a process of the name `sender`; "": not known. app_has_it:
+ * the terminal sent it to the app as well.
+ */
+void shutdown_log_stopping(struct log *log, const struct lifecycle *lifecycle, const siginfo_t *info,
+                           const char *sender, bool app_has_it, pid_t app, int64_t now_ms);
 
 /* lull received a signal that it forwards or acts on. */
 void shutdown_log_received(struct log *log, const siginfo_t *info);
@@ -42,7 +45,7 @@ void shutdown_log_sent(struct log *log, int signo, pid_t pid, const char *remain
 /* `signo` was not sent to the app. */
 void shutdown_log_not_sent(struct log *log, int signo, pid_t pid, int error);
 
-/* lull is not permitted to signal `denied` remaining processes. */
+/* lull is not permitted to signal `denied` remaining processes; 0: no line. */
 void shutdown_log_denied(struct log *log, int signo, int denied);
 
 /* A child was reaped. `prefix` is the start of the line about an orphan, before its PID; NULL: lull's own line. */

@@ -16,7 +16,7 @@
 enum {
 	REAP_BATCH = 64,         /* children reaped in one turn, so that many of them do not delay a deadline */
 	REAP_EVERY_SIGNALS = 64, /* after this many forwarded signals the children are checked: choose_reaping() */
-	TIMED_REAP_EVERY = 16,   /* at least one in this many waits for all children is timed: choose_reaping() */
+	TIMED_REAP_EVERY = 16,   /* one in this many checks after a SIGCHLD is timed: choose_reaping() */
 	FAILED_REAP_MS = 10,     /* when reaping is tried again after it failed */
 	SLOW_REAP_US = 20, /* a wait(2) of all children that takes longer is slow, with some hundreds of them: ... */
 	SLOW_REAP_QUIET_MS = 20,  /* ...the next one is made when no child has exited for this time... */
@@ -34,8 +34,7 @@ void supervisor_init(struct supervisor *supervisor, const struct options *option
 	supervisor->kill_forwarded = false;
 	supervisor->kill_resume = 0;
 	supervisor->not_reaped_after = 0;
-	supervisor->not_timed = 0;
-	supervisor->timed_every = 2;
+	supervisor->sigchld_checks = 0;
 	supervisor->reap_ms = TIME_NEVER;
 	supervisor->reap_all_ms = 0;
 	supervisor->snapshot = snapshot;
@@ -53,11 +52,6 @@ void supervisor_init(struct supervisor *supervisor, const struct options *option
 }
 
 /* --- Actions: signals --------------------------------------------------------------------------------------------- */
-
-static void log_not_sent(struct supervisor *supervisor, int signo)
-{
-	shutdown_log_not_sent(supervisor->log, signo, supervisor->child.pid, errno);
-}
 
 /* Sends the value of the signal as well: sigqueue(3). Returns 0, or -1 with errno. */
 static int forward_queued(const struct child *child, const siginfo_t *info, int signo, bool group)
@@ -77,7 +71,7 @@ static void forward_signal(struct supervisor *supervisor, const siginfo_t *info,
 	int sent = info->si_code == SI_QUEUE ? forward_queued(child, info, signo, group)
 	                                     : child_signal(child, signo, group);
 	if (sent < 0)
-		log_not_sent(supervisor, signo);
+		shutdown_log_not_sent(supervisor->log, signo, supervisor->child.pid, errno);
 }
 
 static bool app_listens(struct supervisor *supervisor)
@@ -98,13 +92,7 @@ static void send_to_app(struct supervisor *supervisor, int signo)
 	if (signo == supervisor->lifecycle.schedule.stop_signal && supervisor->outcome.stop.si_code == SI_QUEUE)
 		forward_signal(supervisor, &supervisor->outcome.stop, signo);
 	else if (child_signal(&supervisor->child, signo, options->policy.group) < 0)
-		log_not_sent(supervisor, signo);
-}
-
-static void warn_of_denied(struct supervisor *supervisor, int signo, int denied)
-{
-	if (denied > 0)
-		shutdown_log_denied(supervisor->log, signo, denied);
+		shutdown_log_not_sent(supervisor->log, signo, supervisor->child.pid, errno);
 }
 
 /* Returns the time until the next scan. It grows, but an orphan must get its signal before SIGKILL. */
@@ -135,7 +123,7 @@ static void scan_remaining(struct supervisor *supervisor)
 	supervisor->scan_ms = snapshot->is_over ? TIME_NEVER : earlier(snapshot->recheck_ms, now_ms + pause_ms);
 	if (supervisor->scan_ms < supervisor->scan_again_ms)
 		supervisor->scan_ms = supervisor->scan_again_ms;
-	warn_of_denied(supervisor, supervisor->snapshot_signo, denied);
+	shutdown_log_denied(supervisor->log, supervisor->snapshot_signo, denied);
 }
 
 /* A child that exits leaves orphans. A slow scan is not repeated so soon that lull does nothing else. */
@@ -176,7 +164,7 @@ static void forward_to_remaining(struct supervisor *supervisor, const struct act
 	queued.si_signo = action->signo;
 	if (queued.si_code == SI_QUEUE)
 		order.info = &queued;
-	warn_of_denied(supervisor, action->signo, processes_signal(&order));
+	shutdown_log_denied(supervisor->log, action->signo, processes_signal(&order));
 	if (action->signo == supervisor->snapshot_signo)
 		snapshot_children_signalled(supervisor->snapshot);
 }
@@ -271,11 +259,11 @@ static void log_stopping(struct supervisor *supervisor, bool app_has_it)
 	struct process sender;
 	outcome->stop = supervisor->signal;
 	outcome->stop_started_ms = supervisor->lifecycle.stop_started_ms;
-	if (supervisor->options->report != NULL) {
-		process_name(outcome->stop.si_pid, &sender);
+	if (supervisor->options->report != NULL || supervisor->log->level >= LOG_NOTICE) {
+		process_name(outcome->stop.si_code <= 0 ? outcome->stop.si_pid : 0, &sender);
 		memcpy(outcome->sender, sender.name, sizeof outcome->sender);
 	}
-	shutdown_log_stopping(supervisor->log, &supervisor->lifecycle, &outcome->stop, app_has_it,
+	shutdown_log_stopping(supervisor->log, &supervisor->lifecycle, &outcome->stop, outcome->sender, app_has_it,
 	                      supervisor->child.pid, supervisor->now_ms);
 }
 
@@ -286,7 +274,7 @@ static void log_killing(struct supervisor *supervisor)
 	int count = shutdown_log_killing(supervisor->log, &supervisor->lifecycle, supervisor->child.init,
 	                                 supervisor->now_ms, names, &outcome->not_killed);
 	outcome->killed = count - outcome->not_killed;
-	warn_of_denied(supervisor, SIGKILL, outcome->not_killed);
+	shutdown_log_denied(supervisor->log, SIGKILL, outcome->not_killed);
 }
 
 static void run_action(struct supervisor *supervisor, const struct action *action)
@@ -482,10 +470,6 @@ static void reap_all_timed(struct supervisor *supervisor, int64_t start_us, stru
 	supervisor->now_ms = now_us / 1000;
 	bool is_slow = now_us - start_us >= (int64_t)calls * SLOW_REAP_US;
 	supervisor->reap_all_ms = is_slow ? supervisor->now_ms + SLOW_REAP_APART_MS : 0;
-	supervisor->not_timed = 0;
-	supervisor->timed_every = is_slow ? 1 : supervisor->timed_every * 2;
-	if (supervisor->timed_every > TIMED_REAP_EVERY)
-		supervisor->timed_every = TIMED_REAP_EVERY;
 }
 
 /*
@@ -518,7 +502,8 @@ enum reaping_kind {
  * and a flood of lower ones would delay SIGCHLD forever: the children are also checked after some forwarded signals. In
  * a shutdown, children are reaped first after every signal, so that no process that has exited is signalled.
  *
- * Some waits are timed, to notice that they are slow: every second one at first, later fewer.
+ * The second check after a SIGCHLD and each 16th from then on are timed, to notice that they are slow. Not the first
+ * one: most often that reaps the app.
  */
 static enum reaping_kind choose_reaping(struct supervisor *supervisor, int signo)
 {
@@ -529,7 +514,7 @@ static enum reaping_kind choose_reaping(struct supervisor *supervisor, int signo
 	if (signo != SIGCHLD && ++supervisor->not_reaped_after < REAP_EVERY_SIGNALS)
 		return REAPING_NONE;
 	supervisor->not_reaped_after = 0;
-	bool is_timed = signo == SIGCHLD && ++supervisor->not_timed >= supervisor->timed_every;
+	bool is_timed = signo == SIGCHLD && supervisor->sigchld_checks++ % TIMED_REAP_EVERY == 1;
 	return is_timed ? REAPING_TIMED : REAPING_UNTIMED;
 }
 

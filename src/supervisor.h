@@ -28,11 +28,10 @@ struct supervisor {
 	pid_t kill_resume;        /* as in struct signal_request, for SIGKILL */
 
 	/* Reaping */
-	int not_reaped_after; /* signals forwarded since the children were last checked */
-	int not_timed;        /* waits for all children since the last one that was timed */
-	int timed_every;      /* one in this many is timed */
-	int64_t reap_ms;      /* when children are reaped again without a signal; TIME_NEVER: not */
-	int64_t reap_all_ms;  /* when all children are checked at the latest; 0: always, since that is quick */
+	int not_reaped_after;    /* signals forwarded since the children were last checked */
+	unsigned sigchld_checks; /* checks of all children after a SIGCHLD, while they are quick and no shutdown runs */
+	int64_t reap_ms;         /* when children are reaped again without a signal; TIME_NEVER: not */
+	int64_t reap_all_ms;     /* when all children are checked at the latest; 0: always, since that is quick */
 
 	/* The scan of lull's children for remaining processes to signal */
 	struct snapshot *snapshot; /* the caller's; set once snapshot_signo is not 0 */

@@ -108,7 +108,9 @@ static void check_narrated(struct log *log, unsigned how, const struct reaped *a
 	struct lifecycle lifecycle;
 	const siginfo_t info = {.si_signo = 15, .si_code = SI_USER, .si_pid = how & 128 ? 0 : 7};
 	begin_stop(&lifecycle, &policy, how);
-	shutdown_log_stopping(log, &lifecycle, &info, how & 64, 7, world.now_ms);
+	struct process sender;
+	process_name(info.si_pid, &sender);
+	shutdown_log_stopping(log, &lifecycle, &info, sender.name, how & 64, 7, world.now_ms);
 	shutdown_log_no_delay(log, 3);
 	shutdown_log_killed_externally(log, 7);
 	shutdown_log_stopped(log, &lifecycle, app, (int)(how & 3), (int)(how >> 2 & 3), world.now_ms);
