@@ -109,23 +109,6 @@ explain() {
 	done <targets
 }
 
-@test "each option of the README has the variable and the default of the program" {
-	local option variable default count=0
-	while IFS='|' read -r _ option variable default _; do
-		option=$(grep -oE -- '--[a-z-]+' <<<"$option")
-		variable=$(tr -d '\` ' <<<"$variable")
-		grep -qE "\.name = \"${option#--}\", \"?$variable\"?," "$ROOT/src/options.c" || fail "$option is not with $variable"
-		case $option in
-		--delay) explain && has out "^ +0 s  SIGTERM" ;;
-		--timeout) explain && has out "^ +${default//[ s]/} s  SIGKILL" ;;
-		--stop-signal) explain && has out "with SIG${default// /}\." ;;
-		*) [ "$default" = ' none ' ] || fail "$option: a default of $default" ;;
-		esac
-		count=$((count + 1))
-	done < <(table Options)
-	[ "$count" -ge 8 ]
-}
-
 @test "lull accepts the options for each program" {
 	local options option note count=0
 	while IFS='|' read -r _ _ options note _; do
