@@ -354,8 +354,8 @@ flags_are_left() {
 	mkfifo empty
 	exec 8<>empty
 	flags_are_left empty
-	dd if=empty of=said bs=65536 count=1 iflag=nonblock status=none
-	has said '^lull: received SIGHUP from'
+	dd if=empty of=logged bs=65536 count=1 iflag=nonblock status=none
+	has logged '^lull: received SIGHUP from'
 	make_full_pipe
 	flags_are_left "$PIPE"
 	flags_are_left /dev/null
@@ -374,8 +374,8 @@ flags_are_left() {
 	make_full_pipe
 	start_plain bash -c 'with_stderr "$@"' - "$PIPE" "$LULL" -v "$PROBE" exit=15:0
 	lose_four_lines
-	expect_count 1 said '^lull: warning: 4 log lines dropped: writing them would have blocked$'
-	expect_count 1 said '^lull: received SIGWINCH from'
+	expect_count 1 logged '^lull: warning: 4 log lines dropped: writing them would have blocked$'
+	expect_count 1 logged '^lull: received SIGWINCH from'
 	kill -TERM "$TARGET"
 	expect_status 0
 }

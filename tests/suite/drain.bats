@@ -59,40 +59,40 @@ teardown() {
 	has_not err warning
 }
 
-# refused_file PATH REASON: an error with the flag and with the variable, before the app is started.
-refused_file() {
+# rejected_file PATH REASON: an error with the flag and with the variable, before the app is started.
+rejected_file() {
 	run -125 "$LULL" --drain-file "$1" echo started
-	[[ $output == "lull: --drain-file \"$1\": "*"$2"* ]] || fail "said: $output"
+	[[ $output == "lull: --drain-file \"$1\": "*"$2"* ]] || fail "output: $output"
 	LULL_DRAIN_FILE=$1 run -125 "$LULL" echo started
-	[[ $output == "lull: LULL_DRAIN_FILE \"$1\": "*"$2"* ]] || fail "said: $output"
+	[[ $output == "lull: LULL_DRAIN_FILE \"$1\": "*"$2"* ]] || fail "output: $output"
 }
 
 @test "a path that cannot be a drain file is an error at start, with the option's name" {
 	echo precious >"$MARKER"
-	refused_file "$MARKER" 'the path exists and is not an empty regular file; use another path'
+	rejected_file "$MARKER" 'the path exists and is not an empty regular file; use another path'
 	[ "$(cat "$MARKER")" = precious ] || fail "it was changed"
-	refused_file "$BATS_TEST_TMPDIR" 'not an empty regular file'
+	rejected_file "$BATS_TEST_TMPDIR" 'not an empty regular file'
 	mkfifo "$BATS_TEST_TMPDIR/fifo"
-	refused_file "$BATS_TEST_TMPDIR/fifo" 'not an empty regular file'
+	rejected_file "$BATS_TEST_TMPDIR/fifo" 'not an empty regular file'
 	: >"$BATS_TEST_TMPDIR/empty"
 	ln -s empty "$BATS_TEST_TMPDIR/link"
-	refused_file "$BATS_TEST_TMPDIR/link" 'not an empty regular file'
-	refused_file "$BATS_TEST_TMPDIR/none/marker" 'No such file or directory'
-	refused_file "$MARKER/marker" 'Not a directory'
+	rejected_file "$BATS_TEST_TMPDIR/link" 'not an empty regular file'
+	rejected_file "$BATS_TEST_TMPDIR/none/marker" 'No such file or directory'
+	rejected_file "$MARKER/marker" 'Not a directory'
 	# The mode decides where root may write.
-	refused_file /proc/marker 'No such file or directory'
-	refused_file relative 'not an absolute path'
-	refused_file "/$(printf 'x%.0s' {1..300})" ''
+	rejected_file /proc/marker 'No such file or directory'
+	rejected_file relative 'not an absolute path'
+	rejected_file "/$(printf 'x%.0s' {1..300})" ''
 }
 
 @test "a drain file in a directory without write permission, or read-only, is rejected" {
 	mkdir "$BATS_TEST_TMPDIR/others"
 	chmod 755 "$BATS_TEST_TMPDIR/others"
 	run -125 setpriv --reuid 65534 --regid 65534 --clear-groups "$LULL" --drain-file "$BATS_TEST_TMPDIR/others/marker" true
-	[[ $output == *": cannot create the file: Permission denied" ]] || fail "said: $output"
+	[[ $output == *": cannot create the file: Permission denied" ]] || fail "output: $output"
 	run -125 unshare --mount sh -c 'mount -t tmpfs -o ro none "$0" && exec "$1" --drain-file "$0/marker" true' \
 		"$BATS_TEST_TMPDIR/others" "$LULL"
-	[[ $output == *": cannot create the file: Read-only file system" ]] || fail "said: $output"
+	[[ $output == *": cannot create the file: Read-only file system" ]] || fail "output: $output"
 }
 
 @test "a drain file that cannot be created later is a warning, and the shutdown continues" {
@@ -193,14 +193,14 @@ ask_inside() {
 	wait_for out '^ready'
 	until_true grep -qx 'lull:ready' "/proc/$TARGET/comm"
 	ask_inside 0
-	[ -z "$output" ] || fail "said: $output"
+	[ -z "$output" ] || fail "output: $output"
 	kill -TERM "$TARGET"
 	until_true grep -qx 'lull:draining' "/proc/$TARGET/comm"
 	ask_inside 1
-	[ "$output" = 'lull: not ready: the container is shutting down' ] || fail "said: $output"
+	[ "$output" = 'lull: not ready: the container is shutting down' ] || fail "output: $output"
 	# The result is the output of --ready, so --quiet does not remove it.
 	ask_inside 1 --quiet
-	[ "$output" = 'lull: not ready: the container is shutting down' ] || fail "said: $output"
+	[ "$output" = 'lull: not ready: the container is shutting down' ] || fail "output: $output"
 	kill -HUP "$TARGET"
 	expect_status 0
 }
@@ -219,17 +219,17 @@ ask_inside() {
 	kill -USR1 "$TARGET"
 	until_true grep -qx 'lull:ended' "/proc/$TARGET/comm"
 	ask_inside 1
-	[ "$output" = 'lull: not ready: the container is shutting down' ] || fail "said: $output"
+	[ "$output" = 'lull: not ready: the container is shutting down' ] || fail "output: $output"
 	kill -HUP "$TARGET"
 	expect_status 0
 }
 
 @test "--ready: 2, and a line, if there is no lull" {
 	run -2 unshare --pid --fork --kill-child --mount-proc "$LULL" --ready
-	[[ ${lines[-1]} == "lull: no running lull found: "* ]] || fail "said: $output"
+	[[ ${lines[-1]} == "lull: no running lull found: "* ]] || fail "output: $output"
 	# The last line: without /proc ASan has something to say as well.
 	run -2 unshare --pid --fork --kill-child --mount sh -c 'mount -t tmpfs none /proc; exec "$0" --ready echo ran' "$LULL"
-	[[ ${lines[-1]} == "lull: no running lull found: "* ]] || fail "said: $output"
+	[[ ${lines[-1]} == "lull: no running lull found: "* ]] || fail "output: $output"
 }
 
 @test "--ready becomes the command if it would exit 0, with the inherited mask, and only then" {
@@ -237,13 +237,13 @@ ask_inside() {
 	wait_for out '^ready'
 	ask_inside 7 -- sh -c 'grep SigBlk /proc/self/status; echo "$0"; exit 7' word
 	[ "$output" = "SigBlk:	0000000000000000
-word" ] || fail "said: $output"
+word" ] || fail "output: $output"
 	ask_inside 127 no-such-command
-	[[ $output == 'lull: cannot execute "no-such-command": '* ]] || fail "said: $output"
+	[[ $output == 'lull: cannot execute "no-such-command": '* ]] || fail "output: $output"
 	kill -TERM "$TARGET"
 	until_true grep -qx 'lull:draining' "/proc/$TARGET/comm"
 	ask_inside 1 -- echo ran
-	[[ $output != *ran* ]] || fail "said: $output"
+	[[ $output != *ran* ]] || fail "output: $output"
 	kill -HUP "$TARGET"
 	expect_status 0
 }
@@ -322,7 +322,7 @@ word" ] || fail "said: $output"
 		# The change of directory is its last step before it waits.
 		until_true eval '[ "$(readlink /proc/$TARGET/cwd)" = / ] && [ "$(readlink /proc/$TARGET/exe)" = "$(readlink -f "$LULL")" ]'
 		ask_inside 2
-		[[ $output == *'no running lull found'* ]] || fail "said: $output"
+		[[ $output == *'no running lull found'* ]] || fail "output: $output"
 		nsenter --target "$TARGET" --pid --mount sh -c '
 			unshare --mount "$0" -d 60s "$1" exit=1:0 & unshare --mount "$0" -d 60s "$1" exit=1:0 &' \
 			"$LULL" "$PROBE" >>"$BATS_TEST_TMPDIR/out" 3>&-
@@ -361,12 +361,12 @@ listens_inside() {
 	wait_for out '^ready'
 	until_true grep -qx 'lull:on:8080' "/proc/$TARGET/comm"
 	run -1 listens_inside
-	[ "$output" = 'lull: not ready: nothing listens on port 8080' ] || fail "said: $output"
+	[ "$output" = 'lull: not ready: nothing listens on port 8080' ] || fail "output: $output"
 	listener 8080
 	until_true eval "listens_inside 2>/dev/null"
 	run -1 listens_inside --listens 8081
 	LULL_LISTENS=8081 run -1 listens_inside
-	[ "$output" = 'lull: not ready: nothing listens on port 8081' ] || fail "said: $output"
+	[ "$output" = 'lull: not ready: nothing listens on port 8081' ] || fail "output: $output"
 	run -0 listens_inside --listens 8080
 	end_tree "$LISTENER"
 	until_true eval '! listens_inside 2>/dev/null'

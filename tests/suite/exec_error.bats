@@ -11,8 +11,8 @@ setup() {
 	chmod 755 .
 }
 
-# refused STATUS REASON COMMAND...: the error of lull as a user that owns no file.
-refused() {
+# rejected STATUS REASON COMMAND...: the error of lull as a user that owns no file.
+rejected() {
 	local status=0
 	setpriv --reuid 65534 --regid 65534 --clear-groups "$LULL" "${@:3}" 2>err || status=$?
 	[ "$status" -eq "$1" ] || fail "status $status, not $1"
@@ -24,22 +24,22 @@ refused() {
 	cp "$(type -P true)" closed/true
 	cp "$(type -P true)" mine
 	chmod 700 mine
-	refused 126 'permission denied on a parent directory .needs x.' ./closed/true
-	refused 126 'this user has no permission to execute it or its interpreter' ./mine
+	rejected 126 'permission denied on a parent directory .needs x.' ./closed/true
+	rejected 126 'this user has no permission to execute it or its interpreter' ./mine
 }
 
 @test "a program for an architecture that lull has no name for" {
 	printf '\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x34\x12%064d' 0 >program
 	chmod 755 program
-	refused 126 'it was built for another machine, and this machine is .*' ./program
+	rejected 126 'it was built for another machine, and this machine is .*' ./program
 }
 
 @test "blanks before the interpreter of a script, and none at all" {
 	printf '#! \t /no/such interpreter\n' >script
 	printf '#!\n' >empty
 	chmod 755 script empty
-	refused 127 'the file exists, but its interpreter "/no/such" does not' ./script
-	refused 126 'its #! line names no interpreter' ./empty
+	rejected 127 'the file exists, but its interpreter "/no/such" does not' ./script
+	rejected 126 'its #! line names no interpreter' ./empty
 }
 
 @test "with stdin and stdout closed" {

@@ -206,7 +206,7 @@ is_pause() {
 	make_full_pipe
 	start_plain bash -c 'with_stderr "$@"' - "$PIPE" "${CONFINED[@]}" "$LULL" -v --group "$INSIDE" deaf
 	lose_four_lines
-	expect_count 1 said '^lull: received SIGWINCH from'
+	expect_count 1 logged '^lull: received SIGWINCH from'
 	kill -KILL "$APP"
 	expect_status 137
 }

@@ -128,7 +128,7 @@ PYTHON
 	make_full_pipe
 	start_plain bash -c 'with_stderr "$@"' - "$PIPE" "${JSON[@]}" -v "$PROBE" exit=15:0 # log_lines_dropped
 	lose_four_lines
-	cat said >>all
+	cat logged >>all
 	kill -TERM "$TARGET"
 	expect_status 0
 	check complete

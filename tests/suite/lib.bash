@@ -207,7 +207,7 @@ closing() {
 export -f closing
 
 # lose_four_lines: for a verbose lull whose stderr is PIPE, which is full. Sends four signals, reads the pipe, and sends a
-# fifth. What lull writes then is in the file said.
+# fifth. What lull writes then is in the file logged.
 lose_four_lines() {
 	local signo
 	wait_for out '^ready'
@@ -218,7 +218,7 @@ lose_four_lines() {
 	dd if="$PIPE" of=/dev/null bs=65536 count=1 iflag=nonblock status=none
 	kill -WINCH "$TARGET"
 	wait_for out '^got 28'
-	dd if="$PIPE" of=said bs=65536 count=1 iflag=nonblock status=none
+	dd if="$PIPE" of=logged bs=65536 count=1 iflag=nonblock status=none
 }
 
 is_stopped() {

@@ -45,13 +45,13 @@ while True: signal.pause()' "$1"
 		$start "$LULL" --log-format json -v "$PROBE" exit=15:3
 		begin_stop
 		expect_status 3
-		objects err >said
-		has said '^debug received SIGTERM from '
-		has said '^info stopping: SIGTERM from .*; SIGTERM to the app now, SIGKILL in 90 s$'
-		has said '^debug sending SIGTERM to PID '
-		has said '^debug reaped app \(PID [0-9]+\): exited with status 3$'
-		has said '^info stopped in .*: app exited with status 3, no process killed$'
-		expect_count 5 said .
+		objects err >logged
+		has logged '^debug received SIGTERM from '
+		has logged '^info stopping: SIGTERM from .*; SIGTERM to the app now, SIGKILL in 90 s$'
+		has logged '^debug sending SIGTERM to PID '
+		has logged '^debug reaped app \(PID [0-9]+\): exited with status 3$'
+		has logged '^info stopped in .*: app exited with status 3, no process killed$'
+		expect_count 5 logged .
 	done
 }
 
@@ -107,8 +107,8 @@ while True: signal.pause()' "$1"
 	long=${long// /$'\x01'}
 	start "$LULL" --log-format json "$long"
 	expect_status 126
-	objects err >said
-	expect_count 1 said '^error cannot execute '
+	objects err >logged
+	expect_count 1 logged '^error cannot execute '
 	[ "$(wc -c <err)" -ge 4090 ]
 	start "$LULL" --log-format json $'\xff\xfe"\x01\n\xc3'
 	expect_status 127
@@ -133,14 +133,14 @@ while True: signal.pause()' "$1"
 		start_init "$LULL" --log-format json -t 100ms bash -c "$(declare -f named); named \"\$1\"" - "${names[i]}"
 		begin_stop
 		finish
-		objects err >said
-		grep -F "${names[i + 1]} (" said || fail "$(cat said)" "${names[i + 1]}"
+		objects err >logged
+		grep -F "${names[i + 1]} (" logged || fail "$(cat logged)" "${names[i + 1]}"
 		start_init "$LULL" -t 100ms bash -c "$(declare -f named); named \"\$1\"" - "${names[i]}"
 		begin_stop
 		finish
-		iconv -f UTF-8 -t UTF-8 err >said || fail "no UTF-8"
-		expect_count 3 said '^lull: '
-		expect_count 3 said .
+		iconv -f UTF-8 -t UTF-8 err >logged || fail "no UTF-8"
+		expect_count 3 logged '^lull: '
+		expect_count 3 logged .
 	done
 }
 
@@ -148,7 +148,7 @@ while True: signal.pause()' "$1"
 	make_full_pipe
 	start_plain bash -c 'with_stderr "$@"' - "$PIPE" "$LULL" --log-format json -v "$PROBE" exit=15:0
 	lose_four_lines
-	objects said >err
+	objects logged >err
 	has err '^warning 4 log lines dropped: writing them would have blocked$'
 	has err '^debug received SIGWINCH from'
 	expect_count 2 err .
@@ -226,10 +226,10 @@ times = [time + by for time in times for by in (-86400000, -1, 0, 1, 999, 1000, 
 random.seed(7)
 times += [random.randrange(first, last) for _ in range(5000)] + [0, -1, first, last, 1795378274123]
 times = [time for time in times if first <= time <= last]
-said = subprocess.run([sys.argv[1], "date"], input=" ".join(map(str, times)), capture_output=True, text=True, check=True)
-said = said.stdout.split()
-assert len(said) == len(times) > 8000
-for time, date in zip(times, said):
+logged = subprocess.run([sys.argv[1], "date"], input=" ".join(map(str, times)), capture_output=True, text=True, check=True)
+logged = logged.stdout.split()
+assert len(logged) == len(times) > 8000
+for time, date in zip(times, logged):
     right = (epoch + datetime.timedelta(milliseconds=time)).isoformat(timespec="milliseconds") + "Z"
     assert date == right, (time, date, right)
 PYTHON
@@ -264,10 +264,10 @@ records += [b"".join(random.choices(pieces, k=random.randrange(40))) for _ in ra
 records += [random.randbytes(random.randrange(60)) for _ in range(20000)]
 for size in (4096, 2, 3, 4, 9, 20, 33):
     sent = b"".join(struct.pack("<H", len(record)) + record for record in records)
-    said = subprocess.run([sys.argv[1], "json", str(size)], input=sent, capture_output=True, check=True).stdout.split(b"\n")
-    assert said.pop() == b"" and len(said) == len(records)
+    logged = subprocess.run([sys.argv[1], "json", str(size)], input=sent, capture_output=True, check=True).stdout.split(b"\n")
+    assert logged.pop() == b"" and len(logged) == len(records)
     cut = 0
-    for record, line in zip(records, said):
+    for record, line in zip(records, logged):
         assert len(line) < size, (size, record, line)
         if size < 3:
             continue

@@ -30,8 +30,8 @@ same_by_both() {
 	[ "$EXPLAINED" = "$by_flag" ] || fail "$1 $3 and $2=$3 differ" "$by_flag" "$EXPLAINED"
 }
 
-# refused PATTERN [VARIABLE=VALUE]... -- [FLAG]...: exit status 125, one line that matches, and the app is not started.
-refused() {
+# rejected PATTERN [VARIABLE=VALUE]... -- [FLAG]...: exit status 125, one line that matches, and the app is not started.
+rejected() {
 	local pattern=$1 variables=()
 	shift
 	while [ "$1" != -- ]; do
@@ -59,19 +59,19 @@ refused() {
 	local word
 	for word in '' x 5x 's' '5 s' ' 5' '5 ' -5 +5 1e3 0x5 5S 1,5 1. .5 1..5 5ss '5s5' 1m2m 1s1m 1m30 5ms5s 0.0001 1.2345s \
 		9999999999999999999 8761h 31536000001ms 99999999h never inf 1.5.5s ٣ 5s/ ms 1h1h; do
-		refused '^lull: --delay ".*": invalid time; use' -- --delay "$word"
-		refused '^lull: --linger ".*": invalid time; use' -- --linger="$word"
-		[ -z "$word" ] || refused '^lull: LULL_DELAY ".*": invalid time; use' LULL_DELAY="$word" --
+		rejected '^lull: --delay ".*": invalid time; use' -- --delay "$word"
+		rejected '^lull: --linger ".*": invalid time; use' -- --linger="$word"
+		[ -z "$word" ] || rejected '^lull: LULL_DELAY ".*": invalid time; use' LULL_DELAY="$word" --
 	done
 }
 
 @test "timeout: never turns it off, 0 is an error" {
 	same_by_both --timeout LULL_TIMEOUT 7 ' 7 s  SIGKILL'
 	same_by_both --timeout LULL_TIMEOUT never '^No SIGKILL: lull waits until all processes have exited\.$'
-	refused '^lull: --timeout "0": ' -- --timeout 0
-	refused '^lull: -t "0ms": ' -- -t 0ms
-	refused '^lull: LULL_TIMEOUT "0": ' LULL_TIMEOUT=0 --
-	refused 'or never$' -- -t Never
+	rejected '^lull: --timeout "0": ' -- --timeout 0
+	rejected '^lull: -t "0ms": ' -- -t 0ms
+	rejected '^lull: LULL_TIMEOUT "0": ' LULL_TIMEOUT=0 --
+	rejected 'or never$' -- -t Never
 }
 
 @test "grace: SIGKILL 1 s before its end with any delay, which must leave the app 2 s" {
@@ -79,17 +79,17 @@ refused() {
 	explained LULL_GRACE=30 -- --delay 27
 	shows ' 27 s  SIGTERM'
 	shows ' 29 s  SIGKILL'
-	refused '^lull: --delay "27001ms" with LULL_GRACE "30": .*use a delay of at most 27s$' LULL_GRACE=30 -- -d 27001ms
-	refused '^lull: LULL_DELAY "8" with --grace "10s": .*use a delay of at most 7s$' LULL_DELAY=8 -- --grace 10s
-	refused '^lull: LULL_DELAY "1" with LULL_GRACE "2": .*use a longer grace period$' LULL_GRACE=2 LULL_DELAY=1 --
-	refused '^lull: --grace "1s": ' -- --grace 1s
+	rejected '^lull: --delay "27001ms" with LULL_GRACE "30": .*use a delay of at most 27s$' LULL_GRACE=30 -- -d 27001ms
+	rejected '^lull: LULL_DELAY "8" with --grace "10s": .*use a delay of at most 7s$' LULL_DELAY=8 -- --grace 10s
+	rejected '^lull: LULL_DELAY "1" with LULL_GRACE "2": .*use a longer grace period$' LULL_GRACE=2 LULL_DELAY=1 --
+	rejected '^lull: --grace "1s": ' -- --grace 1s
 	explained -- --grace 2s
 	shows ' 1 s  SIGKILL'
 }
 
 @test "grace and timeout: from one source an error, a flag overrides the other's variable" {
-	refused '--grace "5" with --timeout "9": cannot be combined, both set' -- --grace 5 --timeout 9
-	refused 'LULL_GRACE "5" with LULL_TIMEOUT "9": cannot be combined, both set' LULL_GRACE=5 LULL_TIMEOUT=9 --
+	rejected '--grace "5" with --timeout "9": cannot be combined, both set' -- --grace 5 --timeout 9
+	rejected 'LULL_GRACE "5" with LULL_TIMEOUT "9": cannot be combined, both set' LULL_GRACE=5 LULL_TIMEOUT=9 --
 	explained LULL_GRACE=5 -- --timeout 9
 	shows ' 9 s  SIGKILL'
 	explained LULL_TIMEOUT=9 -- --grace 5
@@ -109,23 +109,23 @@ refused() {
 }
 
 @test "plan: an invalid plan is an error" {
-	refused 'too many steps; use at most 16 signals' -- --plan "$(printf 'TERM/1s/%.0s' {1..16})KILL"
-	refused 'the last step is a time; use a signal' -- --plan TERM/5s
-	refused 'the last step is a time; use a signal' -- --plan 5s
-	refused 'two times in a row' -- --plan 5s/5s/TERM
-	refused 'a step follows KILL' -- --plan KILL/5s/TERM
+	rejected 'too many steps; use at most 16 signals' -- --plan "$(printf 'TERM/1s/%.0s' {1..16})KILL"
+	rejected 'the last step is a time; use a signal' -- --plan TERM/5s
+	rejected 'the last step is a time; use a signal' -- --plan 5s
+	rejected 'two times in a row' -- --plan 5s/5s/TERM
+	rejected 'a step follows KILL' -- --plan KILL/5s/TERM
 	local word
 	for word in '' / TERM/ /TERM TERM//KILL 5s/FOO/KILL TERM/5s/KILL/ == 5x/TERM TERM,KILL never/TERM -5/TERM; do
-		refused '^lull: --plan ".*": ' -- --plan "$word"
+		rejected '^lull: --plan ".*": ' -- --plan "$word"
 	done
-	refused '^lull: LULL_PLAN "TERM/5s": ' LULL_PLAN=TERM/5s --
+	rejected '^lull: LULL_PLAN "TERM/5s": ' LULL_PLAN=TERM/5s --
 }
 
 @test "plan: with delay, timeout or grace from the same source an error; a flag overrides the variables of the others" {
-	refused '--plan "TERM" with --delay "1": ' -- --plan TERM --delay 1
-	refused '--plan "TERM" with --timeout "1": ' -- --timeout 1 --plan TERM
-	refused '--plan "TERM" with --grace "9": ' -- --grace 9 --plan TERM
-	refused 'LULL_PLAN "TERM" with LULL_DELAY "1": ' LULL_PLAN=TERM LULL_DELAY=1 --
+	rejected '--plan "TERM" with --delay "1": ' -- --plan TERM --delay 1
+	rejected '--plan "TERM" with --timeout "1": ' -- --timeout 1 --plan TERM
+	rejected '--plan "TERM" with --grace "9": ' -- --grace 9 --plan TERM
+	rejected 'LULL_PLAN "TERM" with LULL_DELAY "1": ' LULL_PLAN=TERM LULL_DELAY=1 --
 	explained LULL_DELAY=7 LULL_TIMEOUT=8 -- --plan INT/3s/KILL
 	shows ' 3 s  SIGKILL'
 	local flag
@@ -156,9 +156,9 @@ refused() {
 	shows '^Shutdown starts with SIGINT or SIGUSR1\.'
 	local word
 	for word in '' ',' 'TERM,' ,TERM 'TERM QUIT' FOO 0 65 KILL STOP CHLD 9 RTMIN+31 RTMAX-31 RTMIN-1 RTMAX+1 SIG SIGSIGTERM; do
-		refused '^lull: --stop-signal ".*": ".*" is not a signal that can be caught' -- --stop-signal "$word"
+		rejected '^lull: --stop-signal ".*": ".*" is not a signal that can be caught' -- --stop-signal "$word"
 	done
-	refused '^lull: LULL_STOP_SIGNAL "TERM,X": "X" is not' LULL_STOP_SIGNAL=TERM,X --
+	rejected '^lull: LULL_STOP_SIGNAL "TERM,X": "X" is not' LULL_STOP_SIGNAL=TERM,X --
 }
 
 @test "signals by name and number: RTMIN is 34 and RTMAX 64, in any case" {
@@ -184,7 +184,7 @@ refused() {
 	local word
 	for word in '' TERM TERM: :TERM 'TERM:QUIT,' TERM:FOO FOO:TERM TERM:QUIT:INT KILL:TERM STOP:TERM CHLD:TERM 0:TERM TERM:65 \
 		TERM:-1 'TERM: QUIT'; do
-		refused '^lull: --rewrite ".*": ".*" is invalid; use FROM:TO' -- --rewrite "$word"
+		rejected '^lull: --rewrite ".*": ".*" is invalid; use FROM:TO' -- --rewrite "$word"
 	done
 }
 
@@ -197,15 +197,15 @@ refused() {
 	for word in '' 0 65536 -1 x 80x ' 80' 8080: :8080 localhost:80 127.0.0.1 127.1:80 1.2.3.4.5:80 1.2.3:80 256.0.0.1:80 ::1 \
 		::1:80 '[::1]' '[::1]:' '[]:80' '[:80' ']:80' '[127.0.0.1]:80' '[::1]80' '[::1%lo]:80' '[::g]:80' 127.0.0.1:0 \
 		"$(printf '1%.0s' {1..200}):80" "[$(printf '1%.0s' {1..200})]:80"; do
-		refused '^lull: --ready-on ".*": invalid address; use PORT or ADDR:PORT, like' -- --ready-on "$word"
-		[ -z "$word" ] || refused '^lull: LULL_READY_ON ".*": invalid address' LULL_READY_ON="$word" --
+		rejected '^lull: --ready-on ".*": invalid address; use PORT or ADDR:PORT, like' -- --ready-on "$word"
+		[ -z "$word" ] || rejected '^lull: LULL_READY_ON ".*": invalid address' LULL_READY_ON="$word" --
 	done
 	explained -- --listens 1 --ready-on 2
 	explained LULL_LISTENS=65535 --
 	for word in '' 0 65536 -1 x 127.0.0.1:80 http 99999999999999999999; do
-		refused '^lull: --listens ".*": not a port; use a number from 1 to 65535$' -- --listens "$word"
+		rejected '^lull: --listens ".*": not a port; use a number from 1 to 65535$' -- --listens "$word"
 	done
-	refused '^lull: LULL_LISTENS "80": this is the port of --ready-on; use the port of the app$' LULL_LISTENS=80 -- --ready-on 80
+	rejected '^lull: LULL_LISTENS "80": this is the port of --ready-on; use the port of the app$' LULL_LISTENS=80 -- --ready-on 80
 	explained LULL_LISTENS=80 -- --ready-on 80 --listens 81
 }
 
@@ -222,7 +222,7 @@ refused() {
 	[ "$status" -eq 7 ]
 	local word
 	for word in '' x 256 -1 '1,' ,1 1,,2 '1 2' 1.0; do
-		refused '^lull: -e ".*": ".*" is not an exit code' -- -e "$word"
+		rejected '^lull: -e ".*": ".*" is not an exit code' -- -e "$word"
 	done
 }
 
@@ -242,9 +242,9 @@ refused() {
 	done
 	local name
 	for name in GROUP STOPPED_OK QUIET WARN_REAP; do
-		refused "^lull: LULL_$name \"2\": neither on nor off" "LULL_$name=2" --
+		rejected "^lull: LULL_$name \"2\": neither on nor off" "LULL_$name=2" --
 	done
-	refused '^lull: --group "maybe": neither on nor off' -- --group=maybe
+	rejected '^lull: --group "maybe": neither on nor off' -- --group=maybe
 }
 
 @test "verbose and quiet: the last one counts, a flag overrides a variable" {
@@ -264,7 +264,7 @@ refused() {
 	[ -z "$output" ]
 	run env LULL_VERBOSE=1 LULL_QUIET=1 "$LULL" true
 	[ -z "$output" ]
-	refused '^lull: LULL_VERBOSE "10": ' LULL_VERBOSE=10 --
+	rejected '^lull: LULL_VERBOSE "10": ' LULL_VERBOSE=10 --
 }
 
 @test "parent-death: valid and invalid signals" {
@@ -272,8 +272,8 @@ refused() {
 	[ "$status" -eq 0 ]
 	run env LULL_PARENT_DEATH=9 "$LULL" true
 	[ "$status" -eq 0 ]
-	refused '^lull: -p "FOO": not a signal' -- -p FOO
-	refused '^lull: LULL_PARENT_DEATH "0": not a signal' LULL_PARENT_DEATH=0 --
+	rejected '^lull: -p "FOO": not a signal' -- -p FOO
+	rejected '^lull: LULL_PARENT_DEATH "0": not a signal' LULL_PARENT_DEATH=0 --
 }
 
 @test "combined letters, values joined or separate, and --" {
@@ -292,10 +292,10 @@ refused() {
 }
 
 @test "an unknown option is an error that suggests the nearest one" {
-	refused '^lull: --dely: no such option; did you mean --delay\?' -- --dely 5
-	refused '^lull: --Group: no such option; did you mean --group\?' -- --Group
-	refused '^lull: --frobnicate: no such option; see lull --help' -- --frobnicate
-	refused '^lull: -z: no such option' -- -gz
+	rejected '^lull: --dely: no such option; did you mean --delay\?' -- --dely 5
+	rejected '^lull: --Group: no such option; did you mean --group\?' -- --Group
+	rejected '^lull: --frobnicate: no such option; see lull --help' -- --frobnicate
+	rejected '^lull: -z: no such option' -- -gz
 }
 
 @test "a missing value, and no command" {
@@ -325,7 +325,7 @@ refused() {
 }
 
 @test "an invalid variable is an error even if a flag overrides it, but help and version always work" {
-	refused '^lull: LULL_DELAY "x": ' LULL_DELAY=x -- --delay 5
+	rejected '^lull: LULL_DELAY "x": ' LULL_DELAY=x -- --delay 5
 	run env LULL_DELAY=x "$LULL" --help
 	[ "$status" -eq 0 ]
 	[[ $output == "Usage: lull "* ]]
@@ -341,12 +341,12 @@ refused() {
 @test "a value of any length leaves space for what would be valid" {
 	local long
 	long=$(printf 'x%.0s' {1..5000})
-	refused '^lull: --delay "x{100}": invalid time; use .*, at most a year$' -- --delay "$long"
-	refused '^lull: LULL_STOP_SIGNAL "x{100}": "x{100}" is not a signal .* like TERM,QUIT$' "LULL_STOP_SIGNAL=$long" --
+	rejected '^lull: --delay "x{100}": invalid time; use .*, at most a year$' -- --delay "$long"
+	rejected '^lull: LULL_STOP_SIGNAL "x{100}": "x{100}" is not a signal .* like TERM,QUIT$' "LULL_STOP_SIGNAL=$long" --
 }
 
 @test "an error about a value with control characters is one line" {
-	refused '^lull: --delay "a\?b\?": invalid time; use' -- --delay $'a\nb\e'
+	rejected '^lull: --delay "a\?b\?": invalid time; use' -- --delay $'a\nb\e'
 }
 
 # warns [REST]...: --explain prints these warnings and no other.

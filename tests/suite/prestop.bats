@@ -266,7 +266,7 @@ Z=last" ] || fail "another environment"
 @test "no shutdown, no pre-stop program" {
 	hook 'echo ran'
 	run -3 "$LULL" --pre-stop "$HOOK" sh -c 'exit 3'
-	[ -z "$output" ] || fail "said: $output"
+	[ -z "$output" ] || fail "output: $output"
 }
 
 # --- Failures
@@ -331,20 +331,20 @@ is_in_state() {
 
 @test "a relative path is an error" {
 	run -125 "$LULL" --pre-stop hook true
-	[[ $output == 'lull: --pre-stop "hook": not an absolute path'* ]] || fail "said: $output"
+	[[ $output == 'lull: --pre-stop "hook": not an absolute path'* ]] || fail "output: $output"
 	LULL_PRE_STOP=./hook run -125 "$LULL" true
-	[[ $output == 'lull: LULL_PRE_STOP "./hook": not an absolute path'* ]] || fail "said: $output"
+	[[ $output == 'lull: LULL_PRE_STOP "./hook": not an absolute path'* ]] || fail "output: $output"
 }
 
 @test "explain shows the drain file, and the pre-stop program and its time" {
 	run -0 "$LULL" --explain --pre-stop /bin/flush --drain-file /run/drain -d 3 --grace 20
 	[[ $output == *"       0 s  /run/drain is created
        0 s  /bin/flush is started; the first signal waits for it, until 5 s at the latest
-       0 s  the app keeps running;"* ]] || fail "said: $output"
+       0 s  the app keeps running;"* ]] || fail "output: $output"
 	run -0 "$LULL" --explain --pre-stop /bin/flush --plan 1s/TERM/2s/QUIT/3s/KILL
-	[[ $output == *"until 4 s at the latest"* ]] || fail "said: $output"
+	[[ $output == *"until 4 s at the latest"* ]] || fail "output: $output"
 	run -0 "$LULL" --explain --pre-stop /bin/flush -d 8
-	[[ $output == *"until 8 s at the latest"* ]] || fail "said: $output"
+	[[ $output == *"until 8 s at the latest"* ]] || fail "output: $output"
 	run -0 "$LULL" --explain --pre-stop /bin/flush --grace 2
-	[[ $output == *"until 0 s at the latest"* ]] || fail "said: $output"
+	[[ $output == *"until 0 s at the latest"* ]] || fail "output: $output"
 }

@@ -177,9 +177,9 @@ import os, pty, sys
 pid, terminal = pty.fork()
 if pid == 0:
     os.execv(sys.argv[1], sys.argv[1:])
-said = b""
-while b"ready" not in said:
-    said += os.read(terminal, 4096)
+logged = b""
+while b"ready" not in logged:
+    logged += os.read(terminal, 4096)
 os.write(terminal, b"\x03")
 assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 PYTHON

@@ -570,8 +570,8 @@ stopped_ok() {
 	has err '^lull: cannot create a process: Resource temporarily unavailable$'
 }
 
-# refused STATUS REASON COMMAND...
-refused() {
+# rejected STATUS REASON COMMAND...
+rejected() {
 	status_of "$1" "$LULL" "${@:3}"
 	expect_count 1 err ''
 	has err "^lull: cannot execute \"$3\": $2"
@@ -593,51 +593,51 @@ refused_in() {
 	chmod 700 "$here/closed"
 	status_of 126 env PATH="$here/closed:/usr/bin" setpriv --reuid 65534 --regid 65534 --clear-groups "$LULL" no-such-command
 	has err 'not found in PATH, which is ".*"; permission denied on one of these directories .needs x.$'
-	refused 127 'no such file$' "$here/nothing"
-	refused 126 'a part of its path is not a directory$' /etc/passwd/nothing
-	refused 127 'the command name is empty$' ''
+	rejected 127 'no such file$' "$here/nothing"
+	rejected 126 'a part of its path is not a directory$' /etc/passwd/nothing
+	rejected 127 'the command name is empty$' ''
 	printf '#!/no/such/interpreter -x\n' >"$here/script"
 	chmod +x "$here/script"
-	refused 127 'the file exists, but its interpreter "/no/such/interpreter" does not$' "$here/script"
+	rejected 127 'the file exists, but its interpreter "/no/such/interpreter" does not$' "$here/script"
 	refused_in "$here" 127 'the file exists, but its interpreter "/no/such/interpreter" does not$' script
 	printf '#!/bin/sh\r\necho hi\r\n' >"$here/script"
-	refused 127 'the file exists, but its interpreter "/bin/sh" does not: the line ends in CR LF' "$here/script"
+	rejected 127 'the file exists, but its interpreter "/bin/sh" does not: the line ends in CR LF' "$here/script"
 }
 
 @test "127: the loader is missing" {
 	local here=$BATS_TEST_TMPDIR
 	LC_ALL=C sed 's|/lib64/ld-linux|/lib64/ld-nosux|; s|/lib/ld-linux|/lib/ld-nosux|' /bin/true >"$here/app"
 	chmod +x "$here/app"
-	refused 127 'the file exists, but the loader it was linked for, "/lib[^"]*/ld-nosux[^"]*", does not$' "$here/app"
+	rejected 127 'the file exists, but the loader it was linked for, "/lib[^"]*/ld-nosux[^"]*", does not$' "$here/app"
 }
 
 @test "126: could not be executed" {
 	local here=$BATS_TEST_TMPDIR
 	printf 'echo handed to a shell\n' >"$here/script"
-	refused 126 'it is not executable; use chmod \+x$' "$here/script"
+	rejected 126 'it is not executable; use chmod \+x$' "$here/script"
 	refused_in "$here" 126 'it is not executable; use chmod \+x$' script
 	chmod +x "$here/script"
-	refused 126 'it has no #! line, and is not a program of this system$' "$here/script"
+	rejected 126 'it has no #! line, and is not a program of this system$' "$here/script"
 	refused_in "$here" 126 'it has no #! line, and is not a program of this system$' script
 	has_not out .
 	: >"$here/script"
-	refused 126 'the file is empty' "$here/script"
+	rejected 126 'the file is empty' "$here/script"
 	printf '#!\n' >"$here/script"
-	refused 126 'its #! line names no interpreter$' "$here/script"
-	refused 126 'it is a directory$' "$here"
+	rejected 126 'its #! line names no interpreter$' "$here/script"
+	rejected 126 'it is a directory$' "$here"
 	mkfifo "$here/fifo"
-	refused 126 'it is not a regular file$' "$here/fifo"
+	rejected 126 'it is not a regular file$' "$here/fifo"
 }
 
 @test "126: built for another machine, or damaged" {
 	local here=$BATS_TEST_TMPDIR
 	cp "$LULL" "$here/app"
 	printf '\x16\x00' | dd of="$here/app" bs=1 seek=18 conv=notrunc status=none
-	refused 126 "it was built for s390x, and this machine is $(uname -m)\$" "$here/app"
+	rejected 126 "it was built for s390x, and this machine is $(uname -m)\$" "$here/app"
 	# The right machine, but its program headers have an impossible size.
 	cp "$LULL" "$here/app"
 	printf '\xff' | dd of="$here/app" bs=1 seek=54 conv=notrunc status=none
-	refused 126 'it was built for this machine, but is damaged$' "$here/app"
+	rejected 126 'it was built for this machine, but is damaged$' "$here/app"
 }
 
 @test "126: on a file system mounted noexec" {
