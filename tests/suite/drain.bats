@@ -320,7 +320,7 @@ word" ] || fail "output: $output"
 		until_true child_of "$JOB"
 		TARGET=$CHILD
 		# The change of directory is its last step before it waits.
-		until_true eval '[ "$(readlink /proc/$TARGET/cwd)" = / ] && [ "$(readlink /proc/$TARGET/exe)" = "$(readlink -f "$LULL")" ]'
+		until_true eval '[ "$(readlink /proc/$TARGET/cwd)" = / ] && [ /proc/$TARGET/exe -ef "$LULL" ]'
 		ask_inside 2
 		[[ $output == *'no running lull found'* ]] || fail "output: $output"
 		nsenter --target "$TARGET" --pid --mount sh -c '

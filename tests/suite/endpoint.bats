@@ -8,23 +8,13 @@ load lib
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return
-	"$CLIENT" up sleep 1000 >/dev/null 2>&1 3>&- &
-	NET=$!
-	until_true is_up
-	exec 9<"/proc/$NET/ns/net"
-}
-
-is_up() {
-	[ "$(readlink "/proc/$NET/exe")" = "$(readlink -f "$(command -v sleep)")" ]
+	make_network
 }
 
 # The shell prints which processes it killed, when it has waited for them.
 teardown() {
 	{ end_jobs && wait; } 2>/dev/null || true
 }
-
-# To be put before a command: nsenter becomes it, with the same PID. The path is right in a PID namespace as well.
-THERE=(nsenter --net=/proc/self/fd/9)
 
 in_net() {
 	exec "${THERE[@]}" "$@"

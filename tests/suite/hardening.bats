@@ -196,7 +196,7 @@ live() {
 }
 
 is_pause() {
-	child_of "$JOB" && TARGET=$CHILD && [ "$(readlink "/proc/$TARGET/exe")" = "$(readlink -f "$LULL")" ] &&
+	child_of "$JOB" && TARGET=$CHILD && [ "/proc/$TARGET/exe" -ef "$LULL" ] &&
 		[ ! -e "/proc/$TARGET/fd/0" ]
 }
 

@@ -29,18 +29,41 @@ fail() {
 	return 1
 }
 
+# pause: sleeps for 10 ms without a process, which takes as long to start on a small machine. No data arrives in the FIFO.
+# One pause in 32 is a process: bash can miss the exit of a child until another one exits.
+pause() {
+	local fifo=${BATS_RUN_TMPDIR:-$BATS_TEST_TMPDIR}/pause
+	[ -p "$fifo" ] || mkfifo "$fifo" 2>/dev/null || :
+	PAUSES=$(((PAUSES + 1) % 32))
+	if [ $PAUSES -eq 0 ]; then sleep 0.01; else read -rt 0.01 <>"$fifo" || :; fi
+}
+
 # until_true COMMAND...: repeats the command until it succeeds.
 until_true() {
-	local end=$(($(now_ms) + PATIENCE_MS))
+	local end=$((${EPOCHREALTIME/./} / 1000 + PATIENCE_MS))
 	until "$@"; do
-		[ "$(now_ms)" -lt "$end" ] || fail "never came true: $*"
-		sleep 0.01
+		[ $((${EPOCHREALTIME/./} / 1000)) -lt "$end" ] || fail "never came true: $*"
+		pause
 	done
 }
 
-# wait_for FILE PATTERN: waits until a line of the file matches. FILE is out or err.
+# has_line FILE PATTERN: whether a line of the file matches. FILE is out or err. A short file is read without a process.
+has_line() {
+	local lines line
+	mapfile -t -n 40 lines <"$BATS_TEST_TMPDIR/$1"
+	if [ ${#lines[@]} -eq 40 ]; then
+		grep -qE -- "$2" "$BATS_TEST_TMPDIR/$1"
+		return
+	fi
+	for line in "${lines[@]}"; do
+		[[ ! $line =~ $2 ]] || return 0
+	done
+	return 1
+}
+
+# wait_for FILE PATTERN: waits until a line of the file matches.
 wait_for() {
-	until_true grep -qE -- "$2" "$BATS_TEST_TMPDIR/$1"
+	until_true has_line "$@"
 }
 
 # start COMMAND...: starts it in the background, with its output in out and err. Sets JOB and TARGET to its PID.
@@ -85,7 +108,7 @@ start_plain() {
 
 # is_lull PID: whether the process has executed lull, and lull has started the app. Sets CHILD to the app.
 is_lull() {
-	[ "$(readlink "/proc/$1/exe")" = "$(readlink -f "$LULL")" ] && child_of "$1"
+	[ "/proc/$1/exe" -ef "$LULL" ] && child_of "$1"
 }
 
 # finish: waits until the job exits. Sets STATUS.
@@ -102,11 +125,11 @@ expect_status() {
 }
 
 has() {
-	grep -qE -- "$2" "$BATS_TEST_TMPDIR/$1" || fail "$1 has no line like: $2"
+	has_line "$@" || fail "$1 has no line like: $2"
 }
 
 has_not() {
-	if grep -qE -- "$2" "$BATS_TEST_TMPDIR/$1"; then fail "$1 has a line like: $2"; fi
+	if has_line "$@"; then fail "$1 has a line like: $2"; fi
 }
 
 # is_gone PID: whether the process has exited and was reaped.
@@ -222,7 +245,9 @@ lose_four_lines() {
 }
 
 is_stopped() {
-	[[ $(cat "/proc/$1/stat" 2>/dev/null) == *") T "* ]]
+	local stat=
+	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null || :
+	[[ $stat == *") T "* ]]
 }
 
 # end_tree PID: kills the process and its descendants.
@@ -237,4 +262,37 @@ end_tree() {
 end_jobs() {
 	local job
 	for job in $(jobs -p); do end_tree "$job"; done
+}
+
+# make_network: a network namespace for this test, as descriptor 9. NET is a process in it.
+make_network() {
+	"$CLIENT" up sleep 1000 >/dev/null 2>&1 3>&- &
+	NET=$!
+	until_true is_network_up
+	exec 9<"/proc/$NET/ns/net"
+}
+
+is_network_up() {
+	[ "/proc/$NET/exe" -ef "$(type -P sleep)" ]
+}
+
+# To be put before a command: nsenter becomes it, with the same PID. The path is right in a PID namespace as well.
+THERE=(nsenter --net=/proc/self/fd/9)
+
+# shellcheck disable=SC2034
+SERVER=("$ROOT/tests/helpers/server.py")
+
+# start_server OPTION... SERVER PORT...: starts lull with a server there, and waits until the server is ready.
+start_server() {
+	start_plain "${THERE[@]}" "$LULL" "$@"
+	wait_for out '^ready'
+}
+
+# request FILE [PORT]: sends a request in the background, which the server has read then. The response goes to the file.
+request() {
+	local before
+	before=$(count out '^request')
+	"${THERE[@]}" bash -c 'exec 5<>"/dev/tcp/127.0.0.1/$1" && printf "GET / HTTP/1.1\r\n\r\n" >&5 && head -n 4 <&5 >"$2"' \
+		- "${2:-8080}" "$1" 3>&- &
+	until_count $((before + 1)) out '^request'
 }
