@@ -18,9 +18,9 @@
 /* The kernel keeps 15 bytes of a name, prctl(2). Without a space, /proc/PID/stat stays easy to split. */
 #define NAME_PREFIX "lull:"
 #define NAME_READY NAME_PREFIX "ready"
-#define NAME_PORT NAME_PREFIX "on:" /* and the port of --listens */
+#define NAME_PORT NAME_PREFIX "on:" /* and the first port of --listens */
 
-void show_readiness(enum readiness readiness, int port)
+void show_readiness(enum readiness readiness, const struct ports *ports)
 {
 	char name[16];
 	struct text text = TEXT_IN(name);
@@ -28,8 +28,8 @@ void show_readiness(enum readiness readiness, int port)
 		text_add(&text, NAME_PREFIX "ended");
 	else if (readiness == READINESS_DRAINING)
 		text_add(&text, NAME_PREFIX "draining");
-	else if (port != 0)
-		text_add(&text, NAME_PORT "%d", port);
+	else if (ports->count > 0)
+		text_add(&text, NAME_PORT "%d", ports->list[0]);
 	else
 		text_add(&text, NAME_READY);
 	(void)prctl(PR_SET_NAME, name);
@@ -98,7 +98,7 @@ static void find_lulls(struct lulls *lulls)
 	processes_close(&scan);
 }
 
-enum ready_status check_readiness(int port, struct text *why)
+enum ready_status check_readiness(const struct ports *ports, struct text *why)
 {
 	struct lulls lulls = {.mount = first_mount(0)};
 	find_lulls(&lulls);
@@ -113,14 +113,14 @@ enum ready_status check_readiness(int port, struct text *why)
 		text_add(why, "not ready: the container is shutting down");
 		return READY_NO;
 	}
-	port = port != 0 ? port : own_port;
-	int found = port != 0 ? find_listener(port, NULL) : 1;
-	if (found > 0)
+	const struct ports own = {.count = own_port > 0, .list = {(uint16_t)own_port}};
+	int closed = find_closed_port(ports->count > 0 ? ports : &own, NULL);
+	if (closed == 0)
 		return READY_YES;
-	text_add(why,
-	         found == 0 ? "not ready: nothing listens on port %d"
-	                    : "not ready: cannot read whether port %d is open",
-	         port);
+	if (closed > 0)
+		text_add(why, "not ready: nothing listens on port %d", closed);
+	else
+		text_add(why, "not ready: cannot read the kernel's socket table: %s", strerror(errno));
 	return READY_NO;
 }
 

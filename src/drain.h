@@ -10,6 +10,7 @@
 
 #include "readiness.h"
 #include "text.h"
+#include "values.h"
 
 /* The exit status of `lull --ready`. */
 enum ready_status {
@@ -18,15 +19,15 @@ enum ready_status {
 	READY_NONE = 2, /* there is no lull in this container */
 };
 
-/* Sets the name of lull's process. `port` is that of --listens, 0 without; `lull --ready` checks it. */
-void show_readiness(enum readiness readiness, int port);
+/* Sets the name of lull's process. It has the first of the ports, those of --listens; `lull --ready` checks it. */
+void show_readiness(enum readiness readiness, const struct ports *ports);
 
 /*
  * Checks the lull of this container: PID 1, or another in the mount namespace of the caller; without one, PID 1 of
- * another mount namespace. A process must listen on `port`; 0: on the port of this lull's --listens, if any. Adds the
- * reason to `why` unless it returns READY_YES.
+ * another mount namespace. Processes must listen on the ports; without one, on the first port of that lull's --listens.
+ * Adds the reason to `why` unless it returns READY_YES.
  */
-enum ready_status check_readiness(int port, struct text *why);
+enum ready_status check_readiness(const struct ports *ports, struct text *why);
 
 /*
  * Before the app starts: removes the drain file of an earlier run, and checks that it can be made. Returns 0, or -1

@@ -70,7 +70,7 @@ static int open_listener(const struct address *address, int family)
 	return -1;
 }
 
-int endpoint_open(struct endpoint *endpoint, const struct address *address, int listens)
+int endpoint_open(struct endpoint *endpoint, const struct address *address, const struct ports *listens)
 {
 	*endpoint = (struct endpoint){.descriptors = {NO_DESCRIPTOR, NO_DESCRIPTOR}, .listens = listens};
 	if (address->port == 0)
@@ -131,14 +131,14 @@ static void close_connection(struct endpoint *endpoint, int i)
 	memmove(connection, connection + 1, later * sizeof *connection);
 }
 
-bool endpoint_find_listener(struct endpoint *endpoint)
+bool endpoint_app_listens(struct endpoint *endpoint)
 {
 	int64_t start_ms = signals_now_ms();
 	if (start_ms < endpoint->check_again_ms)
 		return endpoint->is_listening;
-	int found = find_listener(endpoint->listens, &endpoint->no_diag);
-	if (found >= 0)
-		endpoint->is_listening = found > 0;
+	int closed = find_closed_port(endpoint->listens, &endpoint->no_diag);
+	if (closed >= 0)
+		endpoint->is_listening = closed == 0;
 	int64_t end_ms = signals_now_ms();
 	endpoint->check_again_ms = end_ms + ENDPOINT_CHECK_MS + 10 * (end_ms - start_ms);
 	return endpoint->is_listening;
@@ -152,7 +152,7 @@ static bool send_response(struct endpoint *endpoint, int fd, enum http_verdict v
 {
 	char bytes[HTTP_RESPONSE_SIZE];
 	struct text text = TEXT_IN(bytes);
-	if (readiness == READINESS_READY && endpoint->listens != 0 && !endpoint_find_listener(endpoint))
+	if (readiness == READINESS_READY && endpoint->listens->count > 0 && !endpoint_app_listens(endpoint))
 		readiness = READINESS_STARTING;
 	http_add_response(&text, verdict, readiness);
 	return send(fd, text.bytes, text.length, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)text.length &&

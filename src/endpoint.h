@@ -33,9 +33,9 @@ struct endpoint_connection {
 
 struct endpoint {
 	int descriptors[ENDPOINT_DESCRIPTORS];
-	int listens; /* the port of --listens; 0: none */
+	const struct ports *listens; /* the ports of --listens */
 	bool is_listening;
-	bool no_diag; /* for find_listener() */
+	bool no_diag; /* for find_closed_port() */
 	int64_t check_again_ms;
 	int64_t accept_again_ms;
 	int count; /* of connections, the oldest first */
@@ -48,7 +48,7 @@ struct endpoint {
  * Before the app starts: listens on the address; its port is 0 without --ready-on. No descriptor is below 3, and the
  * app inherits none. Returns 0, or -1 with errno.
  */
-int endpoint_open(struct endpoint *endpoint, const struct address *address, int listens);
+int endpoint_open(struct endpoint *endpoint, const struct address *address, const struct ports *listens);
 
 /*
  * Waits for a signal, a connection or deadline_ms (TIME_NEVER: none). Returns the deadline for signals_wait(): 0, or
@@ -58,14 +58,15 @@ int64_t endpoint_wait(struct endpoint *endpoint, int64_t deadline_ms);
 
 /*
  * Answers the requests that endpoint_wait() has found, and closes connections whose time is over. READINESS_READY
- * becomes READINESS_STARTING if --listens is set and nothing listens there.
+ * becomes READINESS_STARTING if nothing listens on a port of --listens.
  */
 void endpoint_serve(struct endpoint *endpoint, enum readiness readiness);
 
 /*
- * Returns whether a process listens on the port of --listens, which must be set. Reads the kernel's table of sockets at
- * most ten times a second, and less often if that takes long. While the table cannot be read the last result stands.
+ * Returns whether processes listen on all ports of --listens, of which there must be one. Reads the kernel's table of
+ * sockets at most ten times a second, and less often if that takes long. While the table cannot be read the last result
+ * stands.
  */
-bool endpoint_find_listener(struct endpoint *endpoint);
+bool endpoint_app_listens(struct endpoint *endpoint);
 
 #endif

@@ -208,13 +208,24 @@ static void add_plan_step(struct text *text, const struct policy *policy, int si
 		add_row(text, at_ms, shown_signal(signo, name), policy->group ? " to the app's group" : " to the app");
 }
 
-static void add_drain(struct text *text, const struct options *options, const struct schedule *schedule)
+static void add_readiness(struct text *text, const struct options *options)
+{
+	char bytes[32];
+	char time[TEXT_TIME_SIZE];
+	struct text until = TEXT_IN(bytes);
+	int64_t ready_for_ms = options->policy.ready_for_ms;
+	text_add(&until, "until %s", text_time(ready_for_ms, time));
+	if (ready_for_ms > 0)
+		add_row(text, 0, "the container is reported as ready ", bytes);
+	if (options->drain_file != NULL)
+		add_row(text, 0, options->drain_file, ready_for_ms > 0 ? " is created after that" : " is created");
+}
+
+static void add_pre_stop(struct text *text, const struct options *options, const struct schedule *schedule)
 {
 	char bytes[96];
 	char time[TEXT_TIME_SIZE];
 	struct text rest = TEXT_IN(bytes);
-	if (options->drain_file != NULL)
-		add_row(text, 0, options->drain_file, " is created");
 	if (options->pre_stop == NULL)
 		return;
 	text_add(&rest, " is started; the first signal waits for it, until %s at the latest",
@@ -225,16 +236,25 @@ static void add_drain(struct text *text, const struct options *options, const st
 static void add_steps(struct text *text, const struct policy *policy, const struct schedule *schedule,
                       const int64_t times_ms[PLAN_STEPS])
 {
-	if (times_ms[0] > 0)
+	char bytes[96];
+	char time[TEXT_TIME_SIZE];
+	if (times_ms[schedule_first_signal(&policy->plan)] > 0)
 		add_row(text, 0, "the app keeps running", "; other signals are forwarded immediately");
 	for (int i = 0, signo = 0; i < policy->plan.count && signo != SIGKILL; i++) {
+		const struct step *step = &policy->plan.steps[i];
+		struct text rest = TEXT_IN(bytes);
 		signo = schedule_signal(schedule, i);
-		add_plan_step(text, policy, signo, times_ms[i]);
+		text_add(&rest, " until no connection is busy, %s at most", text_time(step->wait_ms, time));
+		if (step->kind == STEP_DRAIN)
+			add_row(text, times_ms[i] - step->wait_ms, "lull waits", bytes);
+		if (step->signo != PLAN_NO_SIGNAL)
+			add_plan_step(text, policy, signo, times_ms[i]);
 	}
 }
 
 /* Warns of a default grace period that ends before the container has stopped. */
-static void add_warnings(struct text *text, const struct schedule *schedule, int64_t first_ms, int64_t kill_ms)
+static void add_warnings(struct text *text, const struct schedule *schedule, const int64_t times_ms[PLAN_STEPS],
+                         int64_t kill_ms)
 {
 	static const struct {
 		int seconds;
@@ -243,7 +263,9 @@ static void add_warnings(struct text *text, const struct schedule *schedule, int
 	} DEFAULTS[] = {{10, "Docker's default", "Docker kills"},
 	                {30, "the default of Kubernetes and ECS", "they kill"}};
 	char name[SIGNAL_NAME_SIZE];
-	int signo = schedule_signal(schedule, 0);
+	int first = schedule_first_signal(schedule->plan);
+	int64_t first_ms = times_ms[first];
+	int signo = schedule_signal(schedule, first);
 	for (size_t i = 0; i < sizeof DEFAULTS / sizeof DEFAULTS[0]; i++) {
 		int64_t end_ms = DEFAULTS[i].seconds * INT64_C(1000);
 		bool is_before_signal = first_ms >= end_ms && signo != 0 && signo != SIGKILL;
@@ -296,14 +318,15 @@ int help_explain(const struct options *options)
 	text_add(&text, "Shutdown starts with ");
 	add_signals(&text, policy->stop_signals);
 	text_add(&text, ". Times are counted from then:\n\n");
-	add_drain(&text, options, &schedule);
+	add_readiness(&text, options);
+	add_pre_stop(&text, options, &schedule);
 	add_steps(&text, policy, &schedule, times_ms);
 	if (kill_ms == TIME_NEVER)
 		text_add(&text, "\nNo SIGKILL: lull waits until %s exited.\n",
 		         policy->abandon ? "the app has" : "all processes have");
 	else
 		add_need(&text, options->grace_ms, kill_ms);
-	add_warnings(&text, &schedule, times_ms[0], kill_ms);
+	add_warnings(&text, &schedule, times_ms, kill_ms);
 	add_remaining(&text, policy);
 	return print(STDOUT_FILENO, &text);
 }

@@ -43,6 +43,7 @@ void lifecycle_init(struct lifecycle *lifecycle, const struct policy *policy)
 	lifecycle->kill_again_ms = TIME_NEVER;
 	lifecycle->notice_ms = TIME_NEVER;
 	lifecycle->pre_stop_ms = TIME_NEVER;
+	lifecycle->ready_until_ms = TIME_NEVER;
 	lifecycle->stop_started_ms = TIME_NEVER;
 	lifecycle->first_sent_ms = TIME_NEVER;
 	lifecycle->app_exited_ms = TIME_NEVER;
@@ -106,11 +107,19 @@ static void set_first_sent(struct lifecycle *lifecycle, int64_t now_ms)
 	lifecycle->notice_ms = after(now_ms, LIFECYCLE_NOTICE_MS);
 }
 
+static const struct step *next_step(const struct lifecycle *lifecycle)
+{
+	return &lifecycle->policy->plan.steps[lifecycle->schedule.next];
+}
+
+/* A step without a signal changes nothing but what comes next. */
 static void step_done(struct lifecycle *lifecycle, int signo, bool to_group, int64_t now_ms)
 {
-	if (lifecycle->phase == PHASE_DELAY)
+	bool has_signal = next_step(lifecycle)->signo != PLAN_NO_SIGNAL;
+	if (lifecycle->phase == PHASE_DELAY && has_signal)
 		set_first_sent(lifecycle, now_ms);
-	lifecycle->phase = PHASE_STOPPING;
+	if (has_signal)
+		lifecycle->phase = PHASE_STOPPING;
 	if (signo != 0 && !is_job_control(signo)) {
 		lifecycle->last_sent = signo;
 		lifecycle->group_had_it = to_group;
@@ -164,8 +173,10 @@ static void do_step(struct lifecycle *lifecycle, const struct event *event, int6
 
 int64_t lifecycle_pre_stop_limit_ms(const struct schedule *schedule, int64_t now_ms)
 {
-	int64_t least_ms = after(now_ms, LIFECYCLE_PRE_STOP_MS);
-	return earlier(later(schedule->due_ms, least_ms), schedule_latest_ms(schedule));
+	int64_t limit_ms = after(now_ms, LIFECYCLE_PRE_STOP_MS);
+	if (schedule->plan->steps[0].kind != STEP_DRAIN)
+		limit_ms = later(limit_ms, schedule->due_ms);
+	return earlier(limit_ms, schedule_latest_ms(schedule));
 }
 
 static bool pre_stop_runs(const struct lifecycle *lifecycle)
@@ -181,6 +192,7 @@ static void start_shutdown(struct lifecycle *lifecycle, const struct event *even
 	const struct policy *policy = lifecycle->policy;
 	lifecycle->stop_started_ms = now_ms;
 	schedule_start(&lifecycle->schedule, &policy->plan, policy->rewrite[event->signo], now_ms);
+	lifecycle->ready_until_ms = after(now_ms, policy->ready_for_ms);
 	if (!policy->pre_stop)
 		return;
 	lifecycle->pre_stop_ms = lifecycle_pre_stop_limit_ms(&lifecycle->schedule, now_ms);
@@ -191,13 +203,15 @@ static void start_delay(struct lifecycle *lifecycle, const struct event *event, 
 {
 	start_shutdown(lifecycle, event, now_ms, actions);
 	lifecycle->phase = PHASE_DELAY;
+	const struct plan *plan = &lifecycle->policy->plan;
 	bool app_has_it = event->shared && lifecycle->schedule.stop_signal == event->signo &&
-	                  lifecycle->policy->plan.steps[0].signo == PLAN_STOP_SIGNAL;
+	                  plan->steps[schedule_first_signal(plan)].signo == PLAN_STOP_SIGNAL;
 	append_action(actions,
 	              (struct action){.kind = ACTION_LOG_STOPPING, .signo = event->signo, .app_has_it = app_has_it});
 	if (!app_has_it)
 		return;
-	step_done(lifecycle, event->signo, true, now_ms);
+	while (lifecycle->phase == PHASE_DELAY)
+		step_done(lifecycle, event->signo, true, now_ms);
 	continue_if_stopped(lifecycle, event->signo, actions);
 }
 
@@ -250,7 +264,8 @@ static void on_signal_delay(struct lifecycle *lifecycle, const struct event *eve
 		forward_event(lifecycle, event, actions);
 	} else if (is_second_stop(lifecycle, event, now_ms)) {
 		lifecycle->second_stop = true;
-		do_step(lifecycle, event, now_ms, actions);
+		while (lifecycle->phase == PHASE_DELAY)
+			do_step(lifecycle, event, now_ms, actions);
 	}
 }
 
@@ -380,19 +395,40 @@ static void kill_late_pre_stop(struct lifecycle *lifecycle, int64_t now_ms, stru
 	add_action(actions, ACTION_KILL_PRE_STOP, SIGKILL);
 }
 
-/* The pre-stop program holds back only the first step. */
+/* The pre-stop program holds back only the first signal. */
+static bool is_held_back(const struct lifecycle *lifecycle)
+{
+	return lifecycle->phase == PHASE_DELAY && pre_stop_runs(lifecycle) &&
+	       next_step(lifecycle)->signo != PLAN_NO_SIGNAL;
+}
+
 static bool step_is_due(const struct lifecycle *lifecycle, int64_t now_ms)
 {
-	if (lifecycle->phase == PHASE_DELAY && pre_stop_runs(lifecycle))
-		return false;
-	return (lifecycle->phase == PHASE_DELAY || lifecycle->phase == PHASE_STOPPING) &&
+	return (lifecycle->phase == PHASE_DELAY || lifecycle->phase == PHASE_STOPPING) && !is_held_back(lifecycle) &&
 	       now_ms >= lifecycle->schedule.due_ms;
+}
+
+bool lifecycle_is_draining(const struct lifecycle *lifecycle)
+{
+	bool awaits_step = (lifecycle->phase == PHASE_DELAY || lifecycle->phase == PHASE_STOPPING) &&
+	                   lifecycle->schedule.due_ms != TIME_NEVER;
+	return awaits_step && next_step(lifecycle)->kind == STEP_DRAIN;
+}
+
+/* No connection is busy now. While the pre-stop program runs, that may change. */
+static void on_drained(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms, struct actions *actions)
+{
+	kill_late_pre_stop(lifecycle, now_ms, actions);
+	if (lifecycle_is_draining(lifecycle) && !is_held_back(lifecycle))
+		do_step(lifecycle, event, now_ms, actions);
 }
 
 /* Several steps may be due: the wait before a step can be 0. */
 static void do_what_is_due(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms,
                            struct actions *actions)
 {
+	if (now_ms >= lifecycle->ready_until_ms)
+		lifecycle->ready_until_ms = TIME_NEVER;
 	kill_late_pre_stop(lifecycle, now_ms, actions);
 	while (step_is_due(lifecycle, now_ms))
 		do_step(lifecycle, event, now_ms, actions);
@@ -456,6 +492,9 @@ void lifecycle_step(struct lifecycle *lifecycle, const struct event *event, int6
 		if (lifecycle->phase == PHASE_KILLED)
 			add_action(actions, ACTION_KILL_CHILDREN, SIGKILL);
 		break;
+	case EVENT_DRAINED:
+		on_drained(lifecycle, event, now_ms, actions);
+		break;
 	case EVENT_CHILDLESS:
 		add_exit(lifecycle, actions);
 		break;
@@ -469,26 +508,27 @@ bool lifecycle_may_signal_app(const struct lifecycle *lifecycle, const struct ev
 {
 	bool stops = event->kind == EVENT_SIGNAL && is_stop_signal(lifecycle->policy, event->signo);
 	bool runs = lifecycle->phase <= PHASE_STOPPING;
-	return runs && (stops || now_ms >= lifecycle->schedule.due_ms);
+	return runs && (stops || event->kind == EVENT_DRAINED || now_ms >= lifecycle->schedule.due_ms);
 }
 
 enum readiness lifecycle_readiness(const struct lifecycle *lifecycle)
 {
+	bool is_kept = lifecycle->phase <= PHASE_STOPPING && lifecycle->ready_until_ms != TIME_NEVER;
 	if (is_stopping(lifecycle))
-		return READINESS_DRAINING;
+		return is_kept ? READINESS_READY : READINESS_DRAINING;
 	return lifecycle->phase == PHASE_RUNNING ? READINESS_READY : READINESS_ENDED;
 }
 
 int64_t lifecycle_deadline_ms(const struct lifecycle *lifecycle)
 {
-	int64_t pre_stop_ms = lifecycle->pre_stop_ms;
+	int64_t first_ms = earlier(lifecycle->pre_stop_ms, lifecycle->ready_until_ms);
 	switch (lifecycle->phase) {
 	case PHASE_DELAY:
-		return pre_stop_runs(lifecycle) ? pre_stop_ms : lifecycle->schedule.due_ms;
+		return is_held_back(lifecycle) ? first_ms : earlier(first_ms, lifecycle->schedule.due_ms);
 	case PHASE_STOPPING:
-		return earlier(pre_stop_ms, earlier(lifecycle->schedule.due_ms, lifecycle->notice_ms));
+		return earlier(first_ms, earlier(lifecycle->schedule.due_ms, lifecycle->notice_ms));
 	case PHASE_LINGER:
-		return earlier(pre_stop_ms, earlier(lifecycle->kill_ms, lifecycle->notice_ms));
+		return earlier(lifecycle->pre_stop_ms, earlier(lifecycle->kill_ms, lifecycle->notice_ms));
 	case PHASE_KILLED:
 		return earlier(lifecycle->kill_again_ms, after(lifecycle->kill_ms, LIFECYCLE_GIVE_UP_MS));
 	case PHASE_RUNNING:

@@ -46,6 +46,7 @@ struct policy {
 	struct plan plan;
 	uint64_t stop_signals;              /* the stop signals, bit n - 1 for signal n */
 	uint8_t rewrite[LIFECYCLE_SIGNALS]; /* the signal to forward instead; 0: none */
+	int64_t ready_for_ms;               /* how long readiness is kept after the shutdown has started */
 	int64_t linger_ms;                  /* how long remaining processes may run without a shutdown; 0: not at all */
 	uint64_t success_exit[4];           /* exit codes that count as 0, bit n % 64 of element n / 64 */
 	bool stopped_ok;                    /* an app killed by a signal of the plan counts as 0 */
@@ -72,6 +73,7 @@ enum event_kind {
 	EVENT_APP_CONTINUED, /* the app was continued */
 	EVENT_ORPHAN_EXITED, /* orphans were reaped: their children have become lull's */
 	EVENT_CHILDLESS,     /* lull has no child any more */
+	EVENT_DRAINED,       /* no connection of the app is busy: lifecycle_is_draining() */
 	EVENT_TIME,          /* time has passed */
 };
 
@@ -131,6 +133,7 @@ struct lifecycle {
 	int64_t kill_again_ms; /* PHASE_KILLED: when SIGKILL is repeated */
 	int64_t notice_ms;     /* when the running processes are logged; TIME_NEVER: not */
 	int64_t pre_stop_ms;   /* how long the pre-stop program may run; TIME_NEVER: it does not run */
+	int64_t ready_until_ms;  /* when readiness ends after the shutdown has started; TIME_NEVER: it has ended */
 	int64_t stop_started_ms; /* when the shutdown started; TIME_NEVER before */
 	int64_t first_sent_ms;   /* when the first signal of the plan was sent; TIME_NEVER before */
 	int64_t app_exited_ms;   /* when the app exited, if processes remained; TIME_NEVER before */
@@ -177,6 +180,12 @@ bool lifecycle_may_signal_app(const struct lifecycle *lifecycle, const struct ev
  * READINESS_DRAINING, the drain file is made.
  */
 enum readiness lifecycle_readiness(const struct lifecycle *lifecycle);
+
+/*
+ * Returns whether the plan waits until no connection of the app is busy. Then EVENT_DRAINED ends the wait, unless the
+ * pre-stop program holds back the signal: the event must be sent again later.
+ */
+bool lifecycle_is_draining(const struct lifecycle *lifecycle);
 
 /* Returns when lifecycle_step() must be called at the latest, absolute, in ms; TIME_NEVER: only for an event. */
 int64_t lifecycle_deadline_ms(const struct lifecycle *lifecycle);

@@ -17,27 +17,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "sock_diag.h"
+
 /* --- By sock_diag(7) -------------------------------------------------------------------------------------------- */
 
-/* Numbers and structs of linux/netlink.h and linux/inet_diag.h: musl-gcc has no kernel headers. */
-enum {
-	PROTOCOL_SOCK_DIAG = 4,
-	MESSAGE_ERROR = 2,
-	MESSAGE_DONE = 3,
-	MESSAGE_BY_FAMILY = 20,
-	FLAGS_DUMP_REQUEST = 0x301,
-	STATE_LISTEN = 10,
-	ERROR_HIGHEST = 4095, /* MAX_ERRNO, linux/err.h */
-};
+enum { STATE_LISTEN = 10 };
 
-struct message {
-	uint32_t length;
-	uint16_t type;
-	uint16_t flags;
-	uint32_t sequence;
-	uint32_t port;
-};
-
+/* struct inet_diag_req_v2 of linux/inet_diag.h, after its header */
 struct diag_request {
 	struct message message;
 	uint8_t family;
@@ -164,7 +150,7 @@ static int find_in_proc(int port)
 	return found != 0 || find_in_table("/proc/net/tcp6", digits) != 1 ? found : 1;
 }
 
-int find_listener(int port, bool *no_diag)
+static int find_listener(int port, bool *no_diag)
 {
 	if (no_diag != NULL && *no_diag)
 		return find_in_proc(port);
@@ -174,4 +160,14 @@ int find_listener(int port, bool *no_diag)
 	if (no_diag != NULL)
 		*no_diag = errno == ENOENT || errno == EPROTONOSUPPORT;
 	return find_in_proc(port);
+}
+
+int find_closed_port(const struct ports *ports, bool *no_diag)
+{
+	for (int i = 0; i < ports->count; i++) {
+		int found = find_listener(ports->list[i], no_diag);
+		if (found <= 0)
+			return found < 0 ? -1 : ports->list[i];
+	}
+	return 0;
 }

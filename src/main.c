@@ -19,7 +19,8 @@
  *   drain         the readiness in the name of lull's process, lull --ready, the drain file
  *   endpoint      the readiness endpoint: sockets
  *   http          the readiness endpoint: requests and responses; pure
- *   listens       whether a process listens on a port
+ *   listens       whether processes listen on ports
+ *   connections   whether the connections of the app are busy
  *   shutdown_log  the log lines about a shutdown
  *   report        the line about the whole run, for a file
  *   cgroup        processes that the kernel killed because of a memory limit
@@ -35,6 +36,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "connections.h"
 #include "drain.h"
 #include "endpoint.h"
 #include "exec_error.h"
@@ -99,7 +101,7 @@ static int run_ready_check(const struct options *options, struct log *log, char 
                            char reason[REASON_SIZE])
 {
 	struct text why = text_in(reason, REASON_SIZE);
-	enum ready_status answer = check_readiness(options->listens, &why);
+	enum ready_status answer = check_readiness(&options->listens, &why);
 	if (answer != READY_YES) {
 		log_line(log, LOG_ERROR, "%s", reason);
 		return (int)answer;
@@ -125,18 +127,18 @@ static int open_resources(struct endpoint *endpoint, const struct options *optio
 	char detail[128];
 	struct text drain_why = TEXT_IN(detail);
 	struct text why = text_in(reason, REASON_SIZE);
-	if (options->listens != 0 && find_listener(options->listens, NULL) < 0)
+	if (find_closed_port(&options->listens, NULL) < 0)
 		return reject_given(&why, options_given(options, OPTION_LISTENS),
 		                    "cannot read the kernel's socket table: ", strerror(errno));
-	if (endpoint_open(endpoint, &options->ready_on, options->listens) < 0)
+	if (endpoint_open(endpoint, &options->ready_on, &options->listens) < 0)
 		return reject_given(&why, options_given(options, OPTION_READY_ON), "cannot listen: ", strerror(errno));
 	if (options->drain_file != NULL && drain_file_prepare(options->drain_file, &drain_why) < 0)
 		return reject_given(&why, options_given(options, OPTION_DRAIN_FILE), "", detail);
 	return 0;
 }
 
-/* Warnings only: lull can shut down without these files, and a volume may be mounted later. */
-static void warn_of_files(const struct options *options, struct log *log)
+/* Warnings only: lull can shut down without these, and a volume may be mounted later. */
+static void warn_of_missing(const struct options *options, struct log *log)
 {
 	if (options->report != NULL)
 		report_try(options->report, log);
@@ -144,6 +146,9 @@ static void warn_of_files(const struct options *options, struct log *log)
 		log_line(log, LOG_WARNING,
 		         "cannot execute pre-stop program %s yet: %s; lull tries again when the shutdown starts",
 		         options->pre_stop, strerror(errno));
+	if (options->policy.plan.drains && connections_count_busy(&options->listens) < 0)
+		log_line(log, LOG_WARNING, "cannot check the app's connections: %s; each drain takes all of its time",
+		         strerror(errno));
 }
 
 static int run_app(struct options *options, struct log *log, char **envp, signal_mask inherited,
@@ -156,7 +161,7 @@ static int run_app(struct options *options, struct log *log, char **envp, signal
 	start.group_exit_signal = start.session && options->policy.abandon ? options->policy.rewrite[SIGTERM] : 0;
 	start.shell = options->compat->shell;
 	warn_of_unknown_variables(log, envp);
-	warn_of_files(options, log);
+	warn_of_missing(options, log);
 	options_scrub(envp);
 	if (child_prepare(&supervisor.child, options->subreaper, options->parent_death) < 0)
 		log_line(log, LOG_WARNING, "--parent-death has no effect: %s", strerror(errno));
@@ -165,7 +170,7 @@ static int run_app(struct options *options, struct log *log, char **envp, signal
 		log_line(log, LOG_WARNING, "%s", options->compat->no_reaper);
 	if (open_resources(&supervisor.endpoint, options, buffers->reason) < 0)
 		return fail(options, log, buffers->reason, options->compat->exit_failed);
-	show_readiness(READINESS_READY, options->listens); /* before the app runs, which may check it */
+	show_readiness(READINESS_READY, &options->listens); /* before the app runs, which may check it */
 	int failure = child_start(&supervisor.child, &start);
 	if (failure != 0)
 		return fail(options, log, buffers->reason,

@@ -49,8 +49,12 @@ static const struct option OPTIONS[] = {
          "Create the empty file PATH when shutdown starts", .id = OPTION_DRAIN_FILE},
 	{0, KIND_ADDRESS, GROUP_DRAIN, AT(ready_on), .name = "ready-on", "LULL_READY_ON", "[ADDR:]PORT",
          "Serve readiness over HTTP (200 ready, 503 not)", .id = OPTION_READY_ON},
-	{0, KIND_PORT, GROUP_DRAIN, AT(listens), .name = "listens", "LULL_LISTENS", "PORT",
-         "Report ready only if this TCP port is open", .id = OPTION_LISTENS},
+	{0, KIND_PORTS, GROUP_DRAIN, AT(listens), .name = "listens", "LULL_LISTENS", "PORT[,PORT]...",
+         "Report ready only if these TCP ports are open", .id = OPTION_LISTENS},
+	{0, KIND_TIME, GROUP_DRAIN, AT(drain_ms), .name = "drain-timeout", "LULL_DRAIN_TIMEOUT", "TIME",
+         "After the delay, wait until no connection is busy, TIME at most (default: 0)", .id = OPTION_DRAIN_TIMEOUT},
+	{0, KIND_TIME, GROUP_DRAIN, AT(policy.ready_for_ms), .name = "ready-for", "LULL_READY_FOR", "TIME",
+         "Report ready until TIME after shutdown starts (default: 0)"},
 	{'r', KIND_REWRITES, GROUP_SIGNALS, AT(policy.rewrite), .name = "rewrite", "LULL_REWRITE", "FROM:TO[,...]",
          "Forward TO instead of FROM; FROM:0 drops FROM", .id = OPTION_REWRITE},
 	{'g', KIND_SWITCH, GROUP_SIGNALS, AT(policy.group), .name = "group", "LULL_GROUP", NULL,
@@ -275,9 +279,11 @@ static int store_value(struct parser *parser, const struct option *option, const
 			memset(field, 0, sizeof options->policy.success_exit);
 		return expect_no(parser, codes_parse(value, field),
 		                 "is not an exit code; use numbers from 0 to 255 like 143");
-	case KIND_PORT:
-		*(int *)field = port_parse(value);
-		return expect(parser, *(int *)field > 0, "not a port; use a number from 1 to 65535");
+	case KIND_PORTS:
+		if (is_first)
+			((struct ports *)field)->count = 0;
+		return expect_no(parser, ports_parse(value, field),
+		                 "is invalid; use at most 8 ports from 1 to 65535, like 8080,8443");
 	case KIND_ADDRESS:
 		return expect(parser, address_parse(value, field) == 0,
 		              "invalid address; use PORT or ADDR:PORT, like 8080, 127.0.0.1:8080 or [::1]:8080");
@@ -575,7 +581,8 @@ static void add_given(struct parser *parser, enum source source, enum option_id 
 static bool has_timing(const struct options *options, enum source source)
 {
 	const char *const *given = options->given[source];
-	return given[OPTION_DELAY] != NULL || given[OPTION_TIMEOUT] != NULL || given[OPTION_GRACE] != NULL;
+	return given[OPTION_DELAY] != NULL || given[OPTION_DRAIN_TIMEOUT] != NULL || given[OPTION_TIMEOUT] != NULL ||
+	       given[OPTION_GRACE] != NULL;
 }
 
 /* One source must not give the same thing in two ways. */
@@ -587,6 +594,7 @@ static int reject_conflicts(struct parser *parser, enum source source)
 		const char *reason;
 	} CONFLICTS[] = {
 		{{OPTION_PLAN, OPTION_DELAY}, PLAN},
+		{{OPTION_PLAN, OPTION_DRAIN_TIMEOUT}, PLAN},
 		{{OPTION_PLAN, OPTION_TIMEOUT}, PLAN},
 		{{OPTION_PLAN, OPTION_GRACE}, PLAN},
 		{{OPTION_GRACE, OPTION_TIMEOUT}, "cannot be combined, both set the time of SIGKILL; use one of them"},
@@ -603,25 +611,29 @@ static int reject_conflicts(struct parser *parser, enum source source)
 	return 0;
 }
 
-/* A delay leaves the app at least 2 s before SIGKILL. */
+/* A delay and a drain leave the app at least 2 s before SIGKILL. */
 static int plan_from_grace(struct parser *parser)
 {
 	enum { APP_NEEDS_MS = 2000 };
 	struct options *options = parser->options;
-	int64_t kill_ms = options->grace_ms - KILL_BEFORE_END_MS;
-	int64_t longest_ms = kill_ms - APP_NEEDS_MS;
-	if (options->delay_ms > 0 && options->delay_ms > longest_ms) {
-		bool is_whole = longest_ms % 1000 == 0;
-		add_given(parser, source_of(options, OPTION_DELAY), OPTION_DELAY, " with ");
+	int64_t longest_ms = options->grace_ms - KILL_BEFORE_END_MS - APP_NEEDS_MS;
+	bool is_drain = options->drain_ms > 0 && options->delay_ms <= longest_ms;
+	int64_t held_ms = options->delay_ms + options->drain_ms;
+	if (held_ms > 0 && held_ms > longest_ms) {
+		enum option_id id = is_drain ? OPTION_DRAIN_TIMEOUT : OPTION_DELAY;
+		int64_t left_ms = is_drain ? longest_ms - options->delay_ms : longest_ms;
+		bool is_whole = left_ms % 1000 == 0;
+		add_given(parser, source_of(options, id), id, " with ");
 		add_given(parser, source_of(options, OPTION_GRACE), OPTION_GRACE, ": ");
 		text_add(parser->why, "leaves the app less than 2 s before SIGKILL; ");
-		if (longest_ms < 0)
+		if (left_ms < 0)
 			return reject(parser, "use a longer grace period");
-		text_add(parser->why, is_whole ? "use a delay of at most %llds" : "use a delay of at most %lldms",
-		         (long long)(is_whole ? longest_ms / 1000 : longest_ms));
+		text_add(parser->why, is_whole ? "use a %s of at most %llds" : "use a %s of at most %lldms",
+		         is_drain ? "drain timeout" : "delay", (long long)(is_whole ? left_ms / 1000 : left_ms));
 		return -1;
 	}
-	plan_from_timeout(&options->policy.plan, options->delay_ms, kill_ms - options->delay_ms);
+	plan_from_timeout(&options->policy.plan, options->delay_ms, options->drain_ms,
+	                  options->grace_ms - KILL_BEFORE_END_MS - held_ms);
 	options->policy.plan.fixed = true;
 	return 0;
 }
@@ -642,7 +654,7 @@ static int resolve_plan(struct parser *parser)
 		return plan_from_grace(parser);
 	options->grace_ms = -1;
 	if (!is_plan)
-		plan_from_timeout(&options->policy.plan, options->delay_ms, options->timeout_ms);
+		plan_from_timeout(&options->policy.plan, options->delay_ms, options->drain_ms, options->timeout_ms);
 	return 0;
 }
 
@@ -650,7 +662,7 @@ static int resolve_plan(struct parser *parser)
 static int reject_own_port(struct parser *parser)
 {
 	const struct options *options = parser->options;
-	if (options->listens == 0 || options->listens != options->ready_on.port)
+	if (!ports_have(&options->listens, options->ready_on.port))
 		return 0;
 	add_given(parser, source_of(options, OPTION_LISTENS), OPTION_LISTENS, ": ");
 	return reject(parser, "this is the port of --ready-on; use the port of the app");
@@ -669,6 +681,18 @@ static void resolve_rewrites(uint8_t rewrite[LIFECYCLE_SIGNALS], bool session)
 	}
 }
 
+/* A drain needs to know the app's ports. */
+static int reject_drain_without_ports(struct parser *parser)
+{
+	const struct options *options = parser->options;
+	bool is_plan = options->drain_ms == 0;
+	if (options->listens.count > 0 || !options->policy.plan.drains)
+		return 0;
+	enum option_id id = is_plan ? OPTION_PLAN : OPTION_DRAIN_TIMEOUT;
+	add_given(parser, source_of(options, id), id, ": ");
+	return reject(parser, "a drain needs the ports of the app; use --listens PORT or LULL_LISTENS");
+}
+
 /* Sets the fields that follow from several options. Returns 0, or -1 with the reason in parser->why. */
 static int resolve(struct parser *parser)
 {
@@ -681,7 +705,7 @@ static int resolve(struct parser *parser)
 	policy->pre_stop = options->pre_stop != NULL;
 	policy->abandon = options->compat->abandon && !has_linger;
 	resolve_rewrites(policy->rewrite, options->session);
-	if (resolve_plan(parser) < 0 || reject_own_port(parser) < 0)
+	if (resolve_plan(parser) < 0 || reject_own_port(parser) < 0 || reject_drain_without_ports(parser) < 0)
 		return -1;
 	/* Remaining processes can be waited for and killed only if they are lull's children. */
 	if (has_linger || plan_kill_ms(&policy->plan) != TIME_NEVER)

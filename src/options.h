@@ -48,7 +48,7 @@ enum option_kind {
 	KIND_SIGNALS,       /* uint64_t, a list */
 	KIND_REWRITES,      /* uint8_t[65], a list */
 	KIND_CODES,         /* uint64_t[4], a list */
-	KIND_PORT,          /* int */
+	KIND_PORTS,         /* struct ports, a list */
 	KIND_ADDRESS,       /* struct address */
 	KIND_PATH,          /* const char *, an absolute path */
 	KIND_FORMAT,        /* enum log_format; `argument` has the choices */
@@ -71,6 +71,7 @@ enum option_group {
 enum option_id {
 	OPTION_UNNAMED, /* all others */
 	OPTION_DELAY,
+	OPTION_DRAIN_TIMEOUT,
 	OPTION_TIMEOUT,
 	OPTION_GRACE,
 	OPTION_PLAN,
@@ -119,10 +120,11 @@ struct options {
 	bool session;            /* the app leads a session of its own */
 	int parent_death;        /* the signal that lull gets when its parent exits; 0: none */
 	int64_t delay_ms;        /* policy.plan is made from these, unless a plan was given */
+	int64_t drain_ms;        /* the same; 0: no drain */
 	int64_t timeout_ms;      /* the same */
 	int64_t grace_ms;        /* the same; -1: the plan was not made from a grace period */
 	struct address ready_on; /* where the readiness endpoint listens */
-	int listens;             /* the TCP port that the app serves; 0: unknown */
+	struct ports listens;    /* the TCP ports that the app serves */
 	const char *pre_stop;    /* an absolute path; NULL: none */
 	const char *drain_file;  /* the same */
 	char **command;          /* with its arguments; part of argv */

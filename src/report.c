@@ -157,6 +157,7 @@ void outcome_init(struct outcome *outcome, char killed_names[SHUTDOWN_LOG_NAMES_
 	outcome->stop.si_signo = 0;
 	outcome->stop_started_ms = TIME_NEVER;
 	outcome->sender[0] = '\0';
+	outcome->drain.started_ms = TIME_NEVER;
 	outcome->killed = 0;
 	outcome->not_killed = 0;
 	outcome->killed_names = killed_names;
@@ -239,6 +240,20 @@ static void add_phases(struct report *report, const struct outcome *outcome)
 	fields_add(text_if(report, killing_ms != TIME_NEVER), json, "; killing {killing_ms=%lli}", killing_ms);
 }
 
+static void add_drain(struct report *report, const struct drain *drain)
+{
+	char bytes[128];
+	struct text text = TEXT_IN(bytes);
+	bool drains = drain->started_ms != TIME_NEVER;
+	if (drains)
+		shutdown_log_add_drained(&text, drain);
+	fields_add(text_if(report, drains), &report->json,
+	           "; %s|{drain_ms=%lld}{drain_first_busy_count=%lld}{drain_busy_count=%lld}", bytes,
+	           drains ? (long long)(drain->ended_ms - drain->started_ms) : TIME_NEVER,
+	           drains ? shutdown_log_busy(drain->first_busy) : TIME_NEVER,
+	           drains ? shutdown_log_busy(drain->last_busy) : TIME_NEVER);
+}
+
 void report_outcome(const char *path, struct log *log, const struct outcome *outcome)
 {
 	char end[SHUTDOWN_LOG_END_SIZE];
@@ -257,6 +272,7 @@ void report_outcome(const char *path, struct log *log, const struct outcome *out
 	           shutdown_log_status(&outcome->app), shutdown_log_signal(&outcome->app));
 	add_stop(&report, outcome, wall_ms);
 	add_phases(&report, outcome);
+	add_drain(&report, &outcome->drain);
 	if (outcome->not_killed > 0) {
 		text_add(&report.text, "; ");
 		shutdown_log_add_count(&report.text, outcome->not_killed, "not killed: permission denied");

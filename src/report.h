@@ -24,6 +24,7 @@ struct outcome {
 	siginfo_t stop;                      /* the stop signal; si_signo 0: no shutdown */
 	int64_t stop_started_ms;             /* when the shutdown started */
 	char sender[64];                     /* the name of the process that sent the stop signal, "": unknown */
+	struct drain drain;                  /* the last one of the plan */
 	int killed;                          /* how many processes SIGKILL was sent to */
 	int not_killed;                      /* how many lull was not permitted to send SIGKILL to */
 	char *killed_names; /* the caller's, of SHUTDOWN_LOG_NAMES_SIZE bytes; in the form of the log: text or JSON */

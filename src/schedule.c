@@ -33,20 +33,28 @@ void schedule_start(struct schedule *schedule, const struct plan *plan, int stop
 void schedule_step_done(struct schedule *schedule, int64_t now_ms)
 {
 	const struct plan *plan = schedule->plan;
-	bool is_early = now_ms < schedule->due_ms;
 	if (++schedule->next == plan->count) {
 		schedule->due_ms = TIME_NEVER;
 		return;
 	}
 	int64_t wait_ms = plan->steps[schedule->next].wait_ms;
-	schedule->planned_ms = after(is_early && !plan->fixed ? now_ms : schedule->planned_ms, wait_ms);
+	int64_t done_ms = plan->fixed ? schedule->planned_ms : earlier(schedule->planned_ms, now_ms);
+	schedule->planned_ms = after(done_ms, wait_ms);
 	schedule->due_ms = later(schedule->planned_ms, after(now_ms, earlier(wait_ms, SCHEDULE_LATE_MS)));
+}
+
+int schedule_first_signal(const struct plan *plan)
+{
+	int step = 0;
+	while (plan->steps[step].signo == PLAN_NO_SIGNAL)
+		step++;
+	return step;
 }
 
 int schedule_signal(const struct schedule *schedule, int step)
 {
 	int signo = schedule->plan->steps[step].signo;
-	return signo == PLAN_STOP_SIGNAL ? schedule->stop_signal : signo;
+	return signo == PLAN_STOP_SIGNAL ? schedule->stop_signal : signo == PLAN_NO_SIGNAL ? 0 : signo;
 }
 
 void schedule_times(const struct schedule *schedule, int64_t now_ms, int64_t times_ms[PLAN_STEPS])

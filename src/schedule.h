@@ -30,6 +30,9 @@ void schedule_start(struct schedule *schedule, const struct plan *plan, int stop
  */
 void schedule_step_done(struct schedule *schedule, int64_t now_ms);
 
+/* Returns the index of the first step that sends a signal. */
+int schedule_first_signal(const struct plan *plan);
+
 /* Returns the signal of a step; 0: none. */
 int schedule_signal(const struct schedule *schedule, int step);
 

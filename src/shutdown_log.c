@@ -69,39 +69,62 @@ void shutdown_log_add_sender(struct text *text, const siginfo_t *info, const cha
 		text_add(text, name[0] != '\0' ? "PID %d (%s)" : "PID %d", (int)info->si_pid, name);
 }
 
-static void add_first_step(struct text *text, const struct lifecycle *lifecycle, const struct schedule *schedule)
+/* Returns when, counted from the stop signal, a step is due if all drains end immediately. */
+static int64_t least_time_ms(const struct plan *plan, int step)
+{
+	int64_t least_ms = 0;
+	for (int i = 0; i <= step; i++)
+		least_ms += plan->steps[i].kind == STEP_DRAIN ? 0 : plan->steps[i].wait_ms;
+	return least_ms;
+}
+
+static void add_first_signal(struct text *text, const struct lifecycle *lifecycle, const struct schedule *schedule,
+                             const int64_t times_ms[PLAN_STEPS])
 {
 	char name[SIGNAL_NAME_SIZE];
 	char time[TEXT_TIME_SIZE];
-	int64_t wait_ms = schedule->plan->steps[0].wait_ms;
-	int sent = schedule_signal(schedule, 0);
+	int first = schedule_first_signal(schedule->plan);
+	int sent = schedule_signal(schedule, first);
+	int64_t least_ms = least_time_ms(schedule->plan, first);
+	int64_t most_ms = times_ms[first] - lifecycle->stop_started_ms;
 	if (sent == 0) {
 		text_add(text, "no signal to the app (dropped by --rewrite)");
 		return;
 	}
 	text_add(text, "%s%s", signal_name(sent, name), sent != SIGKILL ? " to the app" : "");
-	if (wait_ms > 0)
-		text_add(text, " in %s", text_time(wait_ms, time));
-	if (lifecycle->pre_stop_ms > schedule->due_ms && lifecycle->pre_stop_ms != TIME_NEVER)
-		text_add(text, "%s after the pre-stop program, in %s at the latest", wait_ms > 0 ? " and" : "",
+	if (most_ms > least_ms)
+		text_add(text, " when no connection is busy,");
+	if (most_ms > least_ms && least_ms > 0)
+		text_add(text, " in %s to", text_time(least_ms, time));
+	else if (most_ms > 0)
+		text_add(text, " in");
+	if (most_ms > 0)
+		text_add(text, " %s", text_time(most_ms, time));
+	if (most_ms > least_ms && least_ms == 0)
+		text_add(text, " at the latest");
+	if (lifecycle->pre_stop_ms > times_ms[first] && lifecycle->pre_stop_ms != TIME_NEVER)
+		text_add(text, "%s after the pre-stop program, in %s at the latest", most_ms > 0 ? " and" : "",
 		         text_time(lifecycle->pre_stop_ms - lifecycle->stop_started_ms, time));
-	else if (wait_ms == 0)
+	else if (most_ms == 0)
 		text_add(text, " now");
 }
 
 /* Times are counted from the start of the shutdown. */
-static void add_later_steps(struct text *text, const struct schedule *schedule, int64_t started_ms)
+static void add_later_signals(struct text *text, const struct schedule *schedule, const int64_t times_ms[PLAN_STEPS],
+                              int64_t started_ms)
 {
 	char name[SIGNAL_NAME_SIZE];
 	char time[TEXT_TIME_SIZE];
-	int64_t times_ms[PLAN_STEPS];
-	int sent = schedule_signal(schedule, 0);
-	schedule_times(schedule, started_ms, times_ms);
-	for (int i = 1; i < schedule->plan->count && sent != SIGKILL; i++) {
+	const struct plan *plan = schedule->plan;
+	int first = schedule_first_signal(plan);
+	int sent = schedule_signal(schedule, first);
+	for (int i = first + 1; i < plan->count && sent != SIGKILL; i++) {
+		int64_t at_ms = times_ms[i] - started_ms;
+		bool may_be_earlier = !plan->fixed && least_time_ms(plan, i) < at_ms;
 		sent = schedule_signal(schedule, i);
 		if (sent != 0)
-			text_add(text, ", %s in %s", signal_name(sent, name),
-			         text_time(times_ms[i] - started_ms, time));
+			text_add(text, ", %s in %s%s", signal_name(sent, name), text_time(at_ms, time),
+			         may_be_earlier ? " at the latest" : "");
 	}
 	if (sent != SIGKILL)
 		text_add(text, ", no SIGKILL");
@@ -112,16 +135,18 @@ static void add_plan(struct text *text, const struct lifecycle *lifecycle, const
                      bool app_has_it, int64_t now_ms)
 {
 	char time[TEXT_TIME_SIZE];
+	int64_t times_ms[PLAN_STEPS];
 	if (lifecycle->phase == PHASE_LINGER) {
 		text_add(text, "the app has exited, SIGKILL to remaining processes in %s",
 		         text_time(lifecycle->kill_ms - now_ms, time));
 		return;
 	}
+	schedule_times(schedule, lifecycle->stop_started_ms, times_ms);
 	if (app_has_it)
 		text_add(text, "the app already has it");
 	else
-		add_first_step(text, lifecycle, schedule);
-	add_later_steps(text, schedule, lifecycle->stop_started_ms);
+		add_first_signal(text, lifecycle, schedule, times_ms);
+	add_later_signals(text, schedule, times_ms, lifecycle->stop_started_ms);
 }
 
 static long long until_ms(int64_t time_ms, int64_t now_ms)
@@ -142,29 +167,35 @@ void shutdown_log_stopping(struct log *log, const struct lifecycle *lifecycle, c
 	struct text from = TEXT_IN(from_bytes);
 	struct text plan = TEXT_IN(plan_bytes);
 	struct schedule schedule;
+	int64_t times_ms[PLAN_STEPS];
 	int64_t started_ms = lifecycle->stop_started_ms;
 	bool is_linger = lifecycle->phase == PHASE_LINGER;
 	if (log->level < LOG_NOTICE)
 		return;
 	schedule_start(&schedule, lifecycle->schedule.plan, lifecycle->schedule.stop_signal, started_ms);
-	int64_t first_ms = app_has_it ? started_ms : schedule.due_ms;
-	int first_signal = is_linger ? 0 : schedule_signal(&schedule, 0);
-	if (app_has_it)
+	int first = schedule_first_signal(schedule.plan);
+	int first_signal = is_linger ? 0 : schedule_signal(&schedule, first);
+	schedule_times(&schedule, started_ms, times_ms);
+	int64_t first_ms = app_has_it ? started_ms : times_ms[first];
+	int64_t drain_ms = first_ms - started_ms - least_time_ms(schedule.plan, first);
+	while (app_has_it && schedule.next <= first)
 		schedule_step_done(&schedule, started_ms);
 	if (app_has_it)
 		text_add(&from, "the terminal");
 	else
 		shutdown_log_add_sender(&from, info, sender);
 	add_plan(&plan, lifecycle, &schedule, app_has_it, now_ms);
-	log_event(log, LOG_NOTICE, "stopping",
-	          "stopping: {signal=%i} from %s; %s|{sender=%s}{sender_pid=%lld}{sender_name=%s}{app_pid=%lld}"
-	          "{first_signal=%i}{first_signal_ms=%lld}{pre_stop_limit_ms=%lld}{kill_ms=%lld}",
-	          info->si_signo, from_bytes, plan_bytes, app_has_it ? "terminal" : shutdown_log_sender_kind(info),
-	          shutdown_log_sender_pid(info), sender[0] != '\0' ? sender : NULL,
-	          app != 0 ? (long long)app : TIME_NEVER, first_signal,
-	          until_ms(first_signal != 0 ? first_ms : TIME_NEVER, started_ms),
-	          until_ms(app_has_it || is_linger ? TIME_NEVER : lifecycle->pre_stop_ms, started_ms),
-	          until_ms(is_linger ? lifecycle->kill_ms : schedule_kill_ms(&schedule, started_ms), now_ms));
+	log_event(
+		log, LOG_NOTICE, "stopping",
+		"stopping: {signal=%i} from %s; %s|{sender=%s}{sender_pid=%lld}{sender_name=%s}{app_pid=%lld}"
+		"{first_signal=%i}{first_signal_ms=%lld}{drain_timeout_ms=%lld}{pre_stop_limit_ms=%lld}{kill_ms=%lld}",
+		info->si_signo, from_bytes, plan_bytes, app_has_it ? "terminal" : shutdown_log_sender_kind(info),
+		shutdown_log_sender_pid(info), sender[0] != '\0' ? sender : NULL,
+		app != 0 ? (long long)app : TIME_NEVER, first_signal,
+		until_ms(first_signal != 0 ? first_ms : TIME_NEVER, started_ms),
+		first_signal != 0 && drain_ms > 0 ? (long long)drain_ms : TIME_NEVER,
+		until_ms(app_has_it || is_linger ? TIME_NEVER : lifecycle->pre_stop_ms, started_ms),
+		until_ms(is_linger ? lifecycle->kill_ms : schedule_kill_ms(&schedule, started_ms), now_ms));
 }
 
 void shutdown_log_received(struct log *log, const siginfo_t *info)
@@ -281,7 +312,9 @@ void shutdown_log_ignored(struct log *log, int signo, pid_t app, int stop)
 static int first_signal(const struct lifecycle *lifecycle)
 {
 	bool by_exit = lifecycle->last_sent == 0 && lifecycle->app_exited_ms != TIME_NEVER;
-	return lifecycle->replaced || by_exit ? SIGTERM : schedule_signal(&lifecycle->schedule, 0);
+	const struct schedule *schedule = &lifecycle->schedule;
+	return lifecycle->replaced || by_exit ? SIGTERM
+	                                      : schedule_signal(schedule, schedule_first_signal(schedule->plan));
 }
 
 /* Adds "5 s after SIGTERM". */
@@ -399,4 +432,48 @@ void shutdown_log_stopped(struct log *log, const struct lifecycle *lifecycle, co
 	          since_ms(lifecycle->stop_started_ms, now_ms),
 	          app->kind == REAPED_APP ? shutdown_log_end(app, end) : "still running", bytes, (int)app->pid,
 	          shutdown_log_status(app), shutdown_log_signal(app), killed, not_killed);
+}
+
+long long shutdown_log_busy(int busy)
+{
+	return busy >= 0 ? busy : TIME_NEVER;
+}
+
+void shutdown_log_add_drained(struct text *text, const struct drain *drain)
+{
+	char time[TEXT_TIME_SIZE];
+	int busy = drain->last_busy;
+	(void)text_time(drain->ended_ms - drain->started_ms, time);
+	if (busy == 0) {
+		text_add(text, "drained in %s: no connection is busy", time);
+		return;
+	}
+	text_add(text, "drain %s after %s: ", drain->ended_ms >= drain->due_ms ? "timeout" : "ended", time);
+	if (busy > 0)
+		text_add(text, "%d connection%s still busy", busy, busy > 1 ? "s" : "");
+	else
+		text_add(text, "the number of busy connections is not known");
+}
+
+void shutdown_log_draining(struct log *log, int busy, int64_t limit_ms)
+{
+	log_event(log, LOG_NOTICE, "draining",
+	          "draining: {busy_count=%d} connection%s busy, waiting {drain_timeout_ms=%lli} at most", busy,
+	          busy > 1 ? "s" : "", (long long)limit_ms);
+}
+
+void shutdown_log_drained(struct log *log, const struct drain *drain)
+{
+	char bytes[128];
+	struct text text = TEXT_IN(bytes);
+	shutdown_log_add_drained(&text, drain);
+	log_event(log, drain->last_busy == 0 ? LOG_NOTICE : LOG_WARNING, "drained",
+	          "%s|{duration_ms=%lld}{busy_count=%lld}", bytes, (long long)(drain->ended_ms - drain->started_ms),
+	          shutdown_log_busy(drain->last_busy));
+}
+
+void shutdown_log_no_connections(struct log *log, int error)
+{
+	log_event(log, LOG_WARNING, "connections_failed",
+	          "cannot check the app's connections: {error=%s}; the drain takes all of its time", strerror(error));
 }

@@ -89,4 +89,27 @@ void shutdown_log_killed_externally(struct log *log, pid_t app);
 void shutdown_log_stopped(struct log *log, const struct lifecycle *lifecycle, const struct reaped *app, int killed,
                           int not_killed, int64_t now_ms);
 
+/* A drain of the plan, and how many connections were busy. */
+struct drain {
+	int64_t started_ms; /* TIME_NEVER: there was none */
+	int64_t due_ms;     /* when it ends at the latest */
+	int64_t ended_ms;
+	int first_busy; /* at the first check; negative: not known */
+	int last_busy;  /* at the last check */
+};
+
+/* Returns such a number as a value for log_event(): TIME_NEVER if it is not known. */
+long long shutdown_log_busy(int busy);
+
+/* Adds "drained in 3.2 s: no connection is busy", or why the drain has ended. */
+void shutdown_log_add_drained(struct text *text, const struct drain *drain);
+
+/* `busy` connections hold the next signal back, for limit_ms at most. */
+void shutdown_log_draining(struct log *log, int busy, int64_t limit_ms);
+
+void shutdown_log_drained(struct log *log, const struct drain *drain);
+
+/* The connections cannot be read. */
+void shutdown_log_no_connections(struct log *log, int error);
+
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "connections.h"
 #include "drain.h"
 #include "helper.h"
 #include "processes.h"
@@ -21,6 +22,8 @@ enum {
 	SLOW_REAP_US = 20, /* a wait(2) of all children that takes longer is slow, with some hundreds of them: ... */
 	SLOW_REAP_QUIET_MS = 20,  /* ...the next one is made when no child has exited for this time... */
 	SLOW_REAP_APART_MS = 250, /* ...or this time after the last one */
+	POLL_MS = 200,            /* how often the app's connections are checked in a drain; less often... */
+	POLL_PART = 20,           /* ...if a check takes more than this part of it: 5 % of a CPU */
 	SCAN_MS = 50,   /* how often children are scanned for orphans that must be signalled, at first; then... */
 	SCAN_PART = 20, /* ...after this part of the time since the app exited; a scan takes at most this part of it */
 };
@@ -42,6 +45,8 @@ void supervisor_init(struct supervisor *supervisor, const struct options *option
 	supervisor->signalled_group = NO_PROCESS_GROUP;
 	supervisor->scan_ms = TIME_NEVER;
 	supervisor->scan_again_ms = 0;
+	supervisor->drain_step = -1;
+	supervisor->poll_ms = TIME_NEVER;
 	outcome_init(&supervisor->outcome, names);
 	supervisor->outcome.app.pid = supervisor->child.pid;
 	if (options->report != NULL)
@@ -76,7 +81,7 @@ static void forward_signal(struct supervisor *supervisor, const siginfo_t *info,
 
 static bool app_listens(struct supervisor *supervisor)
 {
-	return supervisor->options->listens != 0 && endpoint_find_listener(&supervisor->endpoint);
+	return supervisor->options->listens.count > 0 && endpoint_app_listens(&supervisor->endpoint);
 }
 
 /* The value of the stop signal is kept during the delay. Before a signal that ends the app, takes a snapshot. */
@@ -231,9 +236,33 @@ static void update_readiness(struct supervisor *supervisor)
 	if (readiness == supervisor->readiness || supervisor->lifecycle.phase == PHASE_ENDED)
 		return;
 	supervisor->readiness = readiness;
-	show_readiness(readiness, 0);
+	show_readiness(readiness, &supervisor->options->listens);
 	if (readiness == READINESS_DRAINING)
 		start_drain_file(supervisor);
+}
+
+/* Follows the lifecycle into a drain and out of it. To be called after each of its steps. */
+static void update_drain(struct supervisor *supervisor)
+{
+	const struct lifecycle *lifecycle = &supervisor->lifecycle;
+	struct drain *drain = &supervisor->outcome.drain;
+	int64_t now_ms = supervisor->now_ms;
+	int step = lifecycle_is_draining(lifecycle) ? lifecycle->schedule.next : -1;
+	if (step == supervisor->drain_step)
+		return;
+	if (supervisor->drain_step >= 0) {
+		drain->ended_ms = now_ms;
+		shutdown_log_drained(supervisor->log, drain);
+	}
+	supervisor->drain_step = step;
+	supervisor->poll_ms = TIME_NEVER;
+	if (step < 0)
+		return;
+	*drain = (struct drain){
+		.started_ms = now_ms, .due_ms = lifecycle->schedule.due_ms, .first_busy = -1, .last_busy = -1};
+	supervisor->poll_ms = now_ms;
+	supervisor->is_busy_logged = false;
+	supervisor->is_poll_failed = false;
 }
 
 static void start_pre_stop(struct supervisor *supervisor, int signo)
@@ -356,11 +385,45 @@ static void handle_event(struct supervisor *supervisor, const struct event *happ
 	if (lifecycle->phase != before)
 		supervisor->outcome.entered_ms[lifecycle->phase] = now_ms;
 	update_readiness(supervisor);
+	update_drain(supervisor);
 	for (int i = 0; i < actions.count; i++) {
 		run_action(supervisor, &actions.list[i]);
 		if (is_planned_signal(actions.list[i].kind))
 			lifecycle_sent(lifecycle, now_ms, signals_now_ms());
 	}
+}
+
+/* --- Events: connections ------------------------------------------------------------------------------------------ */
+
+/* Logs busy connections once in a drain, and a failure once. */
+static void log_poll(struct supervisor *supervisor, int busy, int error)
+{
+	int64_t due_ms = supervisor->outcome.drain.due_ms;
+	if (busy < 0 && !supervisor->is_poll_failed)
+		shutdown_log_no_connections(supervisor->log, error);
+	else if (busy > 0 && !supervisor->is_busy_logged)
+		shutdown_log_draining(supervisor->log, busy, due_ms - supervisor->now_ms);
+	supervisor->is_poll_failed |= busy < 0;
+	supervisor->is_busy_logged |= busy > 0;
+}
+
+/* If the connections cannot be read, the app counts as busy: the timeout decides. */
+static void poll_connections(struct supervisor *supervisor)
+{
+	struct drain *drain = &supervisor->outcome.drain;
+	if (supervisor->now_ms < supervisor->poll_ms)
+		return;
+	int64_t start_ms = signals_now_ms();
+	int busy = connections_count_busy(&supervisor->options->listens);
+	int error = errno;
+	supervisor->now_ms = signals_now_ms();
+	supervisor->poll_ms = supervisor->now_ms + later(POLL_MS, (supervisor->now_ms - start_ms) * POLL_PART);
+	log_poll(supervisor, busy, error);
+	if (drain->first_busy < 0)
+		drain->first_busy = busy;
+	drain->last_busy = busy;
+	if (busy == 0)
+		handle_event(supervisor, &(const struct event){.kind = EVENT_DRAINED});
 }
 
 /* --- Events: children --------------------------------------------------------------------------------------------- */
@@ -652,7 +715,7 @@ static void finish_run(struct supervisor *supervisor)
 bool supervisor_turn(struct supervisor *supervisor)
 {
 	int64_t deadline_ms = earlier(lifecycle_deadline_ms(&supervisor->lifecycle), supervisor->reap_ms);
-	deadline_ms = earlier(deadline_ms, supervisor->scan_ms);
+	deadline_ms = earlier(deadline_ms, earlier(supervisor->scan_ms, supervisor->poll_ms));
 	int signo = receive_signal(supervisor, deadline_ms);
 	log_hold(supervisor->log);
 	int error;
@@ -663,6 +726,7 @@ bool supervisor_turn(struct supervisor *supervisor)
 		handle_signal(supervisor);
 	if (supervisor->now_ms >= lifecycle_deadline_ms(&supervisor->lifecycle))
 		handle_event(supervisor, &(const struct event){.kind = EVENT_TIME});
+	poll_connections(supervisor);
 	scan_if_due(supervisor, orphans_exited);
 	if (supervisor->lifecycle.phase == PHASE_ENDED)
 		finish_run(supervisor);

@@ -33,6 +33,12 @@ struct supervisor {
 	int64_t reap_ms;         /* when children are reaped again without a signal; TIME_NEVER: not */
 	int64_t reap_all_ms;     /* when all children are checked at the latest; 0: always, since that is quick */
 
+	/* The drain that the plan is in */
+	int drain_step;      /* its index; -1: none. outcome.drain has the rest. */
+	int64_t poll_ms;     /* when the connections are checked next; TIME_NEVER: not */
+	bool is_busy_logged; /* busy connections were logged */
+	bool is_poll_failed; /* a check failed, and that was logged */
+
 	/* The scan of lull's children for remaining processes to signal */
 	struct snapshot *snapshot; /* the caller's; set once snapshot_signo is not 0 */
 	int snapshot_signo;        /* the stop signal that the snapshot was taken for; 0: none yet */

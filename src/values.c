@@ -159,17 +159,40 @@ const char *codes_parse(const char *list, uint64_t codes[4])
 	return NULL;
 }
 
-int port_parse(const char *value)
+static int parse_port(const char *digits, size_t length)
 {
-	const int highest = 65535;
-	int64_t port = text_number(value, strlen(value), highest);
+	int64_t port = text_number(digits, length, UINT16_MAX);
 	return port > 0 ? (int)port : -1;
+}
+
+bool ports_have(const struct ports *ports, int port)
+{
+	for (int i = 0; i < ports->count; i++)
+		if (ports->list[i] == port)
+			return true;
+	return false;
+}
+
+const char *ports_parse(const char *list, struct ports *ports)
+{
+	for (size_t length; list != NULL;) {
+		const char *item = next_item(&list, &length);
+		int port = parse_port(item, length);
+		if (ports_have(ports, port))
+			continue;
+		if (port < 0 || ports->count == PORTS_MAX)
+			return item;
+		ports->list[ports->count++] = (uint16_t)port;
+	}
+	return NULL;
 }
 
 int address_parse(const char *value, struct address *address)
 {
 	const char *colon = strrchr(value, ':');
-	*address = (struct address){.family = AF_UNSPEC, .port = port_parse(colon != NULL ? colon + 1 : value)};
+	*address = (struct address){.family = AF_UNSPEC, .port = 0};
+	const char *digits = colon != NULL ? colon + 1 : value;
+	address->port = parse_port(digits, strlen(digits));
 	if (colon == NULL || address->port < 0)
 		return address->port < 0 ? -1 : 0;
 	char host[INET6_ADDRSTRLEN];

@@ -28,8 +28,18 @@ const char *rewrite_parse(const char *list, uint8_t table[65]);
  * none. */
 const char *codes_parse(const char *list, uint64_t codes[4]);
 
-/* A TCP port, "8080": 1 to 65535, or -1. */
-int port_parse(const char *value);
+enum { PORTS_MAX = 8 };
+
+/* The ports that the app serves. */
+struct ports {
+	int count; /* 0: unknown */
+	uint16_t list[PORTS_MAX];
+};
+
+/* "8080,8443": adds the ports. Returns the first item that is invalid or one too many, NULL if there is none. */
+const char *ports_parse(const char *list, struct ports *ports);
+
+bool ports_have(const struct ports *ports, int port);
 
 /* Where to listen. */
 struct address {

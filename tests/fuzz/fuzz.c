@@ -102,7 +102,8 @@ bool same_plan(const struct plan *a, const struct plan *b)
 {
 	bool same = a->count == b->count && a->fixed == b->fixed;
 	for (int i = 0; same && i < a->count; i++)
-		same = a->steps[i].wait_ms == b->steps[i].wait_ms && a->steps[i].signo == b->steps[i].signo;
+		same = a->steps[i].wait_ms == b->steps[i].wait_ms && a->steps[i].signo == b->steps[i].signo &&
+		       a->steps[i].kind == b->steps[i].kind;
 	return same;
 }
 
@@ -117,10 +118,15 @@ static bool same_given(const struct options *a, const struct options *b, enum op
 	return same_word(options_given(a, id).value, options_given(b, id).value);
 }
 
+static bool same_ports(const struct ports *a, const struct ports *b)
+{
+	return a->count == b->count && memcmp(a->list, b->list, (size_t)a->count * sizeof a->list[0]) == 0;
+}
+
 static bool same_policy(const struct policy *a, const struct policy *b)
 {
 	return same_plan(&a->plan, &b->plan) && a->stop_signals == b->stop_signals && a->linger_ms == b->linger_ms &&
-	       memcmp(a->rewrite, b->rewrite, sizeof a->rewrite) == 0 &&
+	       a->ready_for_ms == b->ready_for_ms && memcmp(a->rewrite, b->rewrite, sizeof a->rewrite) == 0 &&
 	       memcmp(a->success_exit, b->success_exit, sizeof a->success_exit) == 0 &&
 	       a->stopped_ok == b->stopped_ok && a->abandon == b->abandon && a->suspends == b->suspends &&
 	       a->group == b->group && a->pre_stop == b->pre_stop && a->job == b->job;
@@ -134,9 +140,9 @@ bool same_options(const struct options *a, const struct options *b)
 	       a->parent_death == b->parent_death && a->grace_ms == b->grace_ms &&
 	       a->ready_on.family == b->ready_on.family && a->ready_on.port == b->ready_on.port &&
 	       memcmp(a->ready_on.bytes, b->ready_on.bytes, sizeof a->ready_on.bytes) == 0 &&
-	       same_given(a, b, OPTION_READY_ON) && a->listens == b->listens && same_given(a, b, OPTION_LISTENS) &&
-	       same_word(a->pre_stop, b->pre_stop) && same_word(a->drain_file, b->drain_file) &&
-	       same_given(a, b, OPTION_DRAIN_FILE);
+	       same_given(a, b, OPTION_READY_ON) && same_ports(&a->listens, &b->listens) &&
+	       same_given(a, b, OPTION_LISTENS) && same_word(a->pre_stop, b->pre_stop) &&
+	       same_word(a->drain_file, b->drain_file) && same_given(a, b, OPTION_DRAIN_FILE);
 }
 
 /* --- Output of lull ---------------------------------------------------------------------------------------------- */

@@ -47,6 +47,9 @@ enum {
 	WAITS_COUNT = sizeof WAITS_MS / sizeof WAITS_MS[0],
 	SIGNALS_COUNT = sizeof SIGNALS / sizeof SIGNALS[0],
 	ARRIVING_COUNT = sizeof ARRIVING / sizeof ARRIVING[0],
+	DRAIN_FROM = 192, /* bytes of a step that is a drain */
+	NO_SIGNAL_FROM = 224,
+	READY_FROM = 160, /* bytes of a policy that keeps readiness for a while */
 };
 
 /* --- The policy --------------------------------------------------------------------------------------------------- */
@@ -59,12 +62,15 @@ static void make_plan(struct plan *plan, struct input *input)
 	int steps = plan->fixed ? 1 : 1 + (int)(shape / 8 % (PLAN_STEPS - 1));
 	for (int i = 0; i < steps; i++) {
 		unsigned kind = input_byte(input);
-		plan->steps[plan->count++] =
-			(struct step){WAITS_MS[kind % WAITS_COUNT],
-		                      plan->fixed ? PLAN_STOP_SIGNAL : SIGNALS[kind / WAITS_COUNT % SIGNALS_COUNT]};
+		int signo = plan->fixed ? PLAN_STOP_SIGNAL : SIGNALS[kind / WAITS_COUNT % SIGNALS_COUNT];
+		bool waits_only = !plan->fixed && kind >= NO_SIGNAL_FROM && i < steps - 1;
+		plan->steps[plan->count++] = (struct step){.wait_ms = WAITS_MS[kind % WAITS_COUNT],
+		                                           .signo = waits_only ? PLAN_NO_SIGNAL : signo,
+		                                           .kind = kind >= DRAIN_FROM ? STEP_DRAIN : STEP_WAIT};
 	}
 	if (plan->fixed || shape % 8 > 2)
-		plan->steps[plan->count++] = (struct step){WAITS_MS[input_byte(input) % WAITS_COUNT], SIGKILL};
+		plan->steps[plan->count++] =
+			(struct step){.wait_ms = WAITS_MS[input_byte(input) % WAITS_COUNT], .signo = SIGKILL};
 	if (shape % 8 == 7)
 		plan->steps[0] = plan->steps[--plan->count];
 	if (plan->steps[0].signo == SIGKILL)
@@ -89,6 +95,7 @@ static void make_policy(struct policy *policy, struct input *input)
 	policy->abandon = more >> 3 & 1;
 	policy->suspends = more >> 4 & 1;
 	policy->job = (enum job)((more >> 5) % 3);
+	policy->ready_for_ms = more >= READY_FROM ? WAITS_MS[more % 8] : 0;
 }
 
 /* It uses no byte of the input, so that old seeds keep their meaning. */
@@ -109,7 +116,24 @@ static bool begins(const struct model *model, int signo)
 static int step_signal(const struct model *model, int step)
 {
 	int signo = model->policy.plan.steps[step].signo;
-	return signo == PLAN_STOP_SIGNAL ? model->stop_signal : signo;
+	return signo == PLAN_STOP_SIGNAL ? model->stop_signal : signo == PLAN_NO_SIGNAL ? 0 : signo;
+}
+
+/* The step of the plan's first signal. */
+static int first_signal(const struct plan *plan)
+{
+	int step = 0;
+	while (plan->steps[step].signo == PLAN_NO_SIGNAL)
+		step++;
+	return step;
+}
+
+/* What may fall away of a step's wait: all of it if a second stop signal or the terminal ends it, and of a drain. */
+static int64_t least_wait_ms(const struct model *model, int step)
+{
+	const struct plan *plan = &model->policy.plan;
+	bool is_cut = (model->hurried || model->shared) && step <= first_signal(plan);
+	return is_cut || plan->steps[step].kind == STEP_DRAIN ? 0 : plan->steps[step].wait_ms;
 }
 
 /* When SIGKILL is due, counted from the stop signal: the plan's, or a stop signal that is rewritten to it. */
@@ -124,16 +148,21 @@ static int64_t kill_after_ms(const struct model *model)
 	return TIME_NEVER;
 }
 
-/* The shortest time of the plan: a second stop signal skips the first wait, unless the plan ends at a fixed time. */
+/*
+ * The shortest time of the plan: a second stop signal skips the waits before the first signal, and drains may end
+ * early. In a plan with a fixed end this changes only the time of the first signal.
+ */
 static int64_t kill_earliest_ms(const struct model *model)
 {
 	const struct plan *plan = &model->policy.plan;
-	int64_t at_ms = kill_after_ms(model);
-	if (at_ms == TIME_NEVER)
-		return TIME_NEVER;
-	if ((model->hurried || model->shared) && (!plan->fixed || step_signal(model, 0) == SIGKILL))
-		at_ms -= plan->steps[0].wait_ms;
-	return model->begun_ms + at_ms;
+	int64_t at_ms = 0;
+	for (int i = 0; i < plan->count; i++) {
+		bool is_kill = step_signal(model, i) == SIGKILL;
+		at_ms += plan->fixed && !is_kill ? plan->steps[i].wait_ms : least_wait_ms(model, i);
+		if (is_kill)
+			return model->begun_ms + (plan->fixed && i <= first_signal(plan) && model->hurried ? 0 : at_ms);
+	}
+	return TIME_NEVER;
 }
 
 /* The longest time: as planned, or what remains for each step if one was late. */
@@ -191,11 +220,11 @@ static void check_step(struct model *model, int signo)
 		model->steps++;
 	demand(model->steps < plan->count && sent_signal(model, model->steps) == signo,
 	       "the plan's signals in order, each once");
-	demand(model->steps > 0 || !model->pre_stop || model->pre_stop_killed || model->hurried,
+	demand(model->steps > first_signal(plan) || !model->pre_stop || model->pre_stop_killed || model->hurried,
 	       "the first signal waits for the pre-stop program");
 	int64_t earliest_ms = model->begun_ms;
 	for (int i = 0; i <= model->steps; i++)
-		earliest_ms += i > 0 || !(model->hurried || model->shared) ? plan->steps[i].wait_ms : 0;
+		earliest_ms += least_wait_ms(model, i);
 	demand(plan->fixed || model->now_ms >= earliest_ms, "no signal of the plan before its time");
 	model->replaced |= sent_signal(model, model->steps) != step_signal(model, model->steps);
 	model->term_sent |= signo == SIGTERM;
@@ -350,8 +379,8 @@ static void note(struct model *model, const struct event *event)
 	model->begun_ms = model->now_ms;
 	model->stop_signal = model->policy.rewrite[event->signo];
 	model->shared = event->shared && model->stop_signal == event->signo && model->exited_ms == TIME_NEVER &&
-	                model->policy.plan.steps[0].signo == PLAN_STOP_SIGNAL;
-	model->steps = model->shared ? 1 : 0;
+	                model->policy.plan.steps[first_signal(&model->policy.plan)].signo == PLAN_STOP_SIGNAL;
+	model->steps = model->shared ? first_signal(&model->policy.plan) + 1 : 0;
 	model->first_ms = model->shared ? model->now_ms : TIME_NEVER;
 }
 
@@ -377,7 +406,10 @@ static int64_t moment(const struct model *model, unsigned byte)
 {
 	int64_t deadline_ms = lifecycle_deadline_ms(&model->core);
 	bool drains = lifecycle_readiness(&model->core) == READINESS_DRAINING;
-	demand(drains == (model->begun_ms != TIME_NEVER), "readiness is draining from the start of the shutdown on");
+	bool kept = model->begun_ms != TIME_NEVER && model->exited_ms == TIME_NEVER && model->killed_ms == TIME_NEVER &&
+	            model->now_ms - model->begun_ms < model->policy.ready_for_ms;
+	demand(drains == (model->begun_ms != TIME_NEVER && !kept),
+	       "readiness is draining from the start of the shutdown on, or after --ready-for");
 	bool none = deadline_ms == TIME_NEVER;
 	switch (byte % 8) {
 	case 0:
@@ -408,6 +440,7 @@ static bool is_possible(const struct model *model, const struct event *event)
 		return !runs && !model->pre_stop;
 	case EVENT_SIGNAL:
 	case EVENT_ORPHAN_EXITED:
+	case EVENT_DRAINED:
 	case EVENT_TIME:
 		break;
 	}

@@ -20,6 +20,7 @@ struct scene {
 	struct endpoint endpoint;
 	bool draining;
 	bool starting;
+	struct ports listens;
 	size_t answered[WORLD_CONNECTIONS]; /* bytes of the response that was checked */
 };
 
@@ -166,8 +167,9 @@ static void begin(struct scene *scene, unsigned how)
 	world.read_most = how / 4;
 	world_add("/proc/net/tcp", LISTENS, sizeof LISTENS - 1);
 	scene->starting = (how & 3) == 1; /* the table has port 8000 */
-	int listens = scene->starting ? 8001 : how & 2 ? 8000 : 0;
-	demand(endpoint_open(&scene->endpoint, &address, listens) == 0, "the endpoint opens");
+	bool has_port = scene->starting || (how & 2) != 0;
+	scene->listens = (struct ports){.count = has_port, .list = {scene->starting ? 8001 : 8000}};
+	demand(endpoint_open(&scene->endpoint, &address, &scene->listens) == 0, "the endpoint opens");
 }
 
 /* After some time all connections are closed, and lull does not wake up again. */

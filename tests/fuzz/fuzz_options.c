@@ -54,7 +54,8 @@ static void check_plan(const struct policy *policy)
 	for (int i = 0; i < plan->count; i++) {
 		const struct step *step = &plan->steps[i];
 		demand(step->wait_ms >= 0 && step->wait_ms <= TIME_LONGEST_MS, "a wait is a time");
-		demand(step->signo >= 0 && step->signo <= SIGNALS_MAX, "a step has a signal");
+		bool waits_only = step->signo == PLAN_NO_SIGNAL && i < plan->count - 1;
+		demand((step->signo >= 0 && step->signo <= SIGNALS_MAX) || waits_only, "a step has a signal");
 		demand(step->signo != SIGKILL || i == plan->count - 1, "nothing comes after KILL");
 	}
 }
@@ -74,9 +75,13 @@ static void check_taken(const struct options *options)
 	demand(options->pre_stop == NULL || options->pre_stop[0] == '/', "paths are absolute");
 	demand(options->drain_file == NULL || options->drain_file[0] == '/', "paths are absolute");
 	demand(options->report == NULL || options->report[0] == '/', "paths are absolute");
-	demand(options->listens >= 0 && options->listens <= 65535, "a port is a port");
+	demand(options->listens.count >= 0 && options->listens.count <= PORTS_MAX,
+	       "the number of ports is in its range");
+	for (int i = 0; i < options->listens.count; i++)
+		demand(options->listens.list[i] != 0 && options->listens.list[i] != options->ready_on.port,
+		       "a port is a port, and not the endpoint's");
+	demand(options->listens.count > 0 || !policy->plan.drains, "a drain knows the ports");
 	demand(options->ready_on.port >= 0 && options->ready_on.port <= 65535, "a port is a port");
-	demand(options->listens == 0 || options->listens != options->ready_on.port, "two ports are two");
 	demand(options->parent_death >= 0 && options->parent_death <= SIGNALS_MAX, "a signal is a signal");
 	demand(options->log_level <= LOG_VERBOSE && options->log_format <= LOG_JSON, "there is such a level and form");
 	demand(options->grace_ms == -1 || plan_kill_ms(&policy->plan) == options->grace_ms - 1000,

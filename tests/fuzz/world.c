@@ -420,16 +420,16 @@ ssize_t world_send(int fd, const void *bytes, size_t length, int flags)
 	return (ssize_t)length;
 }
 
-/* The first half of the answer is IPv4's, the second IPv6's; a datagram loses what is not read. */
-static ssize_t take_answer(struct descriptor *own, void *buffer, size_t size)
+/* The answer comes in two datagrams, each a half of it; a datagram loses what is not read. */
+static ssize_t take_answer(struct descriptor *own, void *buffer, size_t size, int flags)
 {
 	size_t half = world.answer_length / 2;
-	const char *from = own->at++ == 0 ? world.answer : world.answer + half;
-	size_t length = from == world.answer ? half : world.answer_length - half;
-	if (length == 0)
+	const char *from = own->at == 0 ? world.answer : world.answer + half;
+	size_t length = own->at == 0 ? half : world.answer_length - half;
+	if (own->at++ > 1 || length == 0)
 		return fail(EAGAIN);
 	memcpy(buffer, from, length < size ? length : size);
-	return (ssize_t)(length < size ? length : size);
+	return (ssize_t)(length < size || (flags & MSG_TRUNC) != 0 ? length : size);
 }
 
 static ssize_t take_request(struct world_connection *connection, char *buffer, size_t size)
@@ -451,7 +451,8 @@ ssize_t world_recv(int fd, void *buffer, size_t size, int flags)
 	world.calls++;
 	demand((flags & MSG_DONTWAIT) != 0, "recv does not wait");
 	demand(own->kind == A_SOCKET || own->kind == A_CONNECTION, "what is received comes from a socket");
-	return own->kind == A_SOCKET ? take_answer(own, buffer, size) : take_request(own->connection, buffer, size);
+	return own->kind == A_SOCKET ? take_answer(own, buffer, size, flags)
+	                             : take_request(own->connection, buffer, size);
 }
 
 /* --- Calls by number ---------------------------------------------------------------------------------------------- */

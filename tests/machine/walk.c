@@ -83,6 +83,7 @@ static void add_core(struct words *words, const struct lifecycle *core, int64_t 
 	if (phase < PHASE_KILLED) {
 		add_time(words, now_ms, core->notice_ms);
 		add_time(words, now_ms, core->pre_stop_ms);
+		add_time(words, now_ms, core->ready_until_ms);
 	}
 }
 
@@ -120,6 +121,7 @@ static void add_witness(struct words *words, const struct witness *witness)
 	}
 	if (phase < PHASE_KILLED) {
 		add_time(words, now_ms, witness->notice_ms);
+		add_time(words, now_ms, witness->ready_until_ms);
 		if (witness->pre_stop == PRE_STOP_RUNS)
 			add_time(words, now_ms, witness->pre_stop_until_ms);
 	}

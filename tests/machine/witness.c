@@ -36,6 +36,7 @@ const char *const INVARIANT_NAMES[INVARIANTS] = {
 	[SPACE] = "the list of actions has space",
 	[REPORTED] = "the times and signals in the log and the report are true",
 	[EFFECT] = "the app gets a signal that has an effect, or a line is logged that it ignores it",
+	[DRAIN] = "the connections are checked in a drain, and only then",
 	[SENT_LATE] = "a signal that was sent late leaves its time",
 };
 
@@ -93,6 +94,15 @@ static bool is_killed(const struct witness *witness)
 	return witness->killed_ms != TIME_NEVER;
 }
 
+/* The step that sends the plan's first signal: those before it only wait. */
+static int first_signal(const struct witness *witness)
+{
+	int step = 0;
+	while (witness->policy->plan.steps[step].signo == PLAN_NO_SIGNAL)
+		step++;
+	return step;
+}
+
 void witness_init(struct witness *witness, const struct policy *policy, struct dispositions app, int64_t now_ms)
 {
 	*witness = (struct witness){.policy = policy,
@@ -105,6 +115,7 @@ void witness_init(struct witness *witness, const struct policy *policy, struct d
 	                            .forwarded_ms = TIME_NEVER,
 	                            .notice_ms = TIME_NEVER,
 	                            .pre_stop_until_ms = TIME_NEVER,
+	                            .ready_until_ms = TIME_NEVER,
 	                            .app_exited_ms = TIME_NEVER,
 	                            .kill_due_ms = TIME_NEVER,
 	                            .killed_ms = TIME_NEVER,
@@ -129,14 +140,14 @@ enum phase witness_phase(const struct witness *witness)
 		return PHASE_LINGER;
 	if (!has_begun(witness))
 		return PHASE_RUNNING;
-	return witness->steps > 0 ? PHASE_STOPPING : PHASE_DELAY;
+	return witness->steps > first_signal(witness) ? PHASE_STOPPING : PHASE_DELAY;
 }
 
 int witness_planned_signal(const struct witness *witness, int step)
 {
 	int signo = witness->policy->plan.steps[step].signo;
 	if (signo != PLAN_STOP_SIGNAL)
-		return signo;
+		return signo == PLAN_NO_SIGNAL ? 0 : signo;
 	return has_begun(witness) ? witness->policy->rewrite[witness->began_with] : 0;
 }
 
@@ -144,7 +155,7 @@ int witness_planned_signal(const struct witness *witness, int step)
 
 bool witness_is_held(const struct witness *witness)
 {
-	return witness->steps == 0 && witness->pre_stop == PRE_STOP_RUNS &&
+	return witness->steps == first_signal(witness) && witness->pre_stop == PRE_STOP_RUNS &&
 	       witness->now_ms < witness->pre_stop_until_ms;
 }
 
@@ -154,13 +165,25 @@ static bool awaits_step(const struct witness *witness)
 	return (phase == PHASE_DELAY || phase == PHASE_STOPPING) && witness->steps < witness->policy->plan.count;
 }
 
+static bool drains(const struct witness *witness)
+{
+	return awaits_step(witness) && witness->policy->plan.steps[witness->steps].kind == STEP_DRAIN;
+}
+
+/* A step may be taken before its time after a second stop signal, or if no connection is busy. */
+static bool may_be_early(const struct witness *witness)
+{
+	return witness->hurries || witness->drained;
+}
+
 /* A step is taken now: when is the next one due? Earlier if it is early; if it is late, some wait remains. */
 static void step_follows(struct witness *witness)
 {
 	const struct plan *plan = &witness->policy->plan;
 	bool early = witness->now_ms < witness->due_ms;
 	if (early && !plan->fixed) {
-		witness->planned_ms = witness->now_ms;
+		witness->planned_ms =
+			least(witness->planned_ms, witness->now_ms); /* it may be late and drained early */
 		witness->exact_kill_ms = TIME_NEVER;
 	}
 	witness->due_ms = TIME_NEVER;
@@ -176,7 +199,8 @@ static void step_taken(struct witness *witness, int sent, bool by_terminal)
 {
 	int signo = witness_planned_signal(witness, witness->steps);
 	int ending = witness_is_job_control(signo) ? sent : signo; /* what remaining processes get */
-	if (witness->steps == 0) {
+	bool is_first = witness->steps == first_signal(witness);
+	if (is_first) {
 		witness->forwarded_ms = witness->now_ms;
 		witness->notice_ms = plus(witness->now_ms, 5000);
 	}
@@ -186,7 +210,8 @@ static void step_taken(struct witness *witness, int sent, bool by_terminal)
 	}
 	if (sent != 0 && !witness_is_job_control(sent))
 		witness->owed = witness->stopped;
-	witness->hurries = false;
+	witness->hurries &= witness->steps < first_signal(witness);
+	witness->drained = false;
 	step_follows(witness);
 }
 
@@ -227,7 +252,9 @@ static int64_t sum_to_kill(const struct witness *witness)
 static int64_t pre_stop_until(const struct witness *witness)
 {
 	const struct plan *plan = &witness->policy->plan;
-	int64_t until_ms = most(plus(witness->begun_ms, 5000), witness->due_ms);
+	bool starts_with_drain = plan->steps[0].kind == STEP_DRAIN;
+	int64_t delay_ends_ms = starts_with_drain ? witness->begun_ms : witness->due_ms;
+	int64_t until_ms = most(plus(witness->begun_ms, 5000), delay_ends_ms);
 	int64_t kill_ms = sum_to_kill(witness);
 	if (kill_ms == TIME_NEVER)
 		return until_ms;
@@ -255,6 +282,8 @@ static void expect_stop(struct witness *witness, const struct event *event)
 		witness->pre_stop = PRE_STOP_RUNS;
 		witness->pre_stop_until_ms = pre_stop_until(witness);
 	}
+	if (app_runs && policy->ready_for_ms > 0)
+		witness->ready_until_ms = plus(witness->now_ms, policy->ready_for_ms);
 	if (!app_runs) {
 		witness->kill_due_ms = least(witness->kill_due_ms, kill_due(witness));
 		return;
@@ -266,7 +295,7 @@ static void expect_stop(struct witness *witness, const struct event *event)
 static bool had_first_step(const struct witness *witness, const struct event *event)
 {
 	return event->shared && witness->policy->rewrite[event->signo] == event->signo &&
-	       witness->policy->plan.steps[0].signo == PLAN_STOP_SIGNAL;
+	       witness->policy->plan.steps[first_signal(witness)].signo == PLAN_STOP_SIGNAL;
 }
 
 static void expect_forward(struct witness *witness, const struct event *event)
@@ -288,7 +317,7 @@ static void expect_skip_warning(struct witness *witness, const struct event *eve
 	bool ends_apps = event->signo == SIGINT || event->signo == SIGQUIT || event->signo == SIGUSR1 ||
 	                 event->signo == SIGWINCH;
 	bool passed_on = witness->policy->rewrite[event->signo] != 0;
-	bool delays = witness->policy->plan.steps[0].wait_ms != 0;
+	bool delays = witness->policy->plan.steps[0].wait_ms != 0 || first_signal(witness) != 0;
 	if (ends_apps && passed_on && event->outside && delays && !witness->skip_said)
 		witness->expected[ACTION_LOG_NO_DELAY]++;
 }
@@ -342,6 +371,7 @@ static void expect_of_exit(struct witness *witness, const struct event *event)
 	bool is_left_alone = policy->abandon || event->childless;
 	witness->children = !event->childless;
 	witness->stopped = false;
+	witness->ready_until_ms = TIME_NEVER;
 	witness->exited_in_shutdown = has_begun(witness);
 	if (witness->phase_before < PHASE_KILLED && !is_left_alone) {
 		witness->kill_due_ms =
@@ -376,6 +406,7 @@ static void expect_of_event(struct witness *witness, const struct event *event)
 	memset(witness->expected, 0, sizeof witness->expected);
 	witness->phase_before = witness_phase(witness);
 	witness->hurries = false;
+	witness->drained = false;
 	witness->owed = false;
 	witness->has_sent = false;
 	witness->replaced_now = 0;
@@ -400,6 +431,9 @@ static void expect_of_event(struct witness *witness, const struct event *event)
 		witness->vanished = true;
 		witness->children = false;
 		break;
+	case EVENT_DRAINED:
+		witness->drained = drains(witness) && !witness_is_held(witness);
+		break;
 	case EVENT_TIME:
 		break;
 	}
@@ -411,7 +445,7 @@ static void expect_of_event(struct witness *witness, const struct event *event)
 static void take_silent_steps(struct witness *witness)
 {
 	while (awaits_step(witness) && witness_planned_signal(witness, witness->steps) == 0 &&
-	       (witness->hurries || (witness->now_ms >= witness->due_ms && !witness_is_held(witness))))
+	       (may_be_early(witness) || (witness->now_ms >= witness->due_ms && !witness_is_held(witness))))
 		step_taken(witness, 0, false);
 }
 
@@ -463,7 +497,7 @@ static void check_step(struct witness *witness, int signo)
 	demand(witness->replaced_now == 0 && witness->ignored_now == 0, EFFECT, "no line before the next signal");
 	int planned = with_effect(witness, witness_planned_signal(witness, witness->steps));
 	demand(planned == signo, PLAN_ORDER, "not the plan's next signal");
-	demand(witness->now_ms >= witness->due_ms || witness->hurries, NOT_EARLY, "a step before its time");
+	demand(witness->now_ms >= witness->due_ms || may_be_early(witness), NOT_EARLY, "a step before its time");
 	demand(!witness_is_held(witness) || witness->hurries, PRE_STOP_WAITED_FOR, "a step that did not wait");
 	step_taken(witness, signo, false);
 }
@@ -478,14 +512,15 @@ static void check_first_kill(struct witness *witness)
 		take_silent_steps(witness);
 		bool is_next = awaits_step(witness) && witness_planned_signal(witness, witness->steps) == SIGKILL;
 		demand(is_next, KILL_NOT_EARLY, "not the plan's next step");
-		demand(witness->now_ms >= witness->due_ms || witness->hurries, KILL_NOT_EARLY, "before its time");
+		demand(witness->now_ms >= witness->due_ms || may_be_early(witness), KILL_NOT_EARLY, "before its time");
 		demand(!witness_is_held(witness) || witness->hurries, KILL_NOT_EARLY,
 		       "while the pre-stop program runs");
 		demand(witness->exact_kill_ms == TIME_NEVER || witness->exact_kill_ms == witness->now_ms ||
-		               witness->hurries,
+		               may_be_early(witness),
 		       KILL_EXACT, "although nothing came late");
 	}
 	witness->hurries = false;
+	witness->drained = false;
 	witness->killed_ms = witness->now_ms;
 	witness->kill_again_ms = plus(witness->now_ms, 50);
 }
@@ -552,6 +587,8 @@ static void check_stop_said(struct witness *witness, const struct event *event, 
 	bool has_it = !has_exited(witness) && had_first_step(witness, event);
 	demand(action->signo == event->signo && action->app_has_it == has_it, STOPPING_LOGGED, "another signal");
 	demand(witness->expected[ACTION_START_PRE_STOP] == 0, PRE_STOP_ONCE, "after the shutdown was logged");
+	while (has_it && witness->steps < first_signal(witness))
+		step_taken(witness, 0, false);
 	if (has_it)
 		step_taken(witness, event->signo, true);
 }
@@ -747,6 +784,7 @@ static void check_undone(const struct witness *witness, const struct event *even
 	enum phase phase = witness_phase(witness);
 	bool pre_stop_runs = witness->pre_stop == PRE_STOP_RUNS && phase < PHASE_KILLED;
 	demand(!witness->hurries, NOT_LATE, "the stop signal again, and it went on waiting");
+	demand(!witness->drained, NOT_LATE, "no connection is busy, and it went on waiting");
 	demand(!awaits_step(witness) || witness->now_ms < witness->due_ms || witness_is_held(witness),
 	       witness_planned_signal(witness, witness->steps % PLAN_STEPS) == SIGKILL ? KILL_NOT_LATE : NOT_LATE,
 	       "overdue");
@@ -773,7 +811,7 @@ int64_t witness_wake_ms(const struct witness *witness)
 		wake_ms = least(wake_ms, witness->pre_stop_until_ms);
 	if (phase == PHASE_LINGER)
 		wake_ms = least(wake_ms, witness->kill_due_ms);
-	return least(wake_ms, witness->notice_ms);
+	return least(least(wake_ms, witness->notice_ms), witness->ready_until_ms);
 }
 
 /* The fields that shutdown_log, report and the supervisor read. */
@@ -782,10 +820,12 @@ static void check_told(const struct witness *witness, const struct lifecycle *li
 	enum phase phase = witness_phase(witness);
 	bool pre_stop_runs = witness->pre_stop == PRE_STOP_RUNS;
 	int64_t wake_ms = witness_wake_ms(witness);
-	enum readiness readiness = has_begun(witness)       ? READINESS_DRAINING
+	bool is_kept = phase < PHASE_KILLED && witness->ready_until_ms != TIME_NEVER;
+	enum readiness readiness = has_begun(witness)       ? (is_kept ? READINESS_READY : READINESS_DRAINING)
 	                           : phase == PHASE_RUNNING ? READINESS_READY
 	                                                    : READINESS_ENDED;
 	demand(lifecycle_readiness(lifecycle) == readiness, DRAINING, "another one is shown");
+	demand(lifecycle_is_draining(lifecycle) == drains(witness), DRAIN, "another one is shown");
 	demand(lifecycle->phase == phase, PHASES, "not the one that it should be in");
 	demand(phase >= witness->phase_before, PHASES, "it went back");
 	demand(lifecycle_deadline_ms(lifecycle) == wake_ms, WAKES, "another deadline");
@@ -875,7 +915,8 @@ uint64_t witness_play(struct witness *witness, struct lifecycle *lifecycle, cons
 	struct actions actions;
 	memset(&actions, 1, sizeof actions);
 	bool asks = event->kind == EVENT_SIGNAL && asks_to_stop(witness->policy, event->signo);
-	bool may_signal = witness_phase(witness) <= PHASE_STOPPING && (asks || witness->now_ms >= witness->due_ms);
+	bool may_signal = witness_phase(witness) <= PHASE_STOPPING &&
+	                  (asks || event->kind == EVENT_DRAINED || witness->now_ms >= witness->due_ms);
 	demand(lifecycle_may_signal_app(lifecycle, event, witness->now_ms) == may_signal, EFFECT,
 	       "the app's signals are read in vain, or not");
 	expect_of_event(witness, event);
@@ -887,6 +928,8 @@ uint64_t witness_play(struct witness *witness, struct lifecycle *lifecycle, cons
 		check_action(witness, event, &actions.list[i]);
 	}
 	take_silent_steps(witness);
+	if (witness->now_ms >= witness->ready_until_ms)
+		witness->ready_until_ms = TIME_NEVER;
 	check_undone(witness, event);
 	check_told(witness, lifecycle);
 	demand(witness->ended || witness_wake_ms(witness) > witness->now_ms, WAKES, "immediately, again and again");

@@ -42,6 +42,7 @@ enum invariant {
 	SPACE,
 	REPORTED,
 	EFFECT,
+	DRAIN,
 	SENT_LATE,
 	INVARIANTS,
 };
@@ -61,13 +62,14 @@ enum pre_stop { PRE_STOP_NONE, PRE_STOP_RUNS, PRE_STOP_KILLED, PRE_STOP_GONE };
 struct witness {
 	const struct policy *policy;
 	int64_t now_ms;
-	int64_t begun_ms;      /* the start of the shutdown */
-	int64_t due_ms;        /* when the plan's next step must be taken */
-	int64_t planned_ms;    /* when it would be, had none been late */
-	int64_t exact_kill_ms; /* when the plan's SIGKILL must come, if nothing was late, without a second stop signal
-	                        */
-	int64_t forwarded_ms;  /* the first step, or the signal to remaining processes before it */
-	int64_t notice_ms;     /* when the running processes must be logged */
+	int64_t begun_ms;       /* the start of the shutdown */
+	int64_t due_ms;         /* when the plan's next step must be taken */
+	int64_t planned_ms;     /* when it would be, had none been late */
+	int64_t exact_kill_ms;  /* when the plan's SIGKILL must come, if nothing was late, without a second stop signal
+	                         */
+	int64_t forwarded_ms;   /* the first step, or the signal to remaining processes before it */
+	int64_t notice_ms;      /* when the running processes must be logged */
+	int64_t ready_until_ms; /* readiness is kept until then */
 	int64_t pre_stop_until_ms; /* the pre-stop program has time until then */
 	int64_t app_exited_ms;     /* the start of the time for remaining processes */
 	int64_t kill_due_ms;       /* when remaining processes are killed */
@@ -94,6 +96,7 @@ struct witness {
 	int replaced_now; /* the last signal of the plan with no effect that has yet to be logged; 0: none */
 	int ignored_now;  /* the same for one that the app ignores, with SIGTERM */
 	bool hurries;     /* the first step is to be taken now */
+	bool drained;     /* no connection is busy: the step of the drain is to be taken now */
 	bool vanished;
 	bool has_sent;                 /* a signal of the plan, the one to remaining processes, or SIGKILL */
 	int expected[ACTION_EXIT + 1]; /* actions that only this event can be the reason for */

@@ -9,12 +9,13 @@
 #include <string.h>
 
 #include "../../src/plan.h"
+#include "../../src/schedule.h"
 
 enum { TOKENS_MOST = 5, LONG_WORD = 150 };
 
 static const struct token {
 	const char *word;
-	enum { A_TIME, A_SIGNAL, NOTHING, NONSENSE } kind;
+	enum { A_TIME, A_DRAIN, A_SIGNAL, NOTHING, NONSENSE } kind;
 	int64_t value;
 } TOKENS[] = {
 	{"0", A_TIME, 0},
@@ -22,6 +23,8 @@ static const struct token {
 	{"1m30s", A_TIME, 90000},
 	{"9", A_TIME, 9000},
 	{"09", A_TIME, 9000},
+	{"9999999ms", A_TIME, 9999999},
+	{"drain:7", A_DRAIN, 7000},
 	{"=", A_SIGNAL, PLAN_STOP_SIGNAL},
 	{"TERM", A_SIGNAL, SIGTERM},
 	{"sigkill", A_SIGNAL, SIGKILL},
@@ -31,38 +34,53 @@ static const struct token {
 	{"5x", NONSENSE, 0},
 	{":", NONSENSE, 0},
 	{"-1", NONSENSE, 0},
+	{"drain:", NONSENSE, 0},
+	{"drain", NONSENSE, 0},
 };
+enum { STOP_TOKEN = 7, TERM_TOKEN = 8, KILL_TOKEN = 9 }; /* in this list */
 enum { KINDS_OF_TOKEN = sizeof TOKENS / sizeof TOKENS[0] };
+
+static bool add(struct plan *plan, int64_t wait_ms, int signo, bool drains, const char **why)
+{
+	if (plan->count == 16)
+		*why = "too many steps";
+	else if (plan->count > 0 && plan->steps[plan->count - 1].signo == SIGKILL)
+		*why = "a step follows KILL";
+	if (*why != NULL)
+		return false;
+	plan->drains |= drains;
+	plan->steps[plan->count++] =
+		(struct step){.wait_ms = wait_ms, .signo = signo, .kind = drains ? STEP_DRAIN : STEP_WAIT};
+	return true;
+}
 
 /* The plan that the tokens make, or why they make none. */
 static const char *build(struct plan *plan, const int *tokens, int count)
 {
-	bool waits = false;
-	int64_t wait_ms = 0;
+	const char *why = NULL;
+	const struct token *wait = NULL;
 	memset(plan, 0, sizeof *plan);
 	for (int i = 0; i < count; i++) {
 		const struct token *token = &TOKENS[tokens[i]];
+		bool drains = wait != NULL && wait->kind == A_DRAIN;
+		int64_t wait_ms = wait != NULL ? wait->value : 0;
 		if (token->kind == NOTHING)
 			return "a step is empty";
-		if (token->kind != A_SIGNAL && waits)
-			return "two times in a row";
 		if (token->kind == NONSENSE)
 			return "is neither a time nor a signal name; use a plan like 5s/TERM/20s/KILL";
-		if (token->kind == A_TIME) {
-			waits = true;
-			wait_ms = token->value;
+		if (token->kind == A_SIGNAL) {
+			if (!add(plan, wait_ms, (int)token->value, drains, &why))
+				return why;
+			wait = NULL;
 			continue;
 		}
-		if (plan->count == 16)
-			return "too many steps";
-		if (plan->count > 0 && plan->steps[plan->count - 1].signo == SIGKILL)
-			return "a step follows KILL";
-		plan->steps[plan->count].wait_ms = wait_ms;
-		plan->steps[plan->count++].signo = (int)token->value;
-		waits = false;
-		wait_ms = 0;
+		if (wait != NULL && wait->kind == token->kind)
+			return "two times in a row";
+		if (wait != NULL && !add(plan, wait_ms, PLAN_NO_SIGNAL, drains, &why))
+			return why;
+		wait = token;
 	}
-	return waits ? "the last step is a time" : NULL;
+	return wait != NULL ? "the last step is a time" : NULL;
 }
 
 static int64_t kill_ms(const struct plan *plan)
@@ -75,10 +93,11 @@ static int64_t kill_ms(const struct plan *plan)
 
 static bool is_same(const struct plan *a, const struct plan *b)
 {
-	if (a->count != b->count || a->fixed != b->fixed)
+	if (a->count != b->count || a->fixed != b->fixed || a->drains != b->drains)
 		return false;
 	for (int i = 0; i < a->count; i++)
-		if (a->steps[i].wait_ms != b->steps[i].wait_ms || a->steps[i].signo != b->steps[i].signo)
+		if (a->steps[i].wait_ms != b->steps[i].wait_ms || a->steps[i].signo != b->steps[i].signo ||
+		    a->steps[i].kind != b->steps[i].kind)
 			return false;
 	return true;
 }
@@ -137,11 +156,11 @@ static long long try_long_ones(long long *failures)
 		int tokens[40];
 		int waits = 0;
 		for (int i = 0; i < steps; i++)
-			tokens[i] = i == steps - 1 ? 6 : 4;
+			tokens[i] = i == steps - 1 ? KILL_TOKEN : STOP_TOKEN;
 		tried += try_tokens(tokens, steps, failures);
 		for (int i = 0; i < steps; i++) {
 			tokens[waits++] = 1;
-			tokens[waits++] = i == steps - 1 && steps % 2 == 0 ? 6 : 5;
+			tokens[waits++] = i == steps - 1 && steps % 2 == 0 ? KILL_TOKEN : TERM_TOKEN;
 		}
 		tried += try_tokens(tokens, waits, failures);
 	}
@@ -165,17 +184,27 @@ static long long try_quoting(long long *failures)
 static long long try_timeouts(long long *failures)
 {
 	static const int64_t TIMES_MS[] = {0, 1, 999, 90000, 31536000000, TIME_NEVER};
-	for (int i = 0; i < 5 * 6; i++) {
-		int64_t delay_ms = TIMES_MS[i / 6];
+	for (int i = 0; i < 5 * 5 * 6; i++) {
+		int64_t delay_ms = TIMES_MS[i / 30];
+		int64_t drain_ms = TIMES_MS[i / 6 % 5];
 		int64_t timeout_ms = TIMES_MS[i % 6];
 		struct plan plan;
-		struct plan expected = {
-			{{delay_ms, 0}, {timeout_ms, SIGKILL}}, timeout_ms == TIME_NEVER ? 1 : 2, false};
+		struct plan expected = {.count = 0};
+		const char *why = NULL;
+		if (drain_ms == 0)
+			(void)add(&expected, delay_ms, PLAN_STOP_SIGNAL, false, &why);
+		if (drain_ms != 0 && delay_ms != 0)
+			(void)add(&expected, delay_ms, PLAN_NO_SIGNAL, false, &why);
+		if (drain_ms != 0)
+			(void)add(&expected, drain_ms, PLAN_STOP_SIGNAL, true, &why);
+		if (timeout_ms != TIME_NEVER)
+			(void)add(&expected, timeout_ms, SIGKILL, false, &why);
 		memset(&plan, 1, sizeof plan);
-		plan_from_timeout(&plan, delay_ms, timeout_ms);
-		*failures += !is_same(&plan, &expected) || plan_kill_ms(&plan) != kill_ms(&expected);
+		plan_from_timeout(&plan, delay_ms, drain_ms, timeout_ms);
+		*failures += !is_same(&plan, &expected) || plan_kill_ms(&plan) != kill_ms(&expected) ||
+		             schedule_first_signal(&plan) != (drain_ms != 0 && delay_ms != 0);
 	}
-	return 5 * 6;
+	return 5 * 5 * 6;
 }
 
 long long words_try_all(long long *failures)

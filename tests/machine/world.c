@@ -63,6 +63,7 @@ static const struct happening {
 	{.name = "the pre-stop program ends, the app is stopped",
          .event = {.kind = EVENT_APP_STOPPED, .signo = SIGTSTP},
          .pre_stop = IT_ENDS},
+	{.name = "no connection is busy", .event = {.kind = EVENT_DRAINED}},
 	{.name = "time, a slow signal", .event = {.kind = EVENT_TIME}, .takes_ms = SLOW_MS},
 	{.name = "exit, a slow signal",
          .event = {.kind = EVENT_APP_EXITED, .status = WORLD_STATUS},
@@ -84,12 +85,20 @@ static int stop_signal(const struct kind *kind)
 	return kind->stop != 0 ? kind->stop : SIGTERM;
 }
 
+static bool has_drain(const struct plan *plan)
+{
+	for (int step = 0; step < plan->count; step++)
+		if (plan->steps[step].kind == STEP_DRAIN)
+			return true;
+	return false;
+}
+
 /* After the plan's end there is a step that a test would notice. */
 static void poison(struct plan *plan)
 {
 	bool kills = plan->steps[plan->count - 1].signo == SIGKILL;
 	for (int step = plan->count; step < PLAN_STEPS; step++)
-		plan->steps[step] = (struct step){.wait_ms = 1, .signo = kills ? SIGSYS : SIGKILL};
+		plan->steps[step] = (struct step){.wait_ms = 1, .signo = kills ? SIGSYS : SIGKILL, .kind = STEP_DRAIN};
 }
 
 /* This one, and codes at the ends of words. */
@@ -104,6 +113,7 @@ void world_policy(struct policy *policy, const struct kind *kind)
 {
 	int stop = stop_signal(kind);
 	*policy = (struct policy){.plan = kind->plan,
+	                          .ready_for_ms = kind->ready_for_ms,
 	                          .linger_ms = kind->linger_ms,
 	                          .stopped_ok = kind->stopped_ok,
 	                          .abandon = kind->linger_ms == LEFT_ALONE,
@@ -150,6 +160,8 @@ static bool is_possible_to_app(const struct witness *witness, const struct event
 		return runs && witness->stopped;
 	case EVENT_CHILDLESS:
 		return (runs || witness->children) && !others;
+	case EVENT_DRAINED:
+		return has_drain(&witness->policy->plan);
 	case EVENT_SIGNAL:
 	case EVENT_ORPHAN_EXITED:
 	case EVENT_TIME:
@@ -200,6 +212,7 @@ int world_moments(const struct witness *witness, int64_t moments_ms[WORLD_MOMENT
 		count = add_due(moments_ms, count, now_ms, witness->due_ms);
 	if (phase >= PHASE_DELAY && phase <= PHASE_LINGER) {
 		count = add_due(moments_ms, count, now_ms, witness->notice_ms);
+		count = add_due(moments_ms, count, now_ms, witness->ready_until_ms);
 		if (witness->pre_stop == PRE_STOP_RUNS)
 			count = add_due(moments_ms, count, now_ms, witness->pre_stop_until_ms);
 	}

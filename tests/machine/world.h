@@ -19,13 +19,14 @@ struct kind {
 	const char *name;
 	struct plan plan;
 	int64_t linger_ms; /* or LEFT_ALONE */
-	int64_t start_ms;  /* the clock at first; 0: any; -1: 0 */
-	int stop;          /* the stop signal; 0: SIGTERM */
-	int stop_as;       /* the signal it is rewritten to; 0: none; -1: dropped */
-	int also;          /* another of --stop-signal; 0: none */
-	uint64_t ignores;  /* signals that the app ignores; SIGTERM may be one of them */
-	uint64_t lacks;    /* signals that it has no handler for; it catches the others */
-	int success;       /* an exit code that counts as 0; 0: none */
+	int64_t ready_for_ms;
+	int64_t start_ms; /* the clock at first; 0: any; -1: 0 */
+	int stop;         /* the stop signal; 0: SIGTERM */
+	int stop_as;      /* the signal it is rewritten to; 0: none; -1: dropped */
+	int also;         /* another of --stop-signal; 0: none */
+	uint64_t ignores; /* signals that the app ignores; SIGTERM may be one of them */
+	uint64_t lacks;   /* signals that it has no handler for; it catches the others */
+	int success;      /* an exit code that counts as 0; 0: none */
 	bool stopped_ok;
 	bool group;
 	bool suspends;

@@ -126,7 +126,7 @@ each_known() {
 	while read -r letter name variable default; do
 		[ -z "$default" ] || flags+=("--$name=$default")
 	done < <(rows)
-	[ "${#flags[@]}" -eq 5 ] || fail "other defaults: ${flags[*]}"
+	[ "${#flags[@]}" -eq 7 ] || fail "other defaults: ${flags[*]}"
 	diff <("$LULL" --explain) <("$LULL" "${flags[@]}" --explain) || fail "not the defaults: ${flags[*]}"
 }
 

@@ -125,6 +125,16 @@ PYTHON
 	begin_stop
 	expect_status 0
 	keep
+	make_network
+	start_server --log-format json --drain-timeout 100ms --listens 8080 "${SERVER[@]}" 8080 # draining, drained
+	request response
+	kill -TERM "$TARGET"
+	expect_status 0
+	keep
+	start_plain "${THERE[@]}" "$DENY" EPERM netlink "${JSON[@]}" --drain-timeout 100ms --listens 8080 "$PROBE" exit=15:0
+	begin_stop # connections_failed
+	expect_status 0
+	keep
 	make_full_pipe
 	start_plain bash -c 'with_stderr "$@"' - "$PIPE" "${JSON[@]}" -v "$PROBE" exit=15:0 # log_lines_dropped
 	lose_four_lines

@@ -108,8 +108,29 @@ rejected() {
 	shows ' 14 s  SIGKILL'
 }
 
+@test "plan: a drain" {
+	explained LULL_LISTENS=80 -- --plan 3s/drain:20s/TERM/10s/KILL
+	shows ' 3 s  lull waits until no connection is busy, 20 s at most'
+	shows ' 23 s  SIGTERM'
+	shows ' 33 s  SIGKILL'
+	explained LULL_LISTENS=80 -- --plan 3s/drain:20s/=/10s/KILL
+	local plan=$EXPLAINED
+	explained LULL_LISTENS=80 -- --delay 3s --drain-timeout 20s --timeout 10s
+	[ "$EXPLAINED" = "$plan" ] || fail "delay and drain timeout are not D/drain:W/=/T/KILL" "$plan" "$EXPLAINED"
+	explained -- --listens 80 --plan USR1/1s/drain:2s/TERM/drain:3s/4s/QUIT
+	shows ' 10 s  SIGQUIT'
+	local word
+	for word in drain:/TERM drain:x/TERM drain/TERM DRAIN:1s/TERM drain:never/TERM drain:-1/TERM drain:1s:2s/TERM; do
+		rejected "^lull: --plan \".*\": \"${word%/*}\" is neither a time nor a signal name; use a plan like" -- --listens 80 --plan "$word"
+	done
+	rejected 'the last step is a time; use a signal' -- --listens 80 --plan TERM/drain:5s
+	rejected 'two times in a row' -- --listens 80 --plan drain:5s/drain:5s/TERM
+	rejected 'too many steps' -- --listens 80 --plan "$(printf '1s/drain:1s/TERM/%.0s' {1..8})KILL"
+	explained -- --listens 80 --plan "$(printf '1s/drain:1s/TERM/%.0s' {1..7})1s/KILL"
+}
+
 @test "plan: an invalid plan is an error" {
-	rejected 'too many steps; use at most 16 signals' -- --plan "$(printf 'TERM/1s/%.0s' {1..16})KILL"
+	rejected 'too many steps; use at most 16 steps' -- --plan "$(printf 'TERM/1s/%.0s' {1..16})KILL"
 	rejected 'the last step is a time; use a signal' -- --plan TERM/5s
 	rejected 'the last step is a time; use a signal' -- --plan 5s
 	rejected 'two times in a row' -- --plan 5s/5s/TERM
@@ -123,14 +144,15 @@ rejected() {
 
 @test "plan: with delay, timeout or grace from the same source an error; a flag overrides the variables of the others" {
 	rejected '--plan "TERM" with --delay "1": ' -- --plan TERM --delay 1
+	rejected '--plan "TERM" with --drain-timeout "1": ' -- --plan TERM --drain-timeout 1 --listens 80
 	rejected '--plan "TERM" with --timeout "1": ' -- --timeout 1 --plan TERM
 	rejected '--plan "TERM" with --grace "9": ' -- --grace 9 --plan TERM
 	rejected 'LULL_PLAN "TERM" with LULL_DELAY "1": ' LULL_PLAN=TERM LULL_DELAY=1 --
 	explained LULL_DELAY=7 LULL_TIMEOUT=8 -- --plan INT/3s/KILL
 	shows ' 3 s  SIGKILL'
 	local flag
-	for flag in --delay --timeout --grace; do
-		explained LULL_PLAN=INT/33s/KILL -- $flag 11
+	for flag in --delay --drain-timeout --timeout --grace; do
+		explained LULL_PLAN=INT/33s/KILL LULL_LISTENS=80 -- $flag 11
 		if grep -q 33 <<<"$EXPLAINED"; then fail "LULL_PLAN overrides $flag"; fi
 	done
 }
@@ -202,9 +224,12 @@ rejected() {
 	done
 	explained -- --listens 1 --ready-on 2
 	explained LULL_LISTENS=65535 --
-	for word in '' 0 65536 -1 x 127.0.0.1:80 http 99999999999999999999; do
-		rejected '^lull: --listens ".*": not a port; use a number from 1 to 65535$' -- --listens "$word"
+	explained -- --listens 1,2,3,4,5 --listens 6,7,8,8
+	for word in '' 0 65536 -1 x 127.0.0.1:80 http 99999999999999999999 ',' '80,' ',80' '80,,81' '80, 81' 80:81 1,2,3,4,5,6,7,8,9; do
+		rejected '^lull: --listens ".*": ".*" is invalid; use at most 8 ports from 1 to 65535, like 8080,8443$' -- \
+			--listens "$word"
 	done
+	rejected '^lull: --listens "80,81": this is the port of --ready-on' -- --ready-on 81 --listens 80,81
 	rejected '^lull: LULL_LISTENS "80": this is the port of --ready-on; use the port of the app$' LULL_LISTENS=80 -- --ready-on 80
 	explained LULL_LISTENS=80 -- --ready-on 80 --listens 81
 }

@@ -22,7 +22,8 @@ teardown() {
 DATE='20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z'
 TIME='[0-9.]+ m?s'
 KEYS='time exit ran_ms ended_by oom_kill app_status app_signal stop_signal sender sender_pid sender_name sender_uid
-	stop_started delay_ms stopping_ms remaining_ms killing_ms not_killed_count killed_count killed'
+	stop_started delay_ms stopping_ms remaining_ms killing_ms drain_ms drain_first_busy_count
+	drain_busy_count not_killed_count killed_count killed'
 
 # reads PATTERN: the report is one line, and the pattern matches all of it.
 reads() {
