@@ -143,7 +143,10 @@ def whole_stop(run: Run, **where) -> None:
     for old in (drain_file, report):
         old.unlink(missing_ok=True)
     listener = socket.create_server(("127.0.0.1", APP_PORT))
-    words = ["--delay", "250ms", "--timeout", "500ms", "--pre-stop", LAUNCH, "--drain-file", str(drain_file)]
+    client = socket.create_connection(("127.0.0.1", APP_PORT))
+    client.send(b"GET")  # is not read: the connection is busy, also if lull cannot check it
+    words = ["--delay", "250ms", "--drain-timeout", "150ms", "--timeout", "500ms"]
+    words += ["--pre-stop", LAUNCH, "--drain-file", str(drain_file)]
     words += ["--report", str(report), "--ready-on", f"127.0.0.1:{READY_PORT}", "--listens", str(APP_PORT)]
     run.start(words, [PROBE, "times"], **where)
     run.app_ready()
@@ -157,9 +160,10 @@ def whole_stop(run: Run, **where) -> None:
     expect_readiness(run, "503")
     run.pass_on(USR2)
     if run.expect_got(TERM):
-        run.in_time(begun, 0.25, "SIGTERM", run.got_at(TERM))
+        run.in_time(begun, 0.4, "SIGTERM", run.got_at(TERM))
     run.wait("lull ends", lambda: run.status is not None, dies=True)
-    run.in_time(begun, 0.75, "the end")
+    run.in_time(begun, 0.9, "the end")
+    client.close()
     listener.close()
     expect_status(run, 137)
     # What is lost is lost with a warning.
