@@ -321,6 +321,10 @@ ORCHESTRATORS = seccomp verify compose nginx controller swarm podman examples
 test-orchestrators: all $(BUILD)/tests/inside ## Run the examples and commands in docs/, as root
 	@TEST_JOBS=$$(nproc) tests/run $(ORCHESTRATORS:%=tests/orchestrators/%)
 
+# docs/examples/kubernetes.yaml on containerd, driven as a kubelet does, as root, in new namespaces. Under 3 minutes.
+test-kubernetes: all ## Update the pods of kubernetes.yaml under load on containerd, as root
+	@tests/run tests/kubernetes/kubernetes
+
 # Each system call that lull makes fails once, in each phase; as root, in new namespaces. 4 to 8 minutes.
 test-faults: all $(HELPERS) $(BUILD)/tests/launch ## Make each system call fail once, as root
 	@tests/faults/faults
@@ -348,5 +352,5 @@ clean: ## Remove the build directory
 
 .PHONY: all test fuzz measure-listens lint check-pure check-builds test-sanitized analyze coverage \
 	check-install demo demo-drain install uninstall test-apps test-dropin test-drain plot-drain plot-shutdown \
-	test-orchestrators bench-programs check-cost bench test-storms test-races test-machine check-mutants \
+	test-orchestrators test-kubernetes bench-programs check-cost bench test-storms test-races test-machine check-mutants \
 	test-faults test-delays measure-hardening measure-tried help clean
