@@ -290,6 +290,11 @@ test-apps: all ## Stop real servers under lull, tini and no init, as root
 test-drain: all ## Restart apps behind HAProxy under load, as root
 	@tests/run tests/drain/drain
 
+# Connections in all states, of real servers under lull --drain-timeout, as root, in new namespaces. A minute on two cores.
+# connections --packages prints what it needs, connections --table the results as a table.
+test-connections: all ## Check when the stop signal waits for a connection, as root
+	@tests/run tests/connections/connections
+
 # Failed requests by delay, measured and drawn: docs/img/sweep.csv and sweep.svg.
 plot-drain: all ## Measure and draw failed requests by delay, as root
 	@tests/drain/drain --sweep 5
@@ -351,6 +356,6 @@ clean: ## Remove the build directory
 -include $(OBJECTS:.o=.d)
 
 .PHONY: all test fuzz measure-listens lint check-pure check-builds test-sanitized analyze coverage \
-	check-install demo demo-drain install uninstall test-apps test-dropin test-drain plot-drain plot-shutdown \
+	check-install demo demo-drain install uninstall test-apps test-dropin test-drain test-connections plot-drain plot-shutdown \
 	test-orchestrators test-kubernetes bench-programs check-cost bench test-storms test-races test-machine check-mutants \
 	test-faults test-delays measure-hardening measure-tried help clean
