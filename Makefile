@@ -76,9 +76,10 @@ $(BUILD)/tests/http: tests/helpers/http.c src/http.c src/text.c $(wildcard src/*
 	$(SAY) "  CC  $@"
 	@$(TEST_CC) $(TEST_CFLAGS) -D_GNU_SOURCE -o $@ $< src/http.c src/text.c
 
-$(BUILD)/tests/look: tests/helpers/look.c src/listens.c src/listens.h Makefile | $(BUILD)/tests
+LOOK = listens connections values signals text
+$(BUILD)/tests/look: tests/helpers/look.c $(LOOK:%=src/%.c) $(wildcard src/*.h) Makefile | $(BUILD)/tests
 	$(SAY) "  CC  $@"
-	@$(TEST_CC) $(TEST_CFLAGS) -O2 -D_GNU_SOURCE -o $@ $< src/listens.c
+	@$(TEST_CC) $(TEST_CFLAGS) -O2 -D_GNU_SOURCE -o $@ $< $(LOOK:%=src/%.c)
 
 $(BUILD)/tests/form: tests/helpers/form.c src/text.c src/text.h Makefile | $(BUILD)/tests
 	$(SAY) "  CC  $@"
@@ -233,7 +234,7 @@ check-install: all ## Check install and uninstall
 BENCH = $(BUILD)/bench
 FLOOR_CFLAGS = -Os -Wall -Wextra -Wshadow -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections
 BARE_CFLAGS = $(FLOOR_CFLAGS) -ffreestanding -fno-stack-protector -fno-pie -no-pie -nostdlib
-bench-programs: $(addprefix $(BENCH)/,app floor-bare floor-musl measure step) ## Build the programs of check-cost and bench
+bench-programs: $(addprefix $(BENCH)/,app floor-bare floor-musl measure step) $(BUILD)/tests/look ## Build the programs of check-cost and bench
 	@$(MAKE) --no-print-directory BUILD=$(BENCH) CC=musl-gcc CFLAGS=-Os LDFLAGS= $(BENCH)/lull
 	@sync $(BENCH)/*
 

@@ -1,11 +1,13 @@
 """Costs of an init that can be counted and are the same each time, on any machine. Nothing is timed or judged here."""
 
+import os
 import re
+import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,6 +82,50 @@ def count_calls(init: Init) -> Calls:
     signal = (len(many.after) - len(few.after)) / SIGNALS
     orphan = (len(orphans.after) - len(one_orphan.after)) / ORPHANS
     return Calls(quiet.before, len(quiet.after), signal, orphan, len(stopped.after) - len(quiet.after))
+
+
+# The request for connections: TCPDIAG_GETSOCK of linux/inet_diag.h. That for listeners has another type.
+CHECK = re.compile(r"^sendto\(\d+, \[\{nlmsg_len=76, nlmsg_type=(0x12|TCPDIAG_GETSOCK)\b")
+
+
+@dataclass(frozen=True)
+class DrainCalls:
+    checks_off: int  # checks of the connections in a shutdown without --drain-timeout
+    check: int  # system calls of one check, from socket to close
+
+
+def count_drain_calls(init: Init) -> DrainCalls:
+    off, on = trace_stop(init, "--listens", "8080"), trace_stop(init, "--listens", "8080", "--drain-timeout", "1s")
+    sent = [number for number, line in enumerate(on) if CHECK.match(line)]
+    if not sent:
+        raise Failed("a shutdown with --drain-timeout has no check")
+    begins = max(number for number in range(sent[0]) if on[number].startswith("socket("))
+    ends = min(number for number in range(sent[0], len(on)) if on[number].startswith("close("))
+    return DrainCalls(sum(1 for line in off if CHECK.match(line)), ends - begins + 1)
+
+
+def trace_stop(init: Init, *options: str) -> list[str]:
+    """The calls of a lull with these options, in a network namespace without connections, which SIGTERM stops."""
+    with tempfile.NamedTemporaryFile("r", prefix="trace") as out:
+        traced = ["strace", "-qq", "-o", out.name, local(init.path), "--quiet", *options, "--", "sleep", "60"]
+        with subprocess.Popen(["unshare", "--net", *traced], cwd=BUILD) as strace:
+            lull = child_named(strace.pid, "lull")
+            child_named(lull, "sleep")
+            await_quiet([lull])
+            os.kill(lull, signal.SIGTERM)
+            strace.wait()
+        return out.read().splitlines()
+
+
+def child_named(pid: int, name: str) -> int:
+    """strace has other children for a moment, at its start."""
+    for _ in range(500):
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            with suppress(OSError):
+                if Path(f"/proc/{child}/comm").read_text().startswith(name):
+                    return int(child)
+        time.sleep(0.02)
+    raise Failed(f"PID {pid} starts no {name}")
 
 
 # --- Instructions -------------------------------------------------------------------------------------------------

@@ -6,9 +6,11 @@ import platform
 import re
 import subprocess
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import tables
+from checks import Check
 from figures import LEAVE_MS, MOST_SPREAD, Results, spreads
 from programs import LULL, PEERS
 
@@ -35,6 +37,13 @@ The best peer is the Debian package with the best figure.
 ## Ratio to the floor
 
 {ratios}
+
+## A check of --drain-timeout
+
+Without `--drain-timeout`, lull makes no check. With it, there is a check every 200 ms between the delay and the stop signal,
+and less often if a check takes more than 10 ms.
+
+{checks}
 
 ## Plots
 
@@ -65,6 +74,8 @@ The app has no C library. Its stdin and stdout are `/dev/null`, its stderr is a 
   This includes the exit of the app and of the PID namespace.
 - *Signals*: {signals} times SIGUSR1, each sent when the one before has arrived. The init sleeps in between.
   A burst is 16 different signals without a pause.
+- *A check of --drain-timeout*: lull's own code, in a network namespace with these connections and their clients. The
+  median of 40 to 300 checks. If all connections are idle after a short response, `/proc/net/tcp` is read as well.
 - *Orphans, all exited*: {ready} orphans exit while the init is stopped. The CPU time until all are reaped, plus 0.1 s.
 - *Orphans, one per ms*: {trickle} orphans, without and with 10 000 live children.
 - *Signal flood*: processes on other CPUs send signals with lower numbers than SIGCHLD, which the kernel delivers first.
@@ -77,11 +88,29 @@ than {most:.0%} in a figure below, or if the floor is slower than another init t
 """
 
 
-def write(file: Path, results: Results, load: float) -> None:
+CHECKS = re.compile(r"^<!-- checks: .*-->\n(?:.+\n)*", re.MULTILINE)
+
+
+def checks_block(measured: Sequence[Check]) -> str:
+    return f"<!-- checks: {where()} -->\n{tables.as_markdown(tables.checks_table(measured))}"
+
+
+def write_checks(file: Path, measured: Sequence[Check]) -> None:
+    """Only their table, in a page that was written before."""
+    page = file.read_text(encoding="utf-8")
+    file.write_text(CHECKS.sub(lambda _: checks_block(measured) + "\n", page), encoding="utf-8")
+
+
+def where() -> str:
+    return f"Measured {datetime.date.today().isoformat()} on {machine()}"
+
+
+def write(file: Path, results: Results, load: float, measured: Sequence[Check]) -> None:
     extent = results.extent
     file.write_text(
         PAGE.format(
-            where=wrapped(f"Measured {datetime.date.today().isoformat()} on {machine()}, with {versions()}."),
+            where=wrapped(f"{where()}, with {versions()}."),
+            checks=checks_block(measured),
             goals=tables.as_markdown(tables.goals_table(results)),
             figures=tables.as_markdown(tables.figures_table(results)),
             ratios=tables.as_markdown(tables.ratios_table(results)),

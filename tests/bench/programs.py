@@ -13,6 +13,7 @@ NEEDS = {
     "musl-gcc": "musl-tools",
     "strace": "strace",
     "setarch": "util-linux",
+    "ip": "iproute2",
     "tini": "tini",
     "tini-static": "tini",
     "dumb-init": "dumb-init",

@@ -1,7 +1,8 @@
 """Tables of figures, as text for a terminal and as Markdown for a page. This module judges nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from checks import Check
 from figures import FIGURES, Figure, Results, keeps_values, value
 from programs import BARE, INITS, LULL, NONE, PEERS, Init
 
@@ -34,6 +35,11 @@ def ratios_table(results: Results) -> Table:
         if floor != 0:
             rows.append([figure.words, *(ratio(figure.of(results, init) / floor) for init in INITS)])
     return rows
+
+
+def checks_table(measured: Sequence[Check]) -> Table:
+    rows = [["connections", "all idle, us", "one more that is busy, us"]]
+    return rows + [[str(check.connections), f"{check.idle_us:.0f}", f"{check.busy_us:.0f}"] for check in measured]
 
 
 def ratio(number: float) -> str:

@@ -1,12 +1,13 @@
 /*
- * Measures what a check costs of whether a port is listened on: look PORT TIMES. Prints the result and the time of one
- * check in us: the shortest, and the median.
+ * Measures what a check costs: whether a port is listened on, look PORT TIMES, or how many connections of a port are
+ * busy, look PORT TIMES busy. Prints the result and the time of one check in us: the shortest, and the median.
  */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "../../src/connections.h"
 #include "../../src/listens.h"
 
 enum { TIMES_MOST = 10000 };
@@ -29,12 +30,13 @@ int main(int argc, char **argv)
 {
 	static int64_t took_ns[TIMES_MOST];
 	int found = 0;
-	if (argc != 3 || atoi(argv[2]) < 1 || atoi(argv[2]) > TIMES_MOST)
+	if (argc < 3 || atoi(argv[2]) < 1 || atoi(argv[2]) > TIMES_MOST)
 		return 2;
 	int times = atoi(argv[2]);
+	const struct ports ports = {.count = 1, .list = {(uint16_t)atoi(argv[1])}};
 	for (int i = 0; i < times; i++) {
 		int64_t start_ns = now_ns();
-		found = find_listener(atoi(argv[1]), NULL);
+		found = argc > 3 ? connections_count_busy(&ports) : find_closed_port(&ports, NULL);
 		took_ns[i] = now_ns() - start_ns;
 	}
 	qsort(took_ns, (size_t)times, sizeof took_ns[0], compare);
