@@ -1,5 +1,5 @@
-// h2.js serve PORT: an HTTP/2 server without TLS. h2.js CASE URL: a client; it prints "ready" when the state of its case
-// is reached, and "done" when the response to its long request is complete.
+// h2.js serve PORT: an HTTP/2 server without TLS. h2.js CASE URL: a client; it prints "ready" when the state of its
+// case is reached, and "done" when the response to its long request is complete.
 'use strict'
 
 const http2 = require('http2')
