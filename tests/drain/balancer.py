@@ -143,10 +143,11 @@ class Balancer:
         backends = [row for row in self.table() if row["svname"] == "BACKEND"]
         return sum(int(row["wretr"]) + int(row["wredis"]) for row in backends)
 
-    def wait_for(self, server: str) -> None:
-        """Until it gets requests, and not only because no check has failed yet.
+    def wait_for(self, *servers: str) -> None:
+        """Until they get requests, and not only because no check has failed yet.
 
         HAProxy does not say when it last looked, so all the checks that it takes have to be over first.
         """
         time.sleep((max(FALL, RISE) + 1) * INTER_MS / 1000)
-        wait_until(f"HAProxy sees {server} up", lambda: self.is_up(server))
+        for server in servers:
+            wait_until(f"HAProxy sees {server} up", lambda: self.is_up(server))

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Constant load at a limited rate, and a count of failed requests.
 
-    client.py PORT ORDERS_PORT
+    client.py PORT ORDERS_PORT     the mix of requests, and orders
+    client.py PORT --lengths SEED  requests of random lengths, and no orders
 
 Exits on SIGTERM, and then prints one JSON object: for "requests" (to PORT) and "orders" (to ORDERS_PORT) how many there
 were, how many failed and how, and how long the successful ones took. A request is successful if it is answered 200 with
@@ -15,6 +16,7 @@ import collections
 import http.client
 import itertools
 import json
+import random
 import signal
 import sys
 import threading
@@ -28,6 +30,9 @@ KEPT_ALIVE = 10  # connections that are used again
 ONE_SHOT = 10  # and with one connection per request
 ORDERS = 6  # half of them kept alive
 MIX = [("GET", "/slow"), ("POST", "/slow"), ("GET", "/slow"), ("POST", "/fast"), ("POST", "/slow"), ("GET", "/fast")]
+SHORTEST_S, LONGEST_S, SHAPE = 0.05, 10.0, 0.6  # random lengths: a bounded Pareto distribution
+LENGTHS = 15  # connections with them, two of three kept alive
+LENGTHS_TICK_S = 2.0  # the same as TICK_S; a request that is longer takes all of its time
 Request = tuple[str, str]  # method and path
 FORM = b"coffee=1&size=large\n"
 LAST_LINE = b"end\n"  # of every good body
@@ -104,7 +109,9 @@ class Connection:
         self.http.close()
 
 
-def use(connection: Connection, requests: Iterable[Request], tally: Tally, stopped: threading.Event) -> None:
+def use(
+    connection: Connection, requests: Iterable[Request], tally: Tally, stopped: threading.Event, tick_s: float = TICK_S
+) -> None:
     """Until stopped. To append to a list is safe among threads; nothing else is shared."""
     due = time.monotonic()
     for method, path in requests:
@@ -118,7 +125,7 @@ def use(connection: Connection, requests: Iterable[Request], tally: Tally, stopp
             tally.good_s.append(time.monotonic() - begun)
         if trouble or not connection.keep_alive:
             connection.close()
-        due = max(due + TICK_S, time.monotonic())
+        due = max(due + tick_s, time.monotonic())
     connection.close()
 
 
@@ -132,17 +139,34 @@ def orders(number: int) -> Iterator[Request]:
     return (("POST", f"/order?id={number}-{count}") for count in itertools.count())
 
 
+def lengths(number: int, seed: str) -> Iterator[Request]:
+    chance = random.Random(f"{seed} {number}")
+    while True:
+        yield "GET", f"/sleep?s={length(chance):.3f}"
+
+
+def length(chance: random.Random) -> float:
+    """By the inverse of the distribution function."""
+    low, high = SHORTEST_S**-SHAPE, LONGEST_S**-SHAPE
+    return (low - chance.random() * (low - high)) ** (-1 / SHAPE)
+
+
 def main() -> None:
-    port, orders_port = int(sys.argv[1]), int(sys.argv[2])
+    port = int(sys.argv[1])
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     asked, ordered = Tally(), Tally()
-    users = [(Connection(port, n < KEPT_ALIVE), visits(n), asked) for n in range(KEPT_ALIVE + ONE_SHOT)]
-    users += [(Connection(orders_port, n % 2 == 0), orders(n), ordered) for n in range(ORDERS)]
-    threads = [threading.Thread(target=use, args=(*user, stopped)) for user in users]
+    if sys.argv[2] == "--lengths":
+        tick_s, seed = LENGTHS_TICK_S, sys.argv[3]
+        users = [(Connection(port, n % 3 > 0), lengths(n, seed), asked) for n in range(LENGTHS)]
+    else:
+        tick_s, orders_port = TICK_S, int(sys.argv[2])
+        users = [(Connection(port, n < KEPT_ALIVE), visits(n), asked) for n in range(KEPT_ALIVE + ONE_SHOT)]
+        users += [(Connection(orders_port, n % 2 == 0), orders(n), ordered) for n in range(ORDERS)]
+    threads = [threading.Thread(target=use, args=(*user, stopped, tick_s)) for user in users]
     for number, thread in enumerate(threads):
-        stopped.wait(TICK_S / len(threads) if number else 0)  # not all at the same moment
+        stopped.wait(tick_s / len(threads) if number else 0)  # not all at the same moment
         thread.start()
     for thread in threads:
         thread.join()

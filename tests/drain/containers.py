@@ -30,7 +30,10 @@ LULL = Path(os.environ.get("LULL", ROOT / "build/lull")).resolve()
 STATE = Path("/run/lull-tests")  # what a test writes; empty at the start, gone at the end
 NETWORK = ipaddress.ip_network("10.77.0.0/16")
 HOST = str(NETWORK[1])  # this side of the bridge
+BRIDGE = "tests0"
 IMAGE = "host"
+DIRECTORIES = ("usr", "etc", "proc", "sys", "dev", "run", "tmp", "var", "var/tmp", "var/log", "root")
+LINKS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")  # to those in usr
 T = TypeVar("T")
 PATIENCE_S = 60.0  # for events that come immediately on an idle machine
 
@@ -143,7 +146,8 @@ def docker(*options: str) -> Iterator[None]:
     try:
         wait_for_daemon(daemon, log)
         make_image()
-        run("docker", "network", "create", "--subnet", str(NETWORK), "--gateway", HOST, "tests")
+        bridge = f"com.docker.network.bridge.name={BRIDGE}"
+        run("docker", "network", "create", "--subnet", str(NETWORK), "--gateway", HOST, "--opt", bridge, "tests")
         yield
     finally:
         end_daemon(daemon)
@@ -179,9 +183,9 @@ def make_image(name: str = IMAGE, *changes: str) -> None:
     """An image of directories and links; changes are lines of a Dockerfile, like 'HEALTHCHECK ...' or 'LABEL ...'."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
-        for directory in ("usr", "etc", "proc", "sys", "dev", "run", "tmp", "var", "var/tmp", "var/log", "root"):
+        for directory in DIRECTORIES:
             add_to(tar, directory, tarfile.DIRTYPE)
-        for link in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
+        for link in LINKS:
             add_to(tar, link, tarfile.SYMTYPE, f"usr/{link}")
     options = [word for change in changes for word in ("--change", change)]
     run("docker", "import", *options, "-", name, input=archive.getvalue())

@@ -4,14 +4,18 @@ A count is never compared exactly, and a single restart of the others proves lit
 are judged, not its cells. This module starts and prints nothing.
 """
 
+import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import setups
 from report import kinds
-from restart import APPS, Result
+from restart import APPS, LENGTHS_APPS, Result
 
 FAIL_AT_LEAST = 4  # requests in a restart, on average over those of a question
+CUT_AT_LEAST = 8  # of the requests of random lengths, over all apps, without lull
+SHORT_CUT_AT_LEAST = 1  # the same with a delay that is shorter than the longest requests
+FASTER_AT_LEAST = 2.0  # how many times a drain is faster than a delay for the longest request, as medians
 TWICE_AT_LEAST = 10  # orders, over all apps and inits but lull
 
 
@@ -34,8 +38,8 @@ class Question:
     ask: Callable[[Sequence[Result]], Answer]
 
 
-def judge(results: Mapping[str, Result | Exception]) -> Iterator[Verdict]:
-    for question in QUESTIONS:
+def judge(results: Mapping[str, Result | Exception], questions: Sequence[Question]) -> Iterator[Verdict]:
+    for question in questions:
         found = [results[name] for name in question.names]
         ran = [result for result in found if isinstance(result, Result)]
         if len(ran) < len(found):
@@ -67,6 +71,34 @@ def some_fail(results: Sequence[Result]) -> Answer:
     failed = sum(result.failed for result in results)
     seen = f"{failed} of {sum(result.requests.requests for result in results)} requests failed"
     return seen, too_few(failed, FAIL_AT_LEAST * len(results))
+
+
+def no_request_fails(results: Sequence[Result]) -> Answer:
+    (result,) = results
+    stop = f"time to stop {statistics.median(result.stop_s):.1f} s, at most {max(result.stop_s):.1f} s"
+    faults = [f"requests failed ({kinds(result.requests.failed)})"] if result.failed else []
+    return f"{result.failed} of {result.requests.requests} requests failed; {stop}", faults
+
+
+def fail_at_least(least: int) -> Callable[[Sequence[Result]], Answer]:
+    def ask(results: Sequence[Result]) -> Answer:
+        failed = sum(result.failed for result in results)
+        seen = f"{failed} of {sum(result.requests.requests for result in results)} requests failed"
+        return seen, too_few(failed, least)
+
+    return ask
+
+
+def median_stop(results: Sequence[Result]) -> float:
+    return statistics.median(time for result in results for time in result.stop_s)
+
+
+def drain_is_faster(results: Sequence[Result]) -> Answer:
+    """The first half are those with a drain."""
+    half = len(results) // 2
+    drain, delay = (median_stop(part) for part in (results[:half], results[half:]))
+    seen = f"median time to stop {drain:.1f} s, and {delay:.1f} s with the delay"
+    return seen, [] if drain * FASTER_AT_LEAST <= delay else [f"that is less than {FASTER_AT_LEAST:g} times as fast"]
 
 
 def some_are_repeated(results: Sequence[Result]) -> Answer:
@@ -102,4 +134,23 @@ QUESTIONS = [
     alone(WITHOUT_LISTENS, some_fail),
     alone(WITH_LISTENS, nothing_comes_early),
     *(alone(setups.sweep_name(delay, readiness=True), some_fail) for delay in setups.TOO_SHORT),
+]
+
+
+def lengths_with(init: str) -> list[str]:
+    return [setups.lengths_name(app, init) for app in LENGTHS_APPS]
+
+
+SHORT, LONG = (setups.DELAYS[delay] for delay in (setups.SHORT_S, setups.LONG_S))
+
+LENGTHS_QUESTIONS = [
+    *(alone(name, no_request_fails) for name in lengths_with(setups.DRAIN)),
+    *(
+        Question(f"lengths: all apps, {init}", lengths_with(init), fail_at_least(CUT_AT_LEAST))
+        for init in ("no init", "tini")
+    ),
+    Question(f"lengths: all apps, {SHORT}", lengths_with(SHORT), fail_at_least(SHORT_CUT_AT_LEAST)),
+    Question(
+        f"lengths: all apps, drain or {LONG}", [*lengths_with(setups.DRAIN), *lengths_with(LONG)], drain_is_faster
+    ),
 ]

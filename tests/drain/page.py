@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Writes the tables of docs/results.md from the raw results in docs/img/results.csv.
+"""Writes the tables of docs/results.md from the raw results in docs/img/results.csv and lengths.csv.
 
     page.py            writes them again
-    page.py --check    fails if they differ from the CSV file
+    page.py --check    fails if they differ from the CSV files
 
-A block of the page begins with the line "<!-- NAME: ... -->" and ends at an empty line. A measurement (drain --runs)
-also writes the block "measured": how and where it was made.
+A block of the page begins with the line "<!-- NAME: ... -->" and ends at an empty line. A measurement (drain --runs or
+--lengths) also writes the block "measured" or "lengths-measured": how and where it was made.
 """
 
 import datetime
@@ -16,16 +16,18 @@ import sys
 import textwrap
 from collections.abc import Sequence
 
+import lengths
 import report
 import runs
 import setups
 from containers import LULL, ROOT, Failed, run
-from judge import QUESTIONS, judge
+from judge import LENGTHS_QUESTIONS, QUESTIONS, judge, lengths_with
 from report import Results
 from restart import Result
 
 PAGE = ROOT / "docs/results.md"
 DATA = ROOT / "docs/img/results.csv"
+LENGTHS = ROOT / "docs/img/lengths"
 BLOCK = re.compile(r"^<!-- (?P<name>[a-z-]+):.*-->\n(?P<text>(?:.+\n)*)", re.MULTILINE)
 
 Parts = dict[str, str]  # by the name of the block
@@ -52,9 +54,21 @@ def filled(page: str, *parts: Parts) -> str:
 
 
 def measured() -> Parts:
-    where = f"measured {datetime.date.today().isoformat()} on {machine()}, with {versions()}"
-    items = [textwrap.fill(item, 126, initial_indent="- ", subsequent_indent="  ") for item in [*report.terms(), where]]
-    return {"measured": "\n".join(items)}
+    packages = {"Docker": "docker.io", "dumb-init": "dumb-init", "catatonit": "catatonit", "nginx": "nginx-light"}
+    return {"measured": items([*report.terms(), where(packages)])}
+
+
+def lengths_measured() -> Parts:
+    packages = {"nginx": "nginx-light", "OpenJDK": "openjdk-17-jdk-headless"}
+    return {"lengths-measured": items([*report.lengths_terms(), where(packages)])}
+
+
+def items(texts: Sequence[str]) -> str:
+    return "\n".join(textwrap.fill(text, 126, initial_indent="- ", subsequent_indent="  ") for text in texts)
+
+
+def where(packages: dict[str, str]) -> str:
+    return f"measured {datetime.date.today().isoformat()} on {machine()}, with {versions(packages)}"
 
 
 def machine() -> str:
@@ -67,19 +81,16 @@ def distribution() -> str:
     return platform.freedesktop_os_release()["PRETTY_NAME"]
 
 
-def versions() -> str:
+def versions(more: dict[str, str]) -> str:
     """Of lull, and of the Debian packages."""
     packages = {
         "HAProxy": "haproxy",
-        "Docker": "docker.io",
         "tini": "tini",
-        "dumb-init": "dumb-init",
-        "catatonit": "catatonit",
         "Flask": "python3-flask",
         "waitress": "python3-waitress",
         "gunicorn": "gunicorn",
         "Express": "node-express",
-        "nginx": "nginx-light",
+        **more,
     }
     found = [f"{name} {upstream_version(package)}" for name, package in packages.items()]
     return ", ".join([run(LULL, "--version").replace(" version", "").partition(" - ")[0], *found])
@@ -104,6 +115,37 @@ def tables() -> Parts:
         "retries": markdown(report.summary_table(found, retries)),
         "others": markdown(others_table(found)),
     }
+
+
+def lengths_tables() -> Parts:
+    found = lengths.read(LENGTHS)
+    return {
+        "lengths-summary": lengths_summary(found),
+        "lengths-setups": markdown(lengths_setups_table()),
+        "lengths-failed": markdown(report.lengths_table(found, report.span_of("failed"))),
+        "lengths-stops": markdown(report.lengths_table(found, report.stops)),
+    }
+
+
+def lengths_setups_table() -> report.Table:
+    rows = [["setup", "command before the app's own"]]
+    for name, words in setups.LENGTHS_INITS.items():
+        rows.append([name, f"`{' '.join(words).removeprefix('/')}`" if words else "none"])
+    return rows
+
+
+def lengths_summary(found: Sequence[Results]) -> str:
+    drains = [results[name] for results in found for name in lengths_with(setups.DRAIN)]
+    ran = [result for result in drains if isinstance(result, Result)]
+    lost = sum(bool(result.failed) for result in ran)
+    faults = sum(bool(verdict.faults) for results in found for verdict in judge(results, LENGTHS_QUESTIONS))
+    every = [result for results in found for result in results.values() if isinstance(result, Result)]
+    requests = sum(result.requests.requests for result in every)
+    return (
+        f"- With drain: {lost} of {len(ran)} rolling restarts had a failed request.\n"
+        f"- {len(found)} runs, {requests} requests in all. "
+        f"`make test-drain` makes {len(LENGTHS_QUESTIONS)} checks in a run; {faults} failed."
+    )
 
 
 def markdown(table: report.Table) -> str:
@@ -140,7 +182,7 @@ def summary(found: Sequence[Results]) -> str:
     others = report.span([result.failed for init, result in cells if init != setups.LULL])
     requests = report.span([round(result.requests.requests, -1) for _, result in cells])
     orders = report.span([round(result.orders.requests, -1) for _, result in cells])
-    faults = sum(bool(verdict.faults) for results in found for verdict in judge(results))
+    faults = sum(bool(verdict.faults) for results in found for verdict in judge(results, QUESTIONS))
     return (
         f"- lull with a readiness signal: {lost} of {len(lull)} rolling restarts had a failed or repeated request.\n"
         f"- All other setups: {others} failed requests in each rolling restart.\n"
@@ -151,17 +193,17 @@ def summary(found: Sequence[Results]) -> str:
 
 def check() -> bool:
     page = PAGE.read_text(encoding="utf-8")
-    return filled(page, tables()) == page
+    return filled(page, tables(), lengths_tables()) == page
 
 
 if __name__ == "__main__":
     try:
         if sys.argv[1:] == ["--check"]:
             if not check():
-                raise Failed(f"{PAGE}: the tables differ from {DATA}; run tests/drain/page.py")
+                raise Failed(f"{PAGE}: the tables differ from {DATA} or {LENGTHS}.csv; run tests/drain/page.py")
         elif sys.argv[1:]:
             raise Failed(__doc__)
         else:
-            update(tables())
+            update(tables(), lengths_tables())
     except Failed as failure:
         sys.exit(str(failure))

@@ -5,9 +5,21 @@ import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from balancer import FALL, INTER_MS, RISE
-from client import KEPT_ALIVE, ONE_SHOT, ORDERS
-from restart import APPS, DELAY_S, INSTANCES, STOP_S, Result
-from setups import INITS, LONGEST_S, RULE_S, START_S, table_name
+from client import KEPT_ALIVE, LENGTHS, LENGTHS_TICK_S, ONE_SHOT, ORDERS, SHAPE, SHORTEST_S
+from client import LONGEST_S as LONGEST_LENGTH_S
+from restart import APPS, DELAY_S, INSTANCES, LENGTHS_APPS, STOP_S, Result
+from setups import (
+    DOCKERS_STOP_S,
+    IN_DOCKER,
+    INITS,
+    LENGTHS_INITS,
+    LENGTHS_STOP_S,
+    LONGEST_S,
+    RULE_S,
+    START_S,
+    lengths_name,
+    table_name,
+)
 
 Results = Mapping[str, Result | Exception]  # by the setup's name
 Table = list[list[str]]  # the first row is the header
@@ -82,6 +94,34 @@ def summary_table(runs: Sequence[Results], cell: Callable[[list[Result]], str]) 
     return rows
 
 
+def lengths_table(runs: Sequence[Results], cell: Callable[[list[Result]], str]) -> Table:
+    """The same for the requests of random lengths."""
+    rows = [["app", *LENGTHS_INITS]]
+    for app in LENGTHS_APPS:
+        found = ([run.get(lengths_name(app, init)) for run in runs] for init in LENGTHS_INITS)
+        rows.append([app, *(cell([one for one in results if isinstance(one, Result)]) for results in found)])
+    return rows
+
+
+def lengths_details(results: Results) -> Table:
+    rows = [["app", "setup", "requests", "failed", "by", "median", "longest", "times to stop", "status"]]
+    for app in LENGTHS_APPS:
+        for init in LENGTHS_INITS:
+            result = results.get(lengths_name(app, init))
+            if isinstance(result, Result):
+                asked = result.requests
+                row = [app, init, str(asked.requests), str(result.failed), kinds(asked.failed)]
+                row += [f"{asked.p50_ms} ms", f"{asked.max_ms} ms"]
+                rows.append([*row, " ".join(f"{time:.1f}" for time in result.stop_s), listed(result.statuses)])
+    return rows
+
+
+def stops(results: list[Result]) -> str:
+    """Median and longest time to stop in seconds."""
+    times = [time for result in results for time in result.stop_s]
+    return f"{statistics.median(times):.1f}, {max(times):.1f}" if times else "?"
+
+
 def span_of(attribute: str) -> Callable[[list[Result]], str]:
     return lambda results: span([getattr(result, attribute) for result in results])
 
@@ -106,12 +146,22 @@ def terms() -> list[str]:
     """What was fixed before the measurement."""
     rule = f"fall x inter + longest request = {FALL} x {INTER_MS / 1000:g} s + {LONGEST_S:g} s = {RULE_S:g} s"
     load = f"{KEPT_ALIVE} keep-alive and {ONE_SHOT} one-request connections"
+    kind = "in Docker" if IN_DOCKER else "of namespaces alone"
     return [
-        f"{INSTANCES} containers behind HAProxy: check inter {INTER_MS} ms, fall {FALL}, rise {RISE}",
+        f"{INSTANCES} containers {kind} behind HAProxy: check inter {INTER_MS} ms, fall {FALL}, rise {RISE}",
         f"restarted one by one: docker stop -t {STOP_S}, docker start, and the next one when HAProxy reports it up",
         f"delay {DELAY_S:g} s; the formula gives {rule}",
         f"load: {load}, GET and POST, most requests {LONGEST_S:g} s long; {ORDERS} more connections send orders",
         f"slow start: the app listens after {START_S:g} s",
+    ]
+
+
+def lengths_terms() -> list[str]:
+    return [
+        f"random lengths: {SHORTEST_S:g} to {LONGEST_LENGTH_S:g} s, a bounded Pareto distribution of shape {SHAPE:g};"
+        f" {LENGTHS} connections, each with a request every {LENGTHS_TICK_S:g} s or when the last one is answered",
+        f"containers of namespaces alone; SIGKILL {LENGTHS_STOP_S} s after SIGTERM with lull, and without it after"
+        f" {DOCKERS_STOP_S} s, as docker stop by default",
     ]
 
 

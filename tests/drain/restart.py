@@ -6,10 +6,12 @@ A Setup describes what is restarted, a Result what happened. This module judges 
 import collections
 import contextlib
 import json
+import os
 import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,10 +19,12 @@ from pathlib import Path
 
 from balancer import Balancer, Check
 from client import Counts
-from containers import HOST, IMAGE, PATIENCE_S, STATE, Container, Failed, address_of, start_container, wait_until
+from containers import HOST, IMAGE, PATIENCE_S, STATE, Container, Failed, address_of, run, start_container, wait_until
+from instances import Instance, new_instance
 
 HERE = Path(__file__).resolve().parent
 WEB_FILES = STATE / "www"
+CLASSES = STATE / "classes"
 INSTANCES = 3
 APP_PORT = 8000
 DELAY_S = 3.0  # fixed beforehand: more than fall x inter + the longest request, see balancer.py and apps/
@@ -36,6 +40,16 @@ APPS: dict[str, list[str]] = {
     "Express": ["node", "/apps/server.js"],
     "nginx, large files": ["nginx", "-p", "/tmp", "-c", "/apps/nginx.conf", "-e", "stderr"],
     "ignores SIGTERM": ["/usr/bin/python3", "/apps/stubborn.py"],
+}
+# For requests of random lengths. After SIGTERM, gunicorn waits for connections without a request, by default for 30 s.
+BACKEND_PORT = 8090  # of the waitress behind nginx, which is not restarted
+JAVA = ("java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx64m", "-Dsun.net.httpserver.nodelay=true")
+LENGTHS_APPS: dict[str, list[str]] = {
+    "Flask on waitress": APPS["Flask on waitress"],
+    "gunicorn": [*APPS["gunicorn"][:-1], "--graceful-timeout=3", APPS["gunicorn"][-1]],
+    "Express": APPS["Express"],
+    "Java's HTTP server": [*JAVA, "-cp", "/classes", "Shop", str(APP_PORT)],
+    "nginx, proxy to waitress": ["nginx", "-p", "/tmp", "-c", "/apps/proxy.conf", "-e", "stderr"],
 }
 
 ENVIRONMENT = {
@@ -58,8 +72,11 @@ class Setup:
     env: dict[str, str] = field(default_factory=dict)
     image: str = IMAGE
     # Called with the balancer and the containers, for the time of the load: another actor, such as a controller.
-    company: Callable[[Balancer, list[Container]], contextlib.AbstractContextManager[None]] | None = None
+    company: Callable[[Balancer, list[Container | Instance]], contextlib.AbstractContextManager[None]] | None = None
     put_back: bool = False  # the restart also adds it to the balancer again
+    stop_s: int = STOP_S
+    docker: bool = False  # otherwise namespaces alone, which take a twentieth of the time
+    seed: int = 0  # not 0: the requests have random lengths, and there are no orders
 
 
 @dataclass(frozen=True)
@@ -85,8 +102,8 @@ def directory_of(number: int) -> Path:
     return STATE / str(number)
 
 
-def restart(setup: Setup, number: int) -> Result:
-    """The number, from 1 to 250, is unique in this run."""
+def restart(setup: Setup, number: int, gate: threading.Barrier | None = None) -> Result:
+    """The number, from 1 to 250, is unique in this run. With a gate, the load starts when all have started."""
     directory = directory_of(number)
     shutil.rmtree(directory, ignore_errors=True)  # of an earlier run
     records = directory / "records"
@@ -98,7 +115,7 @@ def restart(setup: Setup, number: int) -> Result:
         for n, address in enumerate(addresses, 1):
             containers.append(start_instance(setup, f"t{number}-s{n}", address, records, balancer))
             stack.callback(end_instance, containers[-1], directory)
-        result = restart_all(setup, balancer, containers, records)
+        result = restart_all(setup, balancer, containers, records, gate)
     return result
 
 
@@ -107,46 +124,75 @@ def server_of(name: str) -> str:
     return name.rpartition("-")[2]
 
 
-def start_instance(setup: Setup, name: str, address: str, records: Path, balancer: Balancer) -> Container:
+def start_instance(
+    setup: Setup, name: str, address: str, records: Path, balancer: Balancer
+) -> Container | Instance:
     for_leaving = {"SERVER": server_of(name), "BALANCER": f"{HOST}/{balancer.runtime_port}"}  # see apps/leave.sh
     env = {**ENVIRONMENT, **for_leaving, **setup.env}
-    mounts = [f"{HERE}/apps:/apps:ro", f"{WEB_FILES}:/www:ro", f"{records}:/records"]
-    return start_container(name, [*setup.init, *APPS[setup.app]], address, env, mounts, image=setup.image)
+    mounts = [f"{HERE}/apps:/apps:ro", f"{WEB_FILES}:/www:ro", f"{CLASSES}:/classes:ro", f"{records}:/records"]
+    command = (LENGTHS_APPS if setup.seed else APPS)[setup.app]
+    if not setup.docker:
+        return new_instance(name, [*setup.init, *command], address, env, mounts)
+    return start_container(name, [*setup.init, *command], address, env, mounts, image=setup.image)
 
 
-def end_instance(container: Container, directory: Path) -> None:
+def end_instance(container: Container | Instance, directory: Path) -> None:
     """What it has written stays, for a person to read when something was wrong."""
     (directory / f"{container.name}.log").write_text(container.logs())
     container.remove()
 
 
-def make_web_files() -> None:
-    """What nginx serves; once, before the first restart."""
+def make_files() -> None:
+    """What nginx serves, and what Java runs; once, before the first restart."""
     WEB_FILES.mkdir()
     (WEB_FILES / "fast").write_bytes(b"x" * 1000 + b"end\n")
     (WEB_FILES / "slow").write_bytes(b"x" * 65536 + b"end\n")
+    CLASSES.mkdir()
+    run("javac", "-d", CLASSES, HERE / "apps/Shop.java")
 
 
-def restart_all(setup: Setup, balancer: Balancer, containers: list[Container], records: Path) -> Result:
+@contextlib.contextmanager
+def backend() -> Iterator[None]:
+    """The waitress behind nginx."""
+    command = ["waitress-serve", f"--listen={HOST}:{BACKEND_PORT}", "--threads=200", "shop:app"]
+    with (STATE / "backend.log").open("wb") as log:
+        server = subprocess.Popen(command, env={**os.environ, **ENVIRONMENT}, cwd=HERE / "apps", stdout=log, stderr=log)
+    try:
+        yield
+    finally:
+        server.kill()
+        server.wait()
+
+
+def restart_all(
+    setup: Setup,
+    balancer: Balancer,
+    containers: list[Container | Instance],
+    records: Path,
+    gate: threading.Barrier | None,
+) -> Result:
     for container in containers:
         wait_for_app(container)
     with running(balancer), company(setup, balancer, containers):
-        for container in containers:
-            balancer.wait_for(server_of(container.name))
-        with load(balancer) as counts:
+        balancer.wait_for(*(server_of(container.name) for container in containers))
+        if gate:
+            with contextlib.suppress(threading.BrokenBarrierError):  # one of them has failed
+                gate.wait()
+        with load(setup, balancer) as counts:
             time.sleep(LEAD_S)
             stops = [restart_one(setup, balancer, container) for container in containers]
             time.sleep(LEAD_S)
         tried_again = balancer.tried_again()
     times, statuses = zip(*stops)
     requests, orders = counts["requests"], counts["orders"]
-    return Result(requests, orders, executed_twice(records, orders), tried_again, times, statuses)
+    twice = 0 if setup.seed else executed_twice(records, orders)
+    return Result(requests, orders, twice, tried_again, times, statuses)
 
 
-def restart_one(setup: Setup, balancer: Balancer, container: Container) -> tuple[float, int]:
+def restart_one(setup: Setup, balancer: Balancer, container: Container | Instance) -> tuple[float, int]:
     """Returns how long it took to stop, and its exit status."""
     server = server_of(container.name)
-    took_s = container.stop(STOP_S)
+    took_s = container.stop(setup.stop_s)
     status = container.status()
     container.start()
     if setup.put_back:
@@ -156,7 +202,7 @@ def restart_one(setup: Setup, balancer: Balancer, container: Container) -> tuple
     return took_s, status
 
 
-def wait_for_app(container: Container) -> None:
+def wait_for_app(container: Container | Instance) -> None:
     def listens() -> bool:
         with contextlib.suppress(OSError), socket.create_connection((container.address, APP_PORT), timeout=1):
             return True
@@ -174,15 +220,18 @@ def running(balancer: Balancer) -> Iterator[None]:
         balancer.stop()
 
 
-def company(setup: Setup, balancer: Balancer, containers: list[Container]) -> contextlib.AbstractContextManager[None]:
+def company(
+    setup: Setup, balancer: Balancer, containers: list[Container | Instance]
+) -> contextlib.AbstractContextManager[None]:
     return setup.company(balancer, containers) if setup.company else contextlib.nullcontext()
 
 
 @contextlib.contextmanager
-def load(balancer: Balancer) -> Iterator[dict[str, Counts]]:
+def load(setup: Setup, balancer: Balancer) -> Iterator[dict[str, Counts]]:
     """What the client has counted is in the dictionary once this is over, as "requests" and "orders"."""
     counts: dict[str, Counts] = {}
-    command = [sys.executable, str(HERE / "client.py"), str(balancer.port), str(balancer.orders_port)]
+    kind = ["--lengths", f"{setup.seed} {setup.app}"] if setup.seed else [str(balancer.orders_port)]
+    command = [sys.executable, str(HERE / "client.py"), str(balancer.port), *kind]
     client = subprocess.Popen(command, stdout=subprocess.PIPE)
     try:
         yield counts

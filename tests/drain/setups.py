@@ -1,13 +1,15 @@
 """What is restarted: the apps and inits of the table, each readiness signal, the start, and the delays to plot."""
 
 import contextlib
+import os
 import subprocess
 import threading
 from collections.abc import Iterator
 
 from balancer import FALL, INTER_MS, Balancer, Check
 from containers import Container, make_image
-from restart import APP_PORT, APPS, DELAY_S, STOP_S, Setup, server_of
+from instances import Instance
+from restart import APP_PORT, APPS, DELAY_S, LENGTHS_APPS, STOP_S, Setup, server_of
 
 READY_PORT = 9000
 LONGEST_S = 0.4  # the slow requests of apps/
@@ -17,8 +19,8 @@ LULL_CHECK = Check("/", READY_PORT)
 DELAY = f"{DELAY_S:g}s"
 
 
-def lull(*options: str, delay: str = DELAY) -> tuple[str, ...]:
-    return ("/lull", "--delay", delay, "--grace", f"{STOP_S}s", *options, "--")
+def lull(*options: str, delay: str = DELAY, stop_s: int = STOP_S) -> tuple[str, ...]:
+    return ("/lull", "--delay", delay, "--grace", f"{stop_s}s", *options, "--")
 
 
 READY = ("--ready-on", str(READY_PORT), "--listens", str(APP_PORT))
@@ -34,6 +36,7 @@ INITS: dict[str, tuple[tuple[str, ...], Check]] = {
     "lull": (lull(*READY), LULL_CHECK),
 }
 LULL = "lull"
+IN_DOCKER = bool(os.environ.get("FULL"))
 PEERS = [init for init in INITS if init != LULL]
 
 
@@ -42,9 +45,9 @@ def table_name(app: str, init: str) -> str:
 
 
 def table() -> list[Setup]:
-    """The longest come first."""
+    """In Docker with FULL=1. The longest come first."""
     return [
-        Setup(table_name(app, init), app, words, check)
+        Setup(table_name(app, init), app, words, check, docker=IN_DOCKER)
         for init, (words, check) in INITS.items()
         for app in reversed(APPS)
     ]
@@ -63,7 +66,7 @@ def make_images() -> None:
 
 
 @contextlib.contextmanager
-def health_watcher(balancer: Balancer, containers: list[Container]) -> Iterator[None]:
+def health_watcher(balancer: Balancer, containers: list[Container | Instance]) -> Iterator[None]:
     """Does what an orchestrator does: HAProxy sends no requests to a container that Docker reports as unhealthy."""
     servers = {container.name: server_of(container.name) for container in containers}
     form = "{{.Actor.Attributes.name}} {{.Action}}"
@@ -97,14 +100,16 @@ def ways() -> list[Setup]:
             env={"LULL_LISTENS": str(APP_PORT)},
             image=HEALTHCHECK_IMAGE,
             company=health_watcher,
+            docker=True,
         ),
-        Setup("--drain-file, checked by nginx's configuration", "nginx, large files", drain_file),
-        Setup("--drain-file, checked by the app's health page", "Flask on waitress", drain_file),
+        Setup("--drain-file, checked by nginx's configuration", "nginx, large files", drain_file, docker=True),
+        Setup("--drain-file, checked by the app's health page", "Flask on waitress", drain_file, docker=True),
         Setup(
             "--pre-stop, a command to HAProxy's runtime socket",
             "Flask on waitress",
             lull("--pre-stop", "/apps/leave.sh"),
             put_back=True,
+            docker=True,
         ),
     ]
 
@@ -118,8 +123,8 @@ def starts() -> list[Setup]:
     env = {"START_AFTER": f"{START_S:g}"}
     without = lull("--ready-on", str(READY_PORT))
     return [
-        Setup("slow start, without --listens", "Flask on waitress", without, LULL_CHECK, env),
-        Setup("slow start, with --listens", "Flask on waitress", lull(*READY), LULL_CHECK, env),
+        Setup("slow start, without --listens", "Flask on waitress", without, LULL_CHECK, env, docker=True),
+        Setup("slow start, with --listens", "Flask on waitress", lull(*READY), LULL_CHECK, env, docker=True),
     ]
 
 
@@ -136,7 +141,39 @@ def sweep_name(delay: float, readiness: bool) -> str:
 
 def sweep_setup(delay: float, readiness: bool) -> Setup:
     init = lull(*(READY if readiness else ()), delay=f"{delay:g}s")
-    return Setup(sweep_name(delay, readiness), SWEEP_APP, init, LULL_CHECK if readiness else Check())
+    return Setup(sweep_name(delay, readiness), SWEEP_APP, init, LULL_CHECK if readiness else Check(), docker=True)
+
+
+# --- Requests of random lengths -----------------------------------------------------------------------------------
+
+# The delays. HAProxy needs 1 s until it sends no more requests, and the longest request takes 10 s.
+SHORT_S, LONG_S = 2, 12
+DRAIN_TIMEOUT_S = 15
+DOCKERS_STOP_S = 10  # the default of docker stop
+LENGTHS_STOP_S = 30
+DRAIN = f"lull, delay {SHORT_S} s and drain"
+DELAYS = {delay: f"lull, delay {delay} s" for delay in (SHORT_S, LONG_S)}
+LENGTHS_INITS: dict[str, tuple[str, ...]] = {
+    "no init": (),
+    "tini": ("tini", "--"),
+    **{name: lull(*READY, delay=f"{delay}s", stop_s=LENGTHS_STOP_S) for delay, name in DELAYS.items()},
+    DRAIN: lull("--drain-timeout", f"{DRAIN_TIMEOUT_S}s", *READY, delay=f"{SHORT_S}s", stop_s=LENGTHS_STOP_S),
+}
+
+
+def lengths_name(app: str, init: str) -> str:
+    return f"lengths: {app}, {init}"
+
+
+def lengths_setup(app: str, init: str, seed: int) -> Setup:
+    words = LENGTHS_INITS[init]
+    check, stop_s = (LULL_CHECK, LENGTHS_STOP_S) if "/lull" in words else (Check(), DOCKERS_STOP_S)
+    return Setup(lengths_name(app, init), app, words, check, stop_s=stop_s, seed=seed)
+
+
+def lengths(seed: int) -> list[Setup]:
+    """With the same seed, the clients of an app send the same requests. The longest come first."""
+    return [lengths_setup(app, init, seed) for init in reversed(LENGTHS_INITS) for app in LENGTHS_APPS]
 
 
 # --- All of a run -------------------------------------------------------------------------------------------------
@@ -148,5 +185,5 @@ def others() -> list[Setup]:
 
 
 def everything() -> list[Setup]:
-    """The longest come first."""
+    """All but the requests of random lengths. The longest come first."""
     return [*others(), *table()]

@@ -84,8 +84,7 @@ def stop_one(init: str, number: int) -> list[Row]:
         for container in containers:
             restart.wait_for_app(container)
         stack.enter_context(restart.running(balancer))
-        for container in containers:
-            balancer.wait_for(restart.server_of(container.name))
+        balancer.wait_for(*(restart.server_of(container.name) for container in containers))
         threads = [threading.Thread(target=ask, args=(n, balancer.port, stopped, log)) for n in range(CONNECTIONS)]
         for thread in threads:
             thread.start()

@@ -15,6 +15,7 @@ const answerSlowly = (request, response) => setTimeout(answer, SLOW_MS, request,
 
 app.all('/fast', answer)
 app.all('/slow', answerSlowly)
+app.get('/sleep', (request, response) => setTimeout(answer, 1000 * request.query.s, request, response))
 
 // Executed once it is recorded; the answer takes its time.
 app.post('/order', (request, response) => {

@@ -28,6 +28,12 @@ def slow():
     return PAGE
 
 
+@app.route("/sleep")
+def sleep():
+    time.sleep(float(flask.request.args["s"]))
+    return PAGE
+
+
 @app.post("/order")
 def order():
     """Executed once it is recorded; the answer takes its time."""
