@@ -286,8 +286,8 @@ uninstall: ## Remove what install installed
 test-apps: all ## Stop real servers under lull, tini and no init, as root
 	tests/run tests/apps/apps
 
-# Rolling restarts of apps behind HAProxy, as root, in new namespaces. Two minutes of it are for requests of random lengths. FULL=1 uses Docker for all
-# apps, and takes 10. drain --packages prints what it needs, drain --help other modes.
+# Rolling restarts of apps behind HAProxy, as root, in new namespaces. Two minutes are for requests of random lengths.
+# FULL=1 uses Docker for all apps, and takes 10 minutes. drain --packages prints what it needs, drain --help other modes.
 test-drain: all ## Restart apps behind HAProxy under load, as root
 	@FULL=$(FULL) tests/run tests/drain/drain
 

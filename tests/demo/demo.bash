@@ -2,6 +2,10 @@
 # Functions that the demos share: output, a namespace and a directory.
 # shellcheck source=tests/suite/lib.bash
 . "${BASH_SOURCE[0]%/*}/../suite/lib.bash"
+# That of lib.bash needs a directory of bats.
+pause() {
+	sleep 0.01
+}
 unset "${!LULL_@}" # variables that the user has set for another lull
 
 DEMO=${0##*/}
