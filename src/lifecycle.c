@@ -415,6 +415,12 @@ bool lifecycle_is_draining(const struct lifecycle *lifecycle)
 	return awaits_step && next_step(lifecycle)->kind == STEP_DRAIN;
 }
 
+int64_t lifecycle_drain_limit_ms(const struct lifecycle *lifecycle)
+{
+	int64_t due_ms = lifecycle->schedule.due_ms;
+	return is_held_back(lifecycle) ? later(due_ms, lifecycle->pre_stop_ms) : due_ms;
+}
+
 /* No connection is busy now. While the pre-stop program runs, that may change. */
 static void on_drained(struct lifecycle *lifecycle, const struct event *event, int64_t now_ms, struct actions *actions)
 {

@@ -187,6 +187,9 @@ enum readiness lifecycle_readiness(const struct lifecycle *lifecycle);
  */
 bool lifecycle_is_draining(const struct lifecycle *lifecycle);
 
+/* Returns when that wait ends at the latest, absolute, in ms: the pre-stop program may take longer than the drain. */
+int64_t lifecycle_drain_limit_ms(const struct lifecycle *lifecycle);
+
 /* Returns when lifecycle_step() must be called at the latest, absolute, in ms; TIME_NEVER: only for an event. */
 int64_t lifecycle_deadline_ms(const struct lifecycle *lifecycle);
 

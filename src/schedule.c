@@ -88,10 +88,12 @@ int64_t schedule_kill_ms(const struct schedule *schedule, int64_t now_ms)
 int64_t schedule_latest_ms(const struct schedule *schedule)
 {
 	int64_t latest_ms = schedule->due_ms;
+	int first = schedule_first_signal(schedule->plan);
 	for (int i = schedule->next; i < schedule->plan->count; i++) {
 		int64_t wait_ms = schedule->plan->steps[i].wait_ms;
 		if (i > schedule->next)
-			latest_ms = after(latest_ms, wait_ms - earlier(wait_ms, SCHEDULE_LATE_MS));
+			latest_ms =
+				after(latest_ms, i > first ? wait_ms - earlier(wait_ms, SCHEDULE_LATE_MS) : wait_ms);
 		if (schedule_signal(schedule, i) == SIGKILL)
 			return latest_ms;
 	}

@@ -42,7 +42,7 @@ void schedule_times(const struct schedule *schedule, int64_t now_ms, int64_t tim
 /* Returns when SIGKILL is due; TIME_NEVER if no step sends it. One that is overdue is late: see above. */
 int64_t schedule_kill_ms(const struct schedule *schedule, int64_t now_ms);
 
-/* Returns how late the next step may come without delaying SIGKILL; TIME_NEVER if no step sends that. */
+/* Returns how late the first signal may be without delaying SIGKILL; TIME_NEVER if no step sends that. */
 int64_t schedule_latest_ms(const struct schedule *schedule);
 
 /*

@@ -398,11 +398,12 @@ static void handle_event(struct supervisor *supervisor, const struct event *happ
 /* Logs busy connections once in a drain, and a failure once. */
 static void log_poll(struct supervisor *supervisor, int busy, int error)
 {
-	int64_t due_ms = supervisor->outcome.drain.due_ms;
+	int64_t now_ms = supervisor->now_ms;
+	int64_t limit_ms = later(lifecycle_drain_limit_ms(&supervisor->lifecycle), now_ms);
 	if (busy < 0 && !supervisor->is_poll_failed)
 		shutdown_log_no_connections(supervisor->log, error);
 	else if (busy > 0 && !supervisor->is_busy_logged)
-		shutdown_log_draining(supervisor->log, busy, due_ms - supervisor->now_ms);
+		shutdown_log_draining(supervisor->log, busy, limit_ms - now_ms);
 	supervisor->is_poll_failed |= busy < 0;
 	supervisor->is_busy_logged |= busy > 0;
 }

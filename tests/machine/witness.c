@@ -259,8 +259,9 @@ static int64_t pre_stop_until(const struct witness *witness)
 	if (kill_ms == TIME_NEVER)
 		return until_ms;
 	int64_t room_ms = 0;
-	bool kills = witness_planned_signal(witness, 0) == SIGKILL;
-	for (int step = 1; step < plan->count && !kills; step++) {
+	int first = first_signal(witness);
+	bool kills = witness_planned_signal(witness, first) == SIGKILL;
+	for (int step = first + 1; step < plan->count && !kills; step++) {
 		room_ms += least(plan->steps[step].wait_ms, 1000);
 		kills = witness_planned_signal(witness, step) == SIGKILL;
 	}
@@ -826,6 +827,10 @@ static void check_told(const struct witness *witness, const struct lifecycle *li
 	                                                    : READINESS_ENDED;
 	demand(lifecycle_readiness(lifecycle) == readiness, DRAINING, "another one is shown");
 	demand(lifecycle_is_draining(lifecycle) == drains(witness), DRAIN, "another one is shown");
+	demand(!drains(witness) || lifecycle_drain_limit_ms(lifecycle) ==
+	                                   (witness_is_held(witness) ? most(witness->due_ms, witness->pre_stop_until_ms)
+	                                                             : witness->due_ms),
+	       REPORTED, "how long the drain may take");
 	demand(lifecycle->phase == phase, PHASES, "not the one that it should be in");
 	demand(phase >= witness->phase_before, PHASES, "it went back");
 	demand(lifecycle_deadline_ms(lifecycle) == wake_ms, WAKES, "another deadline");

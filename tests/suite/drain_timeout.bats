@@ -166,6 +166,29 @@ served() {
 	served first
 }
 
+@test "a drain that waits for the pre-stop program logs the time of that" {
+	printf '#!/bin/sh\nuntil [ -e "$0.go" ]; do sleep 0.01; done\n' >hook
+	chmod +x hook
+	start_server --drain-timeout 1ms --pre-stop "$PWD/hook" --listens 8080 "${SERVER[@]}" 8080
+	kill -TERM "$TARGET"
+	wait_for err '^lull: stopping: .*; SIGTERM to the app .*after the pre-stop program, in 5 s at the latest'
+	request first
+	wait_for err '^lull: draining: 1 connection busy, waiting [1-5](\.[0-9])? s at most$'
+	: >hook.go
+	expect_status 0
+}
+
+@test "after a delay and a drain, the app has 1 s of the time that the pre-stop program can take" {
+	printf '#!/bin/sh\nexec sleep 1000\n' >hook
+	chmod +x hook
+	start_server --plan 500ms/drain:300ms/TERM/1200ms/KILL --pre-stop "$PWD/hook" --listens 8080 "${SERVER[@]}" 8080
+	T0=$(now_ms)
+	kill -TERM "$TARGET"
+	expect_status 0
+	has err 'in 500 ms to 800 ms and after the pre-stop program, in 1 s at the latest, SIGKILL in 2 s at the latest$'
+	expect_ms "$(since "$T0")" 1000
+}
+
 @test "several ports: a busy connection on any of them holds the signal back" {
 	start_server --drain-timeout 1h --listens 8080,8081 "${SERVER[@]}" 8080 8081
 	request first 8081
