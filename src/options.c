@@ -617,7 +617,7 @@ static int plan_from_grace(struct parser *parser)
 	enum { APP_NEEDS_MS = 2000 };
 	struct options *options = parser->options;
 	int64_t longest_ms = options->grace_ms - KILL_BEFORE_END_MS - APP_NEEDS_MS;
-	bool is_drain = options->drain_ms > 0 && options->delay_ms <= longest_ms;
+	bool is_drain = options->drain_ms > 0 && (options->delay_ms == 0 || options->delay_ms <= longest_ms);
 	int64_t held_ms = options->delay_ms + options->drain_ms;
 	if (held_ms > 0 && held_ms > longest_ms) {
 		enum option_id id = is_drain ? OPTION_DRAIN_TIMEOUT : OPTION_DELAY;
@@ -653,7 +653,9 @@ static int resolve_plan(struct parser *parser)
 	if (is_grace && !is_plan)
 		return plan_from_grace(parser);
 	options->grace_ms = -1;
-	if (!is_plan)
+	if (is_plan)
+		options->drain_ms = 0; /* a variable that the plan overrides */
+	else
 		plan_from_timeout(&options->policy.plan, options->delay_ms, options->drain_ms, options->timeout_ms);
 	return 0;
 }

@@ -230,6 +230,8 @@ served() {
 	[ "$status" -eq 125 ] && [[ $output == *'--plan "drain:5s/TERM": '*'--listens PORT'* ]] || fail "$status: $output"
 	run env LULL_DRAIN_TIMEOUT=5s "$LULL" true
 	[ "$status" -eq 125 ] && [[ $output == *'LULL_DRAIN_TIMEOUT "5s": '* ]] || fail "$status: $output"
+	run env LULL_DRAIN_TIMEOUT=5s "$LULL" --plan drain:7s/TERM true
+	[ "$status" -eq 125 ] && [[ $output == *'--plan "drain:7s/TERM": '* ]] || fail "$status: $output"
 }
 
 @test "delay and drain must leave the app 2 s of the grace period" {
@@ -237,6 +239,8 @@ served() {
 	[ "$status" -eq 125 ] && [[ $output == *'use a drain timeout of at most 22s' ]] || fail "$status: $output"
 	run "$LULL" --grace 30s --delay 28s --drain-timeout 1s --listens 8080 true
 	[ "$status" -eq 125 ] && [[ $output == *'--delay "28s"'*'use a delay of at most 27s' ]] || fail "$status: $output"
+	run "$LULL" --grace 2s --drain-timeout 1s --listens 8080 true
+	[ "$status" -eq 125 ] && [[ $output == *'--drain-timeout "1s" with --grace "2s": '*'use a longer grace period' ]] || fail "$status: $output"
 	"$LULL" --grace 30s --delay 5s --drain-timeout 22s --listens 8080 true
 }
 
