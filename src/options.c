@@ -626,7 +626,7 @@ static int plan_from_grace(struct parser *parser)
 		add_given(parser, source_of(options, id), id, " with ");
 		add_given(parser, source_of(options, OPTION_GRACE), OPTION_GRACE, ": ");
 		text_add(parser->why, "leaves the app less than 2 s before SIGKILL; ");
-		if (left_ms < 0)
+		if (left_ms <= 0)
 			return reject(parser, "use a longer grace period");
 		text_add(parser->why, is_whole ? "use a %s of at most %llds" : "use a %s of at most %lldms",
 		         is_drain ? "drain timeout" : "delay", (long long)(is_whole ? left_ms / 1000 : left_ms));

@@ -241,6 +241,8 @@ served() {
 	[ "$status" -eq 125 ] && [[ $output == *'--delay "28s"'*'use a delay of at most 27s' ]] || fail "$status: $output"
 	run "$LULL" --grace 2s --drain-timeout 1s --listens 8080 true
 	[ "$status" -eq 125 ] && [[ $output == *'--drain-timeout "1s" with --grace "2s": '*'use a longer grace period' ]] || fail "$status: $output"
+	run "$LULL" --grace 30s --delay 27s --drain-timeout 1s --listens 8080 true
+	[ "$status" -eq 125 ] && [[ $output == *'--drain-timeout "1s" with --grace "30s": '*'use a longer grace period' ]] || fail "$status: $output"
 	"$LULL" --grace 30s --delay 5s --drain-timeout 22s --listens 8080 true
 }
 
