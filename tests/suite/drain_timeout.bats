@@ -200,10 +200,13 @@ served() {
 }
 
 @test "several ports: ready when all of them listen" {
-	start_server --listens 8080 --listens 8081 "${SERVER[@]}" 8080
-	run "${THERE[@]}" "$LULL" --ready --listens 8080,8081
+	start "${THERE[@]}" unshare --pid --fork --kill-child --mount-proc "$LULL" --listens 8080 --listens 8081 "${SERVER[@]}" 8080
+	wait_for out '^ready'
+	child_of "$JOB" && TARGET=$CHILD
+	local inside=(nsenter --target "$TARGET" --pid --mount --net "$LULL" --ready)
+	run "${inside[@]}" --listens 8080,8081
 	[ "$status" -eq 1 ] && [[ $output == *"nothing listens on port 8081"* ]] || fail "$status: $output"
-	run "${THERE[@]}" "$LULL" --ready --listens 8080
+	run "${inside[@]}" --listens 8080
 	[ "$status" -eq 0 ] || fail "$status: $output"
 	kill -TERM "$TARGET"
 	expect_status 0
