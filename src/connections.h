@@ -36,8 +36,8 @@ enum connection_verdict connection_judge(const struct connection *connection);
  * namespace. Never waits. Returns the number; -1 with errno if that cannot be read: EPROTO if the kernel is older than
  * Linux 4.6, which has no segment counts.
  *
- * It takes 0.2 to 3 ms, because the kernel walks its whole hash table, and 26 ms with 10 000 connections. If all
- * connections are idle but for ties, /proc/net/tcp is read too.
+ * It takes 1 ms without a connection, because the kernel walks its whole hash table, and 12 ms with 10 000. If all
+ * are idle but for ties, /proc/net/tcp is read too: 38 ms. Measured by tests/bench/bench --checks.
  */
 int connections_count_busy(const struct ports *ports);
 
