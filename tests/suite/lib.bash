@@ -13,6 +13,7 @@ HOLD=${HOLD:-$ROOT/build/tests/hold}
 
 # A wait that takes longer fails the test: far more than any machine needs.
 PATIENCE_MS=60000
+PAUSES=0
 
 now_ms() {
 	local up
