@@ -242,11 +242,12 @@ static void add_steps(struct text *text, const struct policy *policy, const stru
 		add_row(text, 0, "the app keeps running", "; other signals are forwarded immediately");
 	for (int i = 0, signo = 0; i < policy->plan.count && signo != SIGKILL; i++) {
 		const struct step *step = &policy->plan.steps[i];
-		struct text rest = TEXT_IN(bytes);
 		signo = schedule_signal(schedule, i);
-		text_add(&rest, " until no connection is busy, %s at most", text_time(step->wait_ms, time));
-		if (step->kind == STEP_DRAIN)
+		if (step->kind == STEP_DRAIN) {
+			struct text rest = TEXT_IN(bytes);
+			text_add(&rest, " until no connection is busy, %s at most", text_time(step->wait_ms, time));
 			add_row(text, times_ms[i] - step->wait_ms, "lull waits", bytes);
+		}
 		if (step->signo != PLAN_NO_SIGNAL)
 			add_plan_step(text, policy, signo, times_ms[i]);
 	}

@@ -101,12 +101,15 @@ def keep(thing: object) -> None:
 # --- The cases of HTTP/1.1 ----------------------------------------------------------------------------------------
 
 
-def kept_alive(port: int) -> None:
-    connection = connect(port)
+def answer_and_keep(connection: socket.socket) -> None:
     for _ in range(5):
         ask(connection, "/sleep?s=0")
     keep(connection)
     time.sleep(QUIET_S)
+
+
+def kept_alive(port: int) -> None:
+    answer_and_keep(connect(port))
 
 
 def silent(port: int) -> None:
@@ -316,11 +319,7 @@ def tls_handshake(port: int) -> None:
 
 
 def tls_kept_alive(port: int) -> None:
-    connection = secure(port)
-    for _ in range(5):
-        ask(connection, "/sleep?s=0")
-    keep(connection)
-    time.sleep(QUIET_S)
+    answer_and_keep(secure(port))
 
 
 def tls_computes(asked_before: int) -> Act:

@@ -29,6 +29,18 @@ function request (session, path) {
 
 const pause = seconds => new Promise(resolve => setTimeout(resolve, 1000 * seconds))
 
+// Something else happens on the connection while a long request is in work.
+async function during (session, other) {
+  await request(session, '/sleep?s=0')
+  const long = request(session, LONG)
+  await pause(0.2)
+  await other()
+  await pause(0.7)
+  console.log('ready')
+  await long
+  console.log('done')
+}
+
 const CASES = {
   async idle (session) {
     await request(session, '/sleep?s=0')
@@ -45,24 +57,10 @@ const CASES = {
     console.log('done')
   },
   async streams (session) {
-    await request(session, '/sleep?s=0')
-    const long = request(session, LONG)
-    await pause(0.2)
-    await request(session, '/sleep?s=0')
-    await pause(0.7)
-    console.log('ready')
-    await long
-    console.log('done')
+    await during(session, () => request(session, '/sleep?s=0'))
   },
   async pings (session) {
-    await request(session, '/sleep?s=0')
-    const long = request(session, LONG)
-    await pause(0.2)
-    await new Promise(resolve => session.ping(resolve))
-    await pause(0.7)
-    console.log('ready')
-    await long
-    console.log('done')
+    await during(session, () => new Promise(resolve => session.ping(resolve)))
   }
 }
 
