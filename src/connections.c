@@ -189,7 +189,7 @@ static int read_part(struct scan *scan, const uint8_t *bytes, size_t length)
 			memcpy(&error, body, size < sizeof error ? size : sizeof error);
 			if (message.type == MESSAGE_DONE && error >= 0)
 				return 1;
-			errno = error < 0 && error >= -ERROR_HIGHEST ? -error : EPROTO;
+			errno = sock_diag_errno(error);
 			return -1;
 		}
 		if (message.type == MESSAGE_BY_BOTH && read_socket(scan, body, size) < 0)

@@ -32,9 +32,9 @@ enum connection_verdict {
 enum connection_verdict connection_judge(const struct connection *connection);
 
 /*
- * Counts the busy connections, IPv4 and IPv6, whose local port is one of these, in lull's network
- * namespace. Never waits. Returns the number; -1 with errno if that cannot be read: EPROTO if the kernel is older than
- * Linux 4.6, which has no segment counts.
+ * Counts the busy connections, IPv4 and IPv6, whose local port is one of these, in lull's network namespace. Never
+ * waits. Returns the number; -1 with errno if that cannot be read: EPROTO if the kernel is older than Linux 4.6, which
+ * has no segment counts.
  *
  * It takes 1 ms without a connection, because the kernel walks its whole hash table, and 12 ms with 10 000. If all
  * are idle but for ties, /proc/net/tcp is read too: 38 ms. Measured by tests/bench/bench --checks.

@@ -66,7 +66,7 @@ static int query_family(int fd, int family, int port)
 		return 1;
 	if (response.message.type == MESSAGE_DONE && response.error >= 0)
 		return 0;
-	errno = response.error < 0 && response.error >= -ERROR_HIGHEST ? -response.error : EPROTO;
+	errno = sock_diag_errno(response.error);
 	return -1;
 }
 

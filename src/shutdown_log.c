@@ -132,16 +132,14 @@ static void add_later_signals(struct text *text, const struct schedule *schedule
 
 /* The plan as it was when the shutdown started: its first steps may be done already. */
 static void add_plan(struct text *text, const struct lifecycle *lifecycle, const struct schedule *schedule,
-                     bool app_has_it, int64_t now_ms)
+                     const int64_t times_ms[PLAN_STEPS], bool app_has_it, int64_t now_ms)
 {
 	char time[TEXT_TIME_SIZE];
-	int64_t times_ms[PLAN_STEPS];
 	if (lifecycle->phase == PHASE_LINGER) {
 		text_add(text, "the app has exited, SIGKILL to remaining processes in %s",
 		         text_time(lifecycle->kill_ms - now_ms, time));
 		return;
 	}
-	schedule_times(schedule, lifecycle->stop_started_ms, times_ms);
 	if (app_has_it)
 		text_add(text, "the app already has it");
 	else
@@ -175,16 +173,16 @@ void shutdown_log_stopping(struct log *log, const struct lifecycle *lifecycle, c
 	schedule_start(&schedule, lifecycle->schedule.plan, lifecycle->schedule.stop_signal, started_ms);
 	int first = schedule_first_signal(schedule.plan);
 	int first_signal = is_linger ? 0 : schedule_signal(&schedule, first);
+	while (app_has_it && schedule.next <= first)
+		schedule_step_done(&schedule, started_ms);
 	schedule_times(&schedule, started_ms, times_ms);
 	int64_t first_ms = app_has_it ? started_ms : times_ms[first];
 	int64_t drain_ms = first_ms - started_ms - least_time_ms(schedule.plan, first);
-	while (app_has_it && schedule.next <= first)
-		schedule_step_done(&schedule, started_ms);
 	if (app_has_it)
 		text_add(&from, "the terminal");
 	else
 		shutdown_log_add_sender(&from, info, sender);
-	add_plan(&plan, lifecycle, &schedule, app_has_it, now_ms);
+	add_plan(&plan, lifecycle, &schedule, times_ms, app_has_it, now_ms);
 	log_event(
 		log, LOG_NOTICE, "stopping",
 		"stopping: {signal=%i} from %s; %s|{sender=%s}{sender_pid=%lld}{sender_name=%s}{app_pid=%lld}"

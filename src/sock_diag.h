@@ -4,6 +4,7 @@
 #ifndef LULL_SOCK_DIAG_H
 #define LULL_SOCK_DIAG_H
 
+#include <errno.h>
 #include <stdint.h>
 
 enum {
@@ -23,5 +24,11 @@ struct message {
 	uint32_t sequence;
 	uint32_t port;
 };
+
+/* Returns the errno for the error of a response, a negative number; EPROTO if it is none. */
+static inline int sock_diag_errno(int32_t error)
+{
+	return error < 0 && error >= -ERROR_HIGHEST ? -error : EPROTO;
+}
 
 #endif
