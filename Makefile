@@ -97,7 +97,7 @@ test: all $(HELPERS) $(PROGRAMS:%=$(BUILD)/tests/%) ## Run the test suite, as ro
 # --- Fuzzing: lull's sources under ASan and UBSan, with the kernel simulated from input data ----------------------
 
 FUZZ_CC = clang
-FUZZ_CFLAGS = -std=gnu11 -O1 -g -fno-omit-frame-pointer -D_GNU_SOURCE -fno-sanitize-recover=all -Wall -Wextra -Wshadow
+FUZZ_CFLAGS = -std=gnu11 -O1 -g -fno-omit-frame-pointer -D_GNU_SOURCE -fno-sanitize-recover=all -Wall -Wextra -Wshadow -Werror
 FUZZ_TARGETS = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_OBJECTS = $(patsubst src/%.c,$(BUILD)/fuzz/src/%.o,$(filter-out src/main.c,$(SOURCES)))
 
@@ -166,7 +166,7 @@ check-pure: $(BUILD)/lifecycle.o $(BUILD)/schedule.o ## Check that the core call
 STRICT = -Werror -Wsign-conversion -Wcast-align -Wmissing-declarations -Wredundant-decls -Wdouble-promotion \
 	-Wnull-dereference -Wimplicit-fallthrough
 STRICT_GCC = $(STRICT) -Wlogical-op -Wduplicated-cond -Wduplicated-branches -Wjump-misses-init
-check-builds: ## Build with each compiler and C library, warnings as errors
+check-builds: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%) ## Build with each compiler and C library, warnings as errors
 	$(MAKE) BUILD=$(BUILD)/gcc CC=gcc CFLAGS='-O2 $(STRICT_GCC)'
 	$(MAKE) BUILD=$(BUILD)/gcc-analyzer CC=gcc CFLAGS='-O1 -fanalyzer $(STRICT_GCC)'
 	$(MAKE) BUILD=$(BUILD)/clang CC=clang CFLAGS='-O2 $(STRICT)'

@@ -13,16 +13,22 @@ static void check_plan(const struct plan *plan)
 {
 	int64_t total_ms = 0;
 	bool kills = false;
+	bool drains = false;
 	demand(plan->count >= 1 && plan->count <= PLAN_STEPS, "a plan has 1 to 16 steps");
 	demand(!plan->fixed, "only a grace period fixes a plan");
 	for (int i = 0; i < plan->count; i++) {
 		const struct step *step = &plan->steps[i];
 		demand(step->wait_ms >= 0 && step->wait_ms <= TIME_LONGEST_MS, "a wait is a time");
-		demand(step->signo >= 0 && step->signo <= SIGNALS_MAX, "a step has a signal");
+		demand(step->signo >= PLAN_NO_SIGNAL && step->signo <= SIGNALS_MAX, "a step has a signal or none");
+		if (step->signo == PLAN_NO_SIGNAL)
+			demand(i + 1 < plan->count && plan->steps[i + 1].kind != step->kind,
+			       "a step without a signal is followed by one of the other kind");
 		demand(!kills, "nothing comes after KILL");
 		total_ms += step->wait_ms;
 		kills = step->signo == SIGKILL;
+		drains = drains || step->kind == STEP_DRAIN;
 	}
+	demand(plan->drains == drains, "a plan drains if a step does");
 	demand(plan_kill_ms(plan) == (kills ? total_ms : TIME_NEVER), "SIGKILL comes when all waits are over");
 }
 
@@ -32,10 +38,14 @@ static void write_plan(const struct plan *plan, bool zeros, struct text *to)
 	char name[SIGNAL_NAME_SIZE];
 	for (int i = 0; i < plan->count; i++) {
 		const struct step *step = &plan->steps[i];
+		bool sends = step->signo != PLAN_NO_SIGNAL;
 		text_add(to, "%s", i > 0 ? "/" : "");
-		if (step->wait_ms > 0 || zeros)
-			text_add(to, "%lldms/", (long long)step->wait_ms);
-		text_add(to, "%s", step->signo == PLAN_STOP_SIGNAL ? "=" : signal_short_name(step->signo, name));
+		if (step->wait_ms > 0 || zeros || step->kind == STEP_DRAIN || !sends)
+			text_add(to, "%s%lldms%s", step->kind == STEP_DRAIN ? "drain:" : "", (long long)step->wait_ms,
+			         sends ? "/" : "");
+		if (sends)
+			text_add(to, "%s",
+			         step->signo == PLAN_STOP_SIGNAL ? "=" : signal_short_name(step->signo, name));
 	}
 }
 
@@ -57,6 +67,11 @@ static bool has_bad_word(const char *word)
 	size_t length;
 	for (const char *at = word; at != NULL;) {
 		const char *part = next_of(&at, '/', &length);
+		if (length > strlen("drain:") && memcmp(part, "drain:", strlen("drain:")) == 0) {
+			if (time_parse(part + strlen("drain:"), length - strlen("drain:")) < 0)
+				return true;
+			continue;
+		}
 		bool number = length > 0 && part[0] >= '0' && part[0] <= '9';
 		bool stop = length == 1 && part[0] == '=';
 		if (!stop && (number || signal_parse(part, length) < 0) && time_parse(part, length) < 0)

@@ -208,9 +208,10 @@ static void check_group(const struct tree *tree, pid_t group)
 
 static void check_ready(const struct tree *tree)
 {
+	static const struct ports NONE = {.count = 0};
 	char bytes[512];
 	struct text why = TEXT_IN(bytes);
-	enum ready_status answer = check_readiness(0, &why);
+	enum ready_status answer = check_readiness(&NONE, &why);
 	bool serves = false;
 	demand(answer == READY_YES || answer == READY_NO || answer == READY_NONE, "there is an answer");
 	demand((answer == READY_YES) == (why.length == 0), "a no has a reason");

@@ -1,5 +1,5 @@
 /*
- * Booleans, numbers, ports and addresses, compared with the C library; distances of words.
+ * Booleans, numbers, lists of ports and addresses, compared with the C library; distances of words.
  */
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -70,6 +70,34 @@ static void check_address(const char *word)
 	demand(memcmp(read.bytes, wanted.bytes, sizeof read.bytes) == 0, "the bytes are those of the word");
 }
 
+/* A list is its items, each a port that is added unless it is there already. */
+static void check_ports(const char *list)
+{
+	struct ports read = {.count = 0};
+	struct ports wanted = {.count = 0};
+	const char *invalid = NULL;
+	const char *item = list;
+	while (item != NULL && invalid == NULL) {
+		const char *comma = strchr(item, ',');
+		char *word = fuzz_copy(item);
+		if (comma != NULL)
+			word[comma - item] = '\0';
+		int port = port_of(word);
+		bool known = false;
+		for (int i = 0; i < wanted.count; i++)
+			known = known || wanted.list[i] == port;
+		if (port < 0 || (!known && wanted.count == PORTS_MAX))
+			invalid = item;
+		else if (!known)
+			wanted.list[wanted.count++] = (uint16_t)port;
+		item = comma != NULL ? comma + 1 : NULL;
+	}
+	demand(ports_parse(list, &read) == invalid, "the first item that is not a port, or one too many, is rejected");
+	demand(read.count == wanted.count, "each port is in the list once");
+	for (int i = 0; i < read.count; i++)
+		demand(read.list[i] == wanted.list[i], "the ports are those of the list");
+}
+
 static void check_distance(const char *a, const char *b)
 {
 	unsigned distance = text_distance(a, b);
@@ -90,7 +118,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *word = first != NULL ? first : "";
 	demand(boolean_parse(word) == boolean_of(word), "a switch is on, off or invalid");
 	demand(text_number(word, strlen(word), MOST) == number_of(word, MOST), "a number is a number");
-	demand(port_parse(word) == port_of(word), "a port is a port");
+	check_ports(word);
 	check_address(word);
 	check_distance(word, input_rest(&input));
 	input_free();
