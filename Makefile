@@ -26,7 +26,8 @@ DEFINES = -DLULL_VERSION='"$(VERSION)"' $(if $(COMMIT),-DLULL_COMMIT='" - git.$(
 # Prints one short line for each file; nothing with make -s.
 SAY = $(if $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),@:,@echo)
 
-SOURCES = $(wildcard src/*.c)
+# Sorted, since wildcard sorts by locale, and the order of the objects is that in the binary.
+SOURCES = $(sort $(wildcard src/*.c))
 OBJECTS = $(SOURCES:src/%.c=$(BUILD)/%.o)
 
 all: $(BUILD)/lull ## Build lull
@@ -41,6 +42,31 @@ $(BUILD)/%.o: src/%.c Makefile | $(BUILD)
 
 $(BUILD):
 	@mkdir -p $@
+
+# --- Other machines, by Debian's names, on amd64 -----------------------------------------------------------------
+
+# MACHINES= builds some of them. Debian 12 has no musl for riscv64.
+MACHINES = amd64 arm64 armhf i386 riscv64 ppc64el s390x
+CROSS = $(BUILD)/cross
+WITH_MUSL = -specs $(CROSS)/musl/$1/musl-gcc.specs
+CROSS_CC_amd64 = musl-gcc
+CROSS_CC_arm64 = aarch64-linux-gnu-gcc $(call WITH_MUSL,arm64)
+CROSS_CC_armhf = arm-linux-gnueabihf-gcc $(call WITH_MUSL,armhf)
+CROSS_CC_i386 = i686-linux-gnu-gcc $(call WITH_MUSL,i386)
+CROSS_CC_riscv64 = riscv64-linux-gnu-gcc
+CROSS_CC_ppc64el = powerpc64le-linux-gnu-gcc $(call WITH_MUSL,ppc64el)
+CROSS_CC_s390x = s390x-linux-gnu-gcc $(call WITH_MUSL,s390x)
+
+cross: $(MACHINES:%=cross-%) ## Build lull for all machines, warnings as errors; MACHINES= for some
+	@echo 'machine    bytes'
+	@for machine in $(MACHINES); do printf '%-8s %7d\n' $$machine "$$(stat -c %s $(CROSS)/$$machine/lull)"; done
+
+# Downloads musl of all machines at once, so that apt's indexes are read once.
+cross-musl:
+	@.release/musl-dev $(CROSS)/musl $(filter-out amd64 riscv64,$(MACHINES))
+
+$(MACHINES:%=cross-%): cross-%: cross-musl
+	@$(MAKE) --no-print-directory BUILD=$(CROSS)/$* CC='$(CROSS_CC_$*)' CFLAGS='-Os $(STRICT_GCC)' LDFLAGS= $(CROSS)/$*/lull
 
 # --- Tests: helpers are built as ordinary programs --------------------------------------------------------------
 
@@ -140,7 +166,7 @@ measure-listens: $(BUILD)/tests/look $(HELPERS) ## Measure the cost of --listens
 
 # --- Checks ---------------------------------------------------------------------------------------------------------
 
-SCRIPTS = .ci/run tests/run tests/checks/words tests/checks/memcheck tests/checks/check-install tests/bench/measure-listens tests/fuzz/run \
+SCRIPTS = .ci/run .release/musl-dev tests/run tests/checks/words tests/checks/memcheck tests/checks/check-install tests/bench/measure-listens tests/fuzz/run \
 	tests/demo/demo tests/demo/demo-drain $(wildcard tests/drain/apps/*.sh $(foreach part,demo dropin suite,tests/$(part)/*.ba*))
 # What codespell and tests/checks/words read: documents, messages and comments.
 PROSE = README.md Makefile Dockerfile.example .ci docs src tests
@@ -356,7 +382,7 @@ clean: ## Remove the build directory
 
 -include $(OBJECTS:.o=.d)
 
-.PHONY: all test fuzz measure-listens lint check-pure check-builds test-sanitized analyze coverage \
+.PHONY: all cross cross-musl $(MACHINES:%=cross-%) test fuzz measure-listens lint check-pure check-builds test-sanitized analyze coverage \
 	check-install demo demo-drain install uninstall test-apps test-dropin test-drain test-connections plot-drain plot-shutdown \
 	test-orchestrators test-kubernetes bench-programs check-cost bench test-storms test-races test-machine check-mutants \
 	test-faults test-delays measure-hardening measure-tried help clean
