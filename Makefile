@@ -124,19 +124,21 @@ test: all $(HELPERS) $(PROGRAMS:%=$(BUILD)/tests/%) ## Run the test suite, as ro
 
 FUZZ_CC = clang
 FUZZ_CFLAGS = -std=gnu11 -O1 -g -fno-omit-frame-pointer -D_GNU_SOURCE -fno-sanitize-recover=all -Wall -Wextra -Wshadow -Werror
+# Only lull's own code has coverage counters. Other machines have no libFuzzer: there a program replays the seeds.
+FUZZ_LULL = -fsanitize=fuzzer-no-link,address,undefined
+FUZZ_TEST = -fsanitize=address,undefined
+FUZZ_LINK = -fsanitize=fuzzer,address,undefined
 FUZZ_TARGETS = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_OBJECTS = $(patsubst src/%.c,$(BUILD)/fuzz/src/%.o,$(filter-out src/main.c,$(SOURCES)))
 
-# Only lull's own code has coverage counters...
 $(BUILD)/fuzz/src/%.o: src/%.c $(wildcard src/*.h) tests/fuzz/world.h Makefile
 	@mkdir -p $(@D)
 	@$(FUZZ_CC) $(FUZZ_CFLAGS) $(DEFINES) -DFUZZ_PRODUCT -include tests/fuzz/world.h \
-		-fsanitize=fuzzer-no-link,address,undefined -c -o $@ $<
+		$(FUZZ_LULL) -c -o $@ $<
 
-# ...the code of the tests has none.
 $(BUILD)/fuzz/%.o: tests/fuzz/%.c $(wildcard tests/fuzz/*.h src/*.h) Makefile
 	@mkdir -p $(@D)
-	@$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=address,undefined -c -o $@ $<
+	@$(FUZZ_CC) $(FUZZ_CFLAGS) $(FUZZ_TEST) -c -o $@ $<
 
 $(BUILD)/fuzz/world.a: $(BUILD)/fuzz/fuzz.o $(BUILD)/fuzz/world.o $(FUZZ_OBJECTS)
 	@rm -f $@
@@ -144,7 +146,7 @@ $(BUILD)/fuzz/world.a: $(BUILD)/fuzz/fuzz.o $(BUILD)/fuzz/world.o $(FUZZ_OBJECTS
 
 $(BUILD)/fuzz/%: $(BUILD)/fuzz/fuzz_%.o $(BUILD)/fuzz/world.a
 	$(SAY) "  LD  $@"
-	@$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $^
+	@$(FUZZ_CC) $(FUZZ_CFLAGS) $(FUZZ_LINK) -o $@ $^
 
 # TIME is in seconds, for all targets together. Findings are in $(BUILD)/fuzz. SEED= makes a run reproducible.
 TIME = 60

@@ -35,6 +35,10 @@ static void check_answer(struct input *input, int port)
 	world.answer = input_bytes(input, &length);
 	world.answer_length = length;
 	int found = find_listener(port, &no_diag);
+	uint32_t head[6];
+	memcpy(head, world.query, sizeof head);
+	demand(head[0] == 72 && head[5] == 1U << 10, "the query is in the byte order of the machine");
+	demand(world.query[24] == port >> 8 && world.query[25] == (port & 0xff), "the port is in network order");
 	size_t half = length / 2;
 	demand(found >= -1 && found <= 1, "a process listens, none does, or it is not known");
 	demand(found != 1 || says_found(world.answer, half) || says_found(world.answer + half, length - half),

@@ -10,25 +10,25 @@ static bool is_digit(char letter)
 	return letter >= '0' && letter <= '9';
 }
 
-/* The unit that is the `length` bytes at `word`, in ns, and its rank; the smaller the unit, the higher. */
+/* The unit that is the `length` bytes at `word`, in ms, and its rank; the smaller the unit, the higher. */
 static int64_t unit_of(const char *word, size_t length, int *rank)
 {
 	if (length == 2 && memcmp(word, "ms", 2) == 0) {
 		*rank = 4;
-		return 1000000;
+		return 1;
 	}
 	if (length != 1 || memchr("hms", word[0], 3) == NULL)
 		return 0;
 	*rank = word[0] == 'h' ? 1 : word[0] == 'm' ? 2 : 3;
-	return INT64_C(1000000000) * (word[0] == 'h' ? 3600 : word[0] == 'm' ? 60 : 1);
+	return word[0] == 'h' ? 3600000 : word[0] == 'm' ? 60000 : 1000;
 }
 
-/* In whole ns of 128 bits. A number may have any zeros before it. */
-static __int128 read_part(const char **at, const char *end, int *rank, bool first)
+/* In ms, below 2^61. A number may have any zeros before it. */
+static int64_t read_part(const char **at, const char *end, int *rank, bool first)
 {
-	__int128 whole = 0;
-	__int128 fraction = 0;
-	__int128 scale = 1;
+	int64_t whole = 0;
+	int64_t fraction = 0;
+	int64_t scale = 1;
 	const char *digits = *at;
 	for (; *at < end && is_digit(**at); ++*at)
 		whole = whole > TIME_LONGEST_MS ? whole : whole * 10 + (**at - '0');
@@ -43,33 +43,32 @@ static __int128 read_part(const char **at, const char *end, int *rank, bool firs
 	}
 	const char *unit = *at;
 	const int last = *rank;
-	int64_t unit_ns = INT64_C(1000000000);
+	int64_t unit_ms = 1000;
 	while (*at < end && !is_digit(**at))
 		++*at;
 	if (*at > unit)
-		unit_ns = unit_of(unit, (size_t)(*at - unit), rank);
+		unit_ms = unit_of(unit, (size_t)(*at - unit), rank);
 	else if (!first)
 		return -1;
-	if (unit_ns == 0 || (*at > unit && *rank <= last))
+	if (unit_ms == 0 || (*at > unit && *rank <= last))
 		return -1;
-	if (fraction * unit_ns % (scale * 1000000) != 0)
+	if (fraction * unit_ms % scale != 0)
 		return -1;
-	return whole * unit_ns + fraction * unit_ns / scale;
+	return whole * unit_ms + fraction * unit_ms / scale;
 }
 
 static int64_t reference(const char *word, size_t length)
 {
-	const __int128 ms = 1000000;
 	const char *end = word + length;
-	__int128 total = 0;
+	int64_t total = 0;
 	int rank = 0;
 	for (const char *at = word; at < end || at == word;) {
-		__int128 part = read_part(&at, end, &rank, at == word);
+		int64_t part = read_part(&at, end, &rank, at == word);
 		total += part;
-		if (part < 0 || part % ms != 0 || total / ms > TIME_LONGEST_MS)
+		if (part < 0 || total > TIME_LONGEST_MS)
 			return -1;
 	}
-	return (int64_t)(total / ms);
+	return total;
 }
 
 /* "12.3 s" without its blank is a TIME: the same one, as exactly as it was printed. */

@@ -12,6 +12,13 @@
 #include "../../src/endpoint.h"
 #include "fuzz.h"
 
+/* musl's name on 32-bit machines of the call with 64-bit times. */
+#ifdef SYS_clock_gettime64
+enum { CALL_CLOCK_GETTIME = SYS_clock_gettime64 };
+#else
+enum { CALL_CLOCK_GETTIME = SYS_clock_gettime };
+#endif
+
 /* Above the descriptors of the test itself. */
 enum { FIRST_FD = 1000, CALL_PIDFD_SEND_SIGNAL = 424, CALL_PIDFD_OPEN = 434 };
 
@@ -417,6 +424,8 @@ ssize_t world_send(int fd, const void *bytes, size_t length, int flags)
 		return answer(own->connection, bytes, length);
 	}
 	demand(own->kind == A_SOCKET, "what is sent goes to a socket");
+	demand(length <= sizeof world.query, "a query is short");
+	memcpy(world.query, bytes, length);
 	return (ssize_t)length;
 }
 
@@ -482,7 +491,7 @@ long world_syscall(long number, ...)
 	va_list arguments;
 	long result = fail(ENOSYS);
 	va_start(arguments, number);
-	if (number == SYS_clock_gettime) {
+	if (number == CALL_CLOCK_GETTIME) {
 		(void)va_arg(arguments, long);
 		result = tell_time(va_arg(arguments, struct kernel_time *));
 	} else if (number == SYS_getdents64) {

@@ -67,6 +67,7 @@ struct world {
 	pid_t child;        /* without /proc: the one child there is; 0: none */
 	const char *answer; /* of a netlink socket; NULL: there is none */
 	size_t answer_length;
+	uint8_t query[128]; /* the last one to a netlink socket */
 	struct world_connection connections[WORLD_CONNECTIONS];
 	size_t connections_count;
 	size_t waiting;          /* the first that was not accepted */
