@@ -57,16 +57,31 @@ CROSS_CC_riscv64 = riscv64-linux-gnu-gcc
 CROSS_CC_ppc64el = powerpc64le-linux-gnu-gcc $(call WITH_MUSL,ppc64el)
 CROSS_CC_s390x = s390x-linux-gnu-gcc $(call WITH_MUSL,s390x)
 
+CROSS_VALUES = BUILD=$(CROSS)/$* CC='$(CROSS_CC_$*)' CFLAGS='-Os $(STRICT_GCC)' LDFLAGS=
+
 cross: $(MACHINES:%=cross-%) ## Build lull for all machines, warnings as errors; MACHINES= for some
 	@echo 'machine    bytes'
 	@for machine in $(MACHINES); do printf '%-8s %7d\n' $$machine "$$(stat -c %s $(CROSS)/$$machine/lull)"; done
 
-# Downloads musl of all machines at once, so that apt's indexes are read once.
+# Downloads musl of all machines together, so that apt's indexes are read once.
 cross-musl:
 	@.release/musl-dev $(CROSS)/musl $(filter-out amd64 riscv64,$(MACHINES))
 
 $(MACHINES:%=cross-%): cross-%: cross-musl
-	@$(MAKE) --no-print-directory BUILD=$(CROSS)/$* CC='$(CROSS_CC_$*)' CFLAGS='-Os $(STRICT_GCC)' LDFLAGS= $(CROSS)/$*/lull
+	@$(MAKE) --no-print-directory $(CROSS_VALUES) $(CROSS)/$*/lull
+
+# lull on the other machines under qemu, as root. Where byte order or sizes differ from those of amd64, also the seeds of the fuzz
+# targets.
+CROSS_TESTS = TEST_CC='$(CROSS_CC_$*)' TEST_CFLAGS='$(TEST_CFLAGS) -static' FUZZ_CC='$(CROSS_CC_$*)' FUZZ_TEST= \
+	FUZZ_CFLAGS='-std=gnu11 -D_GNU_SOURCE' FUZZ_LINK='-static tests/fuzz/replay.c' \
+	FUZZ_LULL='-fsanitize=undefined -fsanitize-undefined-trap-on-error'
+REPLAYED = $(filter armhf i386 s390x,$(MACHINES))
+test-cross: cross $(MACHINES:%=cross-tests-%) $(addprefix $(BUILD)/tests/,probe send) ## Run lull of all machines under qemu, as root
+	@tests/release/cross $(BUILD) $(MACHINES)
+
+$(MACHINES:%=cross-tests-%): cross-tests-%: cross-%
+	@$(MAKE) --no-print-directory $(CROSS_VALUES) $(CROSS_TESTS) $(CROSS)/$*/tests/form \
+		$(if $(filter $*,$(REPLAYED)),$(FUZZ_TARGETS:%=$(CROSS)/$*/fuzz/%))
 
 # --- Tests: helpers are built as ordinary programs --------------------------------------------------------------
 
@@ -384,7 +399,7 @@ clean: ## Remove the build directory
 
 -include $(OBJECTS:.o=.d)
 
-.PHONY: all cross cross-musl $(MACHINES:%=cross-%) test fuzz measure-listens lint check-pure check-builds test-sanitized analyze coverage \
+.PHONY: all cross test-cross test fuzz measure-listens lint check-pure check-builds test-sanitized analyze coverage \
 	check-install demo demo-drain install uninstall test-apps test-dropin test-drain test-connections plot-drain plot-shutdown \
 	test-orchestrators test-kubernetes bench-programs check-cost bench test-storms test-races test-machine check-mutants \
 	test-faults test-delays measure-hardening measure-tried help clean
