@@ -10,6 +10,10 @@ endif
 PREFIX = /usr/local
 BINDIR = $(PREFIX)/bin
 MANDIR = $(PREFIX)/share/man
+BASHCOMPDIR = $(PREFIX)/share/bash-completion/completions
+ZSHCOMPDIR = $(PREFIX)/share/zsh/site-functions
+# fish 3.6 searches /usr/local/share only if XDG_DATA_DIRS contains it.
+FISHCOMPDIR = $(PREFIX)/share/fish/vendor_completions.d
 
 CFLAGS = -Os
 LDFLAGS =
@@ -30,7 +34,9 @@ SAY = $(if $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),@:,@echo
 SOURCES = $(sort $(wildcard src/*.c))
 OBJECTS = $(SOURCES:src/%.c=$(BUILD)/%.o)
 
-all: $(BUILD)/lull ## Build lull
+COMPLETIONS = $(addprefix $(BUILD)/completion/,lull.bash _lull lull.fish)
+
+all: $(BUILD)/lull $(COMPLETIONS) ## Build lull and the completions of bash, zsh and fish
 
 $(BUILD)/lull: $(OBJECTS)
 	$(SAY) "  LD  $@"
@@ -42,6 +48,18 @@ $(BUILD)/%.o: src/%.c Makefile | $(BUILD)
 
 $(BUILD):
 	@mkdir -p $@
+
+# The completions are made from the table of options, by a program of the machine that builds.
+HOSTCC = cc
+COMPLETION = $(wildcard src/completion/*.c) $(addprefix src/,options.c plan.c signals.c text.c values.c)
+$(BUILD)/completion/completion: $(COMPLETION) $(wildcard src/*.h) Makefile
+	$(SAY) "  CC  $@"
+	@mkdir -p $(@D)
+	@$(HOSTCC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -o $@ $(COMPLETION)
+
+$(COMPLETIONS): $(BUILD)/completion/%: src/completion/%.in $(BUILD)/completion/completion
+	$(SAY) "  GEN $@"
+	@$(BUILD)/completion/completion <$< >$@.new && mv $@.new $@
 
 # --- Other machines, by Debian's names, on amd64 -----------------------------------------------------------------
 
@@ -130,7 +148,8 @@ $(BUILD)/tests: | $(BUILD)
 	@mkdir -p $@
 
 # TESTS= runs some of the files: TESTS=tests/suite/options.bats. tests/README.md lists all suites and their times.
-TESTS = $(wildcard tests/suite/*.bats)
+# The largest first: the last one should not run alone.
+TESTS = $(shell ls -S tests/suite/*.bats)
 PROGRAMS = machine http
 test: all $(HELPERS) $(PROGRAMS:%=$(BUILD)/tests/%) ## Run the test suite, as root; TESTS= runs some files
 	@tests/run $(PROGRAMS:%=$(BUILD)/tests/%) $(TESTS)
@@ -190,8 +209,9 @@ PROSE = README.md Makefile Dockerfile.example .ci docs src tests
 LINT_DEFINES = -D_GNU_SOURCE -DLULL_VERSION='""'
 
 lint: ## Check format, code, scripts and manual
-	clang-format --dry-run -Werror src/*.[ch] $(foreach part,bench faults fuzz helpers machine,tests/$(part)/*.[ch])
-	clang-tidy --quiet src/*.c -- -std=c11 $(LINT_DEFINES) 2>/dev/null
+	clang-format --dry-run -Werror src/*.[ch] src/completion/*.c \
+		$(foreach part,bench faults fuzz helpers machine,tests/$(part)/*.[ch])
+	clang-tidy --quiet src/*.c src/completion/*.c -- -std=c11 $(LINT_DEFINES) 2>/dev/null
 	cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --std=c11 $(LINT_DEFINES) src
 	codespell $(PROSE)
 	tests/checks/words $(PROSE)
@@ -268,6 +288,11 @@ demo: all ## Show shutdowns of real programs, under lull and others
 demo-drain: all ## Show a rolling restart under tini and under lull
 	@tests/demo/demo-drain
 
+# Completion in bash, zsh and fish, as root, with /usr/local/share of its own. Under 10 s. Needs zsh, fish, bash-completion,
+# shellcheck.
+test-completion: all ## Complete command lines in bash, zsh and fish, as root
+	@tests/run tests/release/completion
+
 check-install: all ## Check install and uninstall
 	@tests/run tests/checks/check-install
 
@@ -314,15 +339,22 @@ bench: bench-programs ## Compare the cost with other inits, as root; QUICK=1 is 
 # Quotes a value as one argument for the shell.
 quote = '$(subst ','\'',$1)'
 
-install: all ## Install lull and its manual; PREFIX= and DESTDIR= set where
-	install -d $(call quote,$(DESTDIR)$(BINDIR)) $(call quote,$(DESTDIR)$(MANDIR)/man1)
+install: all ## Install lull, its manual and completions; PREFIX= and DESTDIR= set where
+	install -d $(call quote,$(DESTDIR)$(BINDIR)) $(call quote,$(DESTDIR)$(MANDIR)/man1) \
+		$(call quote,$(DESTDIR)$(BASHCOMPDIR)) $(call quote,$(DESTDIR)$(ZSHCOMPDIR)) $(call quote,$(DESTDIR)$(FISHCOMPDIR))
 	install -m 755 $(BUILD)/lull $(call quote,$(DESTDIR)$(BINDIR)/lull)
 	install -m 644 docs/lull.1 $(call quote,$(DESTDIR)$(MANDIR)/man1/lull.1)
+	install -m 644 $(BUILD)/completion/lull.bash $(call quote,$(DESTDIR)$(BASHCOMPDIR)/lull)
+	install -m 644 $(BUILD)/completion/_lull $(call quote,$(DESTDIR)$(ZSHCOMPDIR)/_lull)
+	install -m 644 $(BUILD)/completion/lull.fish $(call quote,$(DESTDIR)$(FISHCOMPDIR)/lull.fish)
 
 # Removes empty directories only below a DESTDIR: others belong to the system.
 uninstall: ## Remove what install installed
-	rm -f $(call quote,$(DESTDIR)$(BINDIR)/lull) $(call quote,$(DESTDIR)$(MANDIR)/man1/lull.1)
-	@$(if $(DESTDIR),cd $(call quote,$(DESTDIR)) && for dir in $(call quote,$(BINDIR)) $(call quote,$(MANDIR)/man1); do \
+	rm -f $(call quote,$(DESTDIR)$(BINDIR)/lull) $(call quote,$(DESTDIR)$(MANDIR)/man1/lull.1) \
+		$(call quote,$(DESTDIR)$(BASHCOMPDIR)/lull) $(call quote,$(DESTDIR)$(ZSHCOMPDIR)/_lull) \
+		$(call quote,$(DESTDIR)$(FISHCOMPDIR)/lull.fish)
+	@$(if $(DESTDIR),cd $(call quote,$(DESTDIR)) && for dir in $(call quote,$(BINDIR)) $(call quote,$(MANDIR)/man1) \
+		$(call quote,$(BASHCOMPDIR)) $(call quote,$(ZSHCOMPDIR)) $(call quote,$(FISHCOMPDIR)); do \
 		rmdir -p "$${dir#/}" 2>/dev/null || :; done)
 
 # Real stacks under lull, under tini and without an init, as root. 3 to 4 minutes. tests/apps/apps --packages prints what it needs.
@@ -374,9 +406,10 @@ test-orchestrators: all $(BUILD)/tests/inside ## Run the examples and commands i
 test-kubernetes: all ## Update the pods of kubernetes.yaml under load on containerd, as root
 	@tests/run tests/kubernetes/kubernetes
 
-# Each system call that lull makes fails once, in each phase; as root, in new namespaces. 4 to 8 minutes.
+# Each system call that lull makes fails once, in each phase, in up to three scenarios; FULL=1: in each scenario. As root, in
+# new namespaces. 3 to 6 minutes.
 test-faults: all $(HELPERS) $(BUILD)/tests/launch ## Make each system call fail once, as root
-	@tests/faults/faults
+	@FULL=$(FULL) tests/faults/faults
 
 # Each system call that lull makes takes 3 s, in each phase. Under 5 minutes.
 test-delays: all $(HELPERS) $(BUILD)/tests/launch ## Make each system call take 3 s, as root
@@ -401,5 +434,5 @@ clean: ## Remove the build directory
 
 .PHONY: all cross test-cross test fuzz measure-listens lint check-pure check-builds test-sanitized analyze coverage \
 	check-install demo demo-drain install uninstall test-apps test-dropin test-drain test-connections plot-drain plot-shutdown \
-	test-orchestrators test-kubernetes bench-programs check-cost bench test-storms test-races test-machine check-mutants \
-	test-faults test-delays measure-hardening measure-tried help clean
+	test-completion test-orchestrators test-kubernetes bench-programs check-cost bench test-storms test-races \
+	test-machine check-mutants test-faults test-delays measure-hardening measure-tried help clean
