@@ -17,7 +17,9 @@ FISHCOMPDIR = $(PREFIX)/share/fish/vendor_completions.d
 
 CFLAGS = -Os
 LDFLAGS =
-COMMIT := $(shell git rev-parse --short=7 HEAD 2>/dev/null)
+# A source archive has its commit in a file: export-subst in gitattributes(5).
+COMMIT := $(or $(shell sed -n 's/^commit \(.\{7\}\).*/\1/p' .release/commit 2>/dev/null),\
+	$(shell git rev-parse --short=7 HEAD 2>/dev/null))
 
 WARNINGS = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wswitch-enum -Wvla -Wundef -Wcast-qual -Wpointer-arith \
 	-Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wformat=2
@@ -48,18 +50,6 @@ $(BUILD)/%.o: src/%.c Makefile | $(BUILD)
 
 $(BUILD):
 	@mkdir -p $@
-
-# The completions are made from the table of options, by a program of the machine that builds.
-HOSTCC = cc
-COMPLETION = $(wildcard src/completion/*.c) $(addprefix src/,options.c plan.c signals.c text.c values.c)
-$(BUILD)/completion/completion: $(COMPLETION) $(wildcard src/*.h) Makefile
-	$(SAY) "  CC  $@"
-	@mkdir -p $(@D)
-	@$(HOSTCC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -o $@ $(COMPLETION)
-
-$(COMPLETIONS): $(BUILD)/completion/%: src/completion/%.in $(BUILD)/completion/completion
-	$(SAY) "  GEN $@"
-	@$(BUILD)/completion/completion <$< >$@.new && mv $@.new $@
 
 # --- Other machines, by Debian's names, on amd64 -----------------------------------------------------------------
 
@@ -100,6 +90,20 @@ test-cross: cross $(MACHINES:%=cross-tests-%) $(addprefix $(BUILD)/tests/,probe 
 $(MACHINES:%=cross-tests-%): cross-tests-%: cross-%
 	@$(MAKE) --no-print-directory $(CROSS_VALUES) $(CROSS_TESTS) $(CROSS)/$*/tests/form \
 		$(if $(filter $*,$(REPLAYED)),$(FUZZ_TARGETS:%=$(CROSS)/$*/fuzz/%))
+
+.PHONY: cross-musl $(MACHINES:%=cross-%) $(MACHINES:%=cross-tests-%)
+
+# The completions are made from the table of options, by a program of the machine that builds.
+HOSTCC = cc
+COMPLETION = $(wildcard src/completion/*.c) $(addprefix src/,options.c plan.c signals.c text.c values.c)
+$(BUILD)/completion/completion: $(COMPLETION) $(wildcard src/*.h) Makefile
+	$(SAY) "  CC  $@"
+	@mkdir -p $(@D)
+	@$(HOSTCC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -o $@ $(COMPLETION)
+
+$(COMPLETIONS): $(BUILD)/completion/%: src/completion/%.in $(BUILD)/completion/completion
+	$(SAY) "  GEN $@"
+	@$(BUILD)/completion/completion <$< >$@.new && mv $@.new $@
 
 # --- Tests: helpers are built as ordinary programs --------------------------------------------------------------
 
@@ -205,7 +209,7 @@ measure-listens: $(BUILD)/tests/look $(HELPERS) ## Measure the cost of --listens
 SCRIPTS = .ci/run .release/musl-dev tests/run tests/checks/words tests/checks/memcheck tests/checks/check-install tests/bench/measure-listens tests/fuzz/run \
 	tests/demo/demo tests/demo/demo-drain $(wildcard tests/drain/apps/*.sh $(foreach part,demo dropin suite,tests/$(part)/*.ba*))
 # What codespell and tests/checks/words read: documents, messages and comments.
-PROSE = README.md Makefile Dockerfile.example .ci docs src tests
+PROSE = README.md Makefile Dockerfile.example .ci .github .release docs src tests
 LINT_DEFINES = -D_GNU_SOURCE -DLULL_VERSION='""'
 
 lint: ## Check format, code, scripts and manual
@@ -217,6 +221,7 @@ lint: ## Check format, code, scripts and manual
 	tests/checks/words $(PROSE)
 	tests/drain/page.py --check
 	tests/checks/check-snippets
+	tests/checks/check-workflows
 	shellcheck -x $(SCRIPTS)
 	mandoc -Tlint -W warning docs/lull.1
 
@@ -343,7 +348,8 @@ install: all ## Install lull, its manual and completions; PREFIX= and DESTDIR= s
 	install -d $(call quote,$(DESTDIR)$(BINDIR)) $(call quote,$(DESTDIR)$(MANDIR)/man1) \
 		$(call quote,$(DESTDIR)$(BASHCOMPDIR)) $(call quote,$(DESTDIR)$(ZSHCOMPDIR)) $(call quote,$(DESTDIR)$(FISHCOMPDIR))
 	install -m 755 $(BUILD)/lull $(call quote,$(DESTDIR)$(BINDIR)/lull)
-	install -m 644 docs/lull.1 $(call quote,$(DESTDIR)$(MANDIR)/man1/lull.1)
+	sed 's/^\.Os lull$$/.Os lull $(VERSION)/' docs/lull.1 >$(BUILD)/lull.1
+	install -m 644 $(BUILD)/lull.1 $(call quote,$(DESTDIR)$(MANDIR)/man1/lull.1)
 	install -m 644 $(BUILD)/completion/lull.bash $(call quote,$(DESTDIR)$(BASHCOMPDIR)/lull)
 	install -m 644 $(BUILD)/completion/_lull $(call quote,$(DESTDIR)$(ZSHCOMPDIR)/_lull)
 	install -m 644 $(BUILD)/completion/lull.fish $(call quote,$(DESTDIR)$(FISHCOMPDIR)/lull.fish)
@@ -406,6 +412,14 @@ test-orchestrators: all $(BUILD)/tests/inside ## Run the examples and commands i
 test-kubernetes: all ## Update the pods of kubernetes.yaml under load on containerd, as root
 	@tests/run tests/kubernetes/kubernetes
 
+# The image archive of .release/image: its bytes, and what Docker, containerd and podman load, as root, in new namespaces. 15 s.
+test-image: all cross ## Check the image archive with Docker, containerd and podman, as root
+	@CROSS=$(CURDIR)/$(CROSS) tests/run tests/release/image
+
+# README's Install with the files of make dist, as root, in new namespaces: with Docker, with podman, with neither. 30 s.
+test-install: all dist ## Run README's Install with the files of make dist, as root
+	@DIST=$(CURDIR)/$(BUILD)/dist tests/run tests/release/docker tests/release/podman tests/release/root
+
 # Each system call that lull makes fails once, in each phase, in up to three scenarios; FULL=1: in each scenario. As root, in
 # new namespaces. 3 to 6 minutes.
 test-faults: all $(HELPERS) $(BUILD)/tests/launch ## Make each system call fail once, as root
@@ -423,6 +437,18 @@ $(BUILD)/tests/launch: tests/faults/launch.c Makefile | $(BUILD)/tests
 measure-hardening measure-tried: bench-programs ## Measure hardening options, and rejected variants, as root
 	@BENCH_BUILD=$(abspath $(BENCH)) tests/bench/variants $(@:measure-%=%)
 
+# --- A release: docs/development/release.md ------------------------------------------------------------------------
+
+# TAG=v... fails if the last commit is not that release.
+dist: cross-musl ## Make the files of a release of the last commit in build/dist
+	@.release/dist $(BUILD) "$(TAG)" $(MACHINES)
+
+# Two builds of a release, and its packages in empty roots, as root.
+test-dist: dist ## Check the files of make dist, and build them again, as root
+	@DIST=$(CURDIR)/$(BUILD)/dist tests/run tests/release/reproducible tests/release/dist
+
+SCRIPTS += .release/dist .release/package tests/release/reproducible
+
 # From the texts after ## on the lines of the targets.
 help: ## Print this help
 	@sed -n 's/^\([a-z][a-z -]*\):.* ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | sort | expand -t 34
@@ -432,7 +458,7 @@ clean: ## Remove the build directory
 
 -include $(OBJECTS:.o=.d)
 
-.PHONY: all cross test-cross test fuzz measure-listens lint check-pure check-builds test-sanitized analyze coverage \
+.PHONY: all dist test-dist test-image test-install cross test-cross test fuzz measure-listens lint check-pure check-builds test-sanitized analyze coverage \
 	check-install demo demo-drain install uninstall test-apps test-dropin test-drain test-connections plot-drain plot-shutdown \
 	test-completion test-orchestrators test-kubernetes bench-programs check-cost bench test-storms test-races \
 	test-machine check-mutants test-faults test-delays measure-hardening measure-tried help clean
