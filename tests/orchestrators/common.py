@@ -5,6 +5,7 @@ lists, and lull. They have the names that docs/examples/ uses.
 """
 
 import io
+import os
 import re
 import subprocess
 import sys
@@ -17,7 +18,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "drain"))
 
 import containers  # noqa: E402
-from containers import LULL, PATIENCE_S, ROOT, Failed, run  # noqa: E402
+from containers import LULL, PATIENCE_S, ROOT, STATE, Failed, run  # noqa: E402
 
 EXAMPLES = ROOT / "docs/examples"
 APP_IMAGE = "example/app:1"
@@ -25,6 +26,24 @@ APP_IMAGE = "example/app:1"
 # The two lines of a stop. How the app ended is the test's to say.
 BEGINS = "lull: stopping: SIGTERM from outside the container; SIGTERM to the app in {delay}, SIGKILL in {kill}"
 ENDS = r"lull: stopped in [0-9.]+ m?s: app {how}, no process killed"
+
+# Debian's podman with runc, without systemd, and without limits that root may lack.
+PODMAN = """
+[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+[network]
+network_config_dir = "/run/podman-networks"
+"""
+PODMAN_STORAGE = """
+[storage]
+driver = "overlay"
+runroot = "/run/podman-run"
+graphroot = "/run/podman-data"
+"""
 
 
 class Tap:
@@ -68,6 +87,14 @@ def isolate() -> None:
     """As in containers.py, with an empty /var/lib: Swarm and podman write there with any configuration."""
     containers.isolate()
     containers.mount_tmpfs(Path("/var/lib"))
+
+
+def configure_podman() -> None:
+    """After isolate(). podman and buildah get their own configuration, and their images and containers are below /run."""
+    for name, text in ("CONTAINERS_CONF", PODMAN), ("CONTAINERS_STORAGE_CONF", PODMAN_STORAGE):
+        file = STATE / name.lower()
+        file.write_text(text)
+        os.environ[name] = str(file)
 
 
 def must(is_true: object, what: str) -> None:
