@@ -109,6 +109,13 @@ explain() {
 	done <targets
 }
 
+# tests/release/ runs the commands of Install.
+@test "the version in Install is that of the Makefile" {
+	local versions
+	versions=$(sed -n '/^## Install$/,/^## Quick start$/p' "$README" | grep -oE '[0-9]+\.[0-9]+\.[0-9]+' | sort -u)
+	[ "$versions" = "$(sed -n 's/^VERSION = //p' "$ROOT/Makefile")" ]
+}
+
 @test "lull accepts the options for each program" {
 	local options option note count=0
 	while IFS='|' read -r _ _ options note _; do
