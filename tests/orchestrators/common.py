@@ -90,7 +90,7 @@ def isolate() -> None:
 
 
 def configure_podman() -> None:
-    """After isolate(). podman and buildah get their own configuration, and their images and containers are below /run."""
+    """After isolate(). podman gets a configuration of the tests; its images and containers are below /run."""
     for name, text in ("CONTAINERS_CONF", PODMAN), ("CONTAINERS_STORAGE_CONF", PODMAN_STORAGE):
         file = STATE / name.lower()
         file.write_text(text)

@@ -1,6 +1,6 @@
-"""README.md as its reader uses it: the commands of its sections, and a server on loopback that has the files of a release.
+"""README.md as its reader uses it: the commands of its sections, and a server on loopback that has a release's files.
 
-DIST is the directory of make dist. A second release, with a version of the same length, is made of its files for upgrades.
+DIST is the directory of make dist. For upgrades, a second release is made of its files.
 """
 
 import functools
@@ -21,7 +21,7 @@ from containers import STATE, Failed, run, wait_until  # noqa: E402  # isort: sk
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DIST = Path(environ.get("DIST", ROOT / "build/dist"))
 VERSION = re.search(r"^VERSION = (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]
-NEXT = "9.9.9"
+NEXT = "9.9.9"  # as long as VERSION, which it replaces in the binary
 RELEASE = f"https://example.org/lull/v{VERSION}"
 REGISTRY = "registry.example.com"
 PATIENCE_S = 120
@@ -75,8 +75,8 @@ def new_directory(name: str) -> Path:
 def bash(script: str, directory: Path | None, *inside: str) -> str:
     """Runs it in the directory, by the command `inside` if there is one. Fails with all that it printed."""
     done = subprocess.run(
-        [*inside, "bash", "-c", script], cwd=directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, errors="replace", timeout=PATIENCE_S, check=False,
+        [*inside, "bash", "-c", script], cwd=directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, errors="replace", timeout=PATIENCE_S, check=False,
     )
     if done.returncode != 0:
         raise Failed(f"{script}status {done.returncode}:\n{done.stdout}")
