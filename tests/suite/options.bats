@@ -17,7 +17,11 @@ explained() {
 }
 
 shows() {
-	grep -qE -- "$1" <<<"$EXPLAINED" || fail "not explained: $1" "$EXPLAINED"
+	local line
+	while IFS= read -r line; do
+		[[ ! $line =~ $1 ]] || return 0
+	done <<<"$EXPLAINED"
+	fail "not explained: $1" "$EXPLAINED"
 }
 
 # same_by_both FLAG VARIABLE VALUE SHOWN: the value reads the same from the flag and from the variable.
@@ -40,10 +44,13 @@ rejected() {
 	done
 	shift
 	local out="$BATS_TEST_TMPDIR/out" err="$BATS_TEST_TMPDIR/err" status=0
-	env "${variables[@]}" "$LULL" "$@" echo started >"$out" 2>"$err" || status=$?
+	(
+		[ ${#variables[@]} -eq 0 ] || export "${variables[@]}"
+		exec "$LULL" "$@" echo started >"$out" 2>"$err"
+	) || status=$?
 	[ "$status" -eq 125 ] || fail "status $status, not 125: ${variables[*]} $*"
 	[ ! -s "$out" ] || fail "the app was started: ${variables[*]} $*"
-	[ "$(wc -l <"$err")" -eq 1 ] || fail "not one line: ${variables[*]} $*"
+	expect_count 1 err .
 	has err "$pattern"
 }
 

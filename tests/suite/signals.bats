@@ -254,11 +254,11 @@ is_pending() {
 
 # --- Before the app runs
 
-# early STATUS init|plain blocked|anytime ARG...: an early SIGTERM, 300 times; see tests/helpers/early.c.
+# early STATUS init|plain blocked|anytime ARG...: an early SIGTERM, 60 times; see tests/helpers/early.c. make test-races sends more.
 early() {
 	local out
-	out=$("$EARLY" 300 "$2" "$3" "$LULL" -q "${@:4}" 3>&- | grep -vE '^(ready|got) ')
-	[ "$out" = "$1 300" ] || fail "status and how often: $out"
+	out=$("$EARLY" 60 "$2" "$3" "$LULL" -q "${@:4}" 3>&- | grep -vE '^(ready|got) ')
+	[ "$out" = "$1 60" ] || fail "status and how often: $out"
 }
 
 @test "a SIGTERM sent as soon as it is blocked reaches the app: default action" {
