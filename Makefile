@@ -395,12 +395,13 @@ test-dropin: all $(HELPERS) ## Compare lull with tini, dumb-init and catatonit, 
 		$(RUNTIMES:%=tests/runtimes/%); status=$$?; \
 		printf '| name | behaviour | the real one | lull |\n|---|---|---|---|\n'; sort -s -t'|' -k2,2 $(DROPIN_TABLE); exit $$status
 
-# Storms, and signals at each moment of start and exit, for lull, tini, dumb-init and catatonit, as root. Under 4 minutes together.
+# Storms, and signals at each moment of start and exit, for lull and PEERS, as root. Under 4 minutes together for lull and tini.
 # FULL=1 uses larger sizes: about 20 minutes and gigabytes of memory.
+PEERS = tini dumb-init catatonit
 test-storms: all $(STORMS) ## Test with floods of signals and orphans, as root
-	@FULL=$(FULL) tests/run tests/storms/storms
+	@FULL=$(FULL) PEERS='$(PEERS)' tests/run tests/storms/storms
 test-races: all $(STORMS) ## Send signals at each moment of start and exit, as root
-	@FULL=$(FULL) tests/run tests/storms/races
+	@FULL=$(FULL) PEERS='$(PEERS)' tests/run tests/storms/races
 
 # docs/examples/ and docs/verify.md with Docker, Compose, Swarm, podman, HAProxy and nginx, as root, in new namespaces. Under 2
 # minutes.

@@ -38,7 +38,8 @@ def size(small: int, full: int) -> int:
 
 # --- The inits ------------------------------------------------------------------------------------------------------
 
-INITS = ("lull", "tini", "dumb-init", "catatonit")
+PEERS = ("tini", "dumb-init", "catatonit")
+INITS = ("lull", *os.environ.get("PEERS", " ".join(PEERS)).split())
 
 # The directory of a checkout may be closed to other users: everything runs from here.
 PLACE = Path(tempfile.mkdtemp(prefix="lull-storms."))
@@ -53,7 +54,7 @@ def set_place() -> None:
     if LULL.name != "lull":
         shutil.copy(LULL, PLACE / "lull")
     (PLACE / "named").mkdir()
-    for name in INITS[1:]:
+    for name in PEERS:
         (PLACE / "named" / name).symlink_to("../lull")
         found = shutil.which(name)
         if found is None:
