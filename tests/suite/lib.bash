@@ -23,10 +23,16 @@ HOLD=${HOLD:-$ROOT/build/tests/hold}
 PATIENCE_MS=60000
 PAUSES=0
 
-now_ms() {
+# read_clock: sets NOW_MS.
+read_clock() {
 	local up
 	read -r up _ </proc/uptime
-	echo $((${up%.*} * 1000 + 10#${up#*.} * 10))
+	NOW_MS=$((${up%.*} * 1000 + 10#${up#*.} * 10))
+}
+
+now_ms() {
+	read_clock
+	echo "$NOW_MS"
 }
 
 fail() {
@@ -38,21 +44,22 @@ fail() {
 	return 1
 }
 
-# pause: sleeps for 10 ms without a process, which takes as long to start on a small machine. No data arrives in the FIFO.
+# pause [SECONDS]: sleeps without a process, which takes 10 ms to start on a small machine. No data arrives in the FIFO.
 # One pause in 32 is a process: bash can miss the exit of a child until another one exits.
 pause() {
 	local fifo=${BATS_RUN_TMPDIR:-$BATS_TEST_TMPDIR}/pause
 	[ -p "$fifo" ] || mkfifo "$fifo" 2>/dev/null || :
 	PAUSES=$(((PAUSES + 1) % 32))
-	if [ $PAUSES -eq 0 ]; then sleep 0.01; else read -rt 0.01 <>"$fifo" || :; fi
+	if [ $PAUSES -eq 0 ]; then sleep 0.01; else read -rt "${1:-0.01}" <>"$fifo" || :; fi
 }
 
-# until_true COMMAND...: repeats the command until it succeeds.
+# until_true COMMAND...: repeats the command until it succeeds, every 10 ms and after half a second every 50 ms.
 until_true() {
-	local end=$((${EPOCHREALTIME/./} / 1000 + PATIENCE_MS))
+	local start_us=${EPOCHREALTIME/./} waited_ms=0
 	until "$@"; do
-		[ $((${EPOCHREALTIME/./} / 1000)) -lt "$end" ] || fail "never came true: $*"
-		pause
+		waited_ms=$(((${EPOCHREALTIME/./} - start_us) / 1000))
+		[ "$waited_ms" -lt "$PATIENCE_MS" ] || fail "never came true: $*"
+		if [ "$waited_ms" -lt 500 ]; then pause; else pause 0.05; fi
 	done
 }
 
@@ -211,7 +218,8 @@ has_count() {
 
 # is_past TIME: whether the time has come.
 is_past() {
-	[ "$(now_ms)" -ge "$1" ]
+	read_clock
+	[ "$NOW_MS" -ge "$1" ]
 }
 
 # with_stderr FILE COMMAND...: executes the command with this stderr, for use before lull's name.
