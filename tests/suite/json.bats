@@ -66,16 +66,17 @@ for line in Path("all").read_text(errors="surrogateescape").splitlines():
         assert list(entry) == ["time", "level", "message"], line
         continue
     seen.add(entry["event"])
+    assert entry["event"] in events, f"LOG FIELDS of lull.1 does not have the event: {line}"
     assert list(entry) == ["time", "level", "event", "message", *events[entry["event"]]], (line, events[entry["event"]])
     for name in events[entry["event"]]:
         assert has_type(entry[name], kinds[name]), (name, line)
     for process in entry.get("processes", []):
         assert list(process) == ["pid", "name", "state"], line
 if what == "complete":
-    assert seen == set(events), (seen ^ set(events))
+    assert seen == set(events), f"this test must log these events of LOG FIELDS, too: {set(events) - seen}"
     sources = "".join(path.read_text() for path in sorted((root / "src").glob("*.c")))
     written = set(re.findall(r'(?:log_event|make_event)\([^";]*?, "([a-z_]+)"', sources))
-    assert written == set(events), written ^ set(events)
+    assert written == set(events), f"not both in src/ and in LOG FIELDS of lull.1: {written ^ set(events)}"
 PYTHON
 }
 
