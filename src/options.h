@@ -8,7 +8,7 @@
  *   3. add a kind to enum option_kind and store_value() only if no kind fits;
  *   4. add an id to enum option_id only if other code needs to know whether, how and where the option was given;
  *   5. if the option has an effect on other fields, add it to resolve() in options.c;
- *   6. describe it in docs/lull.1 and test it in tests/suite/options.bats; tests/suite/docs.bats compares the manual.
+ *   6. docs/development/contributing.md has the rest: the manual, the log, the tests, the limits.
  */
 #ifndef LULL_OPTIONS_H
 #define LULL_OPTIONS_H
