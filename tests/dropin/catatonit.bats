@@ -66,7 +66,7 @@ load lib
 			ends 1 "$INIT" sh -c 'exit 3'
 			ends 0 "$INIT" echo -g a
 			[ "$(cat out)" = a ]
-			shows 'no: refused, or taken for its own'
+			shows 'no: an error, or taken for its own'
 		else
 			ends 3 "$INIT" sh -c 'exit 3'
 			ends 0 "$INIT" echo -g a

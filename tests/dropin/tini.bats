@@ -68,7 +68,7 @@ load lib
 	for INIT in "${BOTH[@]}"; do
 		if is_real; then
 			ends 1 "$INIT" -s sh -c 'exit 3'
-			shows 'no: refused, or taken for its own'
+			shows 'no: an error, or taken for its own'
 		else
 			ends 3 "$INIT" -s sh -c 'exit 3'
 		fi

@@ -32,7 +32,7 @@ static void try(struct attempt *attempt, const char *name, char **argv, char *va
 	attempt->reason = attempt->why;
 	if (attempt->parsed == 0)
 		return;
-	demand(strncmp(attempt->why, name, strlen(name)) == 0, "a refusal begins with the name that was given");
+	demand(strncmp(attempt->why, name, strlen(name)) == 0, "an error begins with the name that was given");
 	attempt->reason += strlen(name);
 }
 

@@ -65,8 +65,7 @@ static void check_taken(const struct options *options)
 	const uint64_t never = SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGCHLD);
 	const struct policy *policy = &options->policy;
 	check_plan(policy);
-	demand(policy->stop_signals != 0 && (policy->stop_signals & never) == 0,
-	       "a stop begins with what can be caught");
+	demand(policy->stop_signals != 0 && (policy->stop_signals & never) == 0, "a stop signal can be caught");
 	for (int signo = 1; signo < LIFECYCLE_SIGNALS; signo++)
 		demand(policy->rewrite[signo] <= SIGNALS_MAX, "a signal is rewritten to a signal");
 	demand(policy->rewrite[SIGKILL] == SIGKILL && policy->rewrite[SIGCHLD] == SIGCHLD, "or not at all");
@@ -174,11 +173,11 @@ static bool names_flag(const char *line, const struct words *argv)
 static void check_refused(const char *line, const struct text *why, const struct words *argv, const struct words *envp)
 {
 	static const char NONE[] = "no command given; use ";
-	demand(why->length > 0 && why->length < WHY_SIZE && strlen(line) == why->length, "a refusal has a line");
+	demand(why->length > 0 && why->length < WHY_SIZE && strlen(line) == why->length, "an error has a line");
 	demand(strncmp(line, NONE, sizeof NONE - 1) == 0 || names_variable(line, envp) || names_flag(line, argv),
-	       "a refusal names the flag or the variable, and the value");
+	       "an error names the flag or the variable, and the value");
 	const char *hint = strchr(line, ';');
-	demand(why->length < WHY_SIZE - 1 && (hint == NULL || hint[1] != '\0'), "a refusal is whole");
+	demand(why->length < WHY_SIZE - 1 && (hint == NULL || hint[1] != '\0'), "an error is whole");
 }
 
 /* --- All of it ---------------------------------------------------------------------------------------------------- */
