@@ -2,9 +2,10 @@
 VERSION = 0.1.0
 BUILD = build
 
-# musl if it is installed: the start of glibc costs more than lull's own work. CC= overrides it.
+# musl if it is installed: the start of glibc costs more than lull's own work. CC= overrides it. HOSTCC is for programs of the build.
+HOSTCC := $(if $(shell command -v musl-gcc),musl-gcc,cc)
 ifeq ($(origin CC),default)
-CC := $(if $(shell command -v musl-gcc),musl-gcc,cc)
+CC := $(HOSTCC)
 endif
 
 PREFIX = /usr/local
@@ -94,7 +95,6 @@ $(MACHINES:%=cross-tests-%): cross-tests-%: cross-%
 .PHONY: cross-musl $(MACHINES:%=cross-%) $(MACHINES:%=cross-tests-%)
 
 # The completions are made from the table of options, by a program of the machine that builds.
-HOSTCC = cc
 COMPLETION = $(wildcard src/completion/*.c) $(addprefix src/,options.c plan.c signals.c text.c values.c)
 $(BUILD)/completion/completion: $(COMPLETION) $(wildcard src/*.h) Makefile
 	$(SAY) "  CC  $@"
