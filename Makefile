@@ -395,7 +395,7 @@ test-dropin: all $(HELPERS) ## Compare lull with tini, dumb-init and catatonit, 
 		$(RUNTIMES:%=tests/runtimes/%); status=$$?; \
 		printf '| name | behaviour | the real one | lull |\n|---|---|---|---|\n'; sort -s -t'|' -k2,2 $(DROPIN_TABLE); exit $$status
 
-# Storms, and signals at each moment of start and exit, for lull and PEERS, as root. Under 4 minutes together for lull and tini.
+# Storms, and signals at each moment of start and exit, for lull and PEERS, as root. 3 minutes together with PEERS=tini.
 # FULL=1 uses larger sizes: about 20 minutes and gigabytes of memory.
 PEERS = tini dumb-init catatonit
 test-storms: all $(STORMS) ## Test with floods of signals and orphans, as root
@@ -422,7 +422,7 @@ test-install: all dist ## Run README's Install with the files of make dist, as r
 	@DIST=$(CURDIR)/$(BUILD)/dist tests/run tests/release/docker tests/release/podman tests/release/root
 
 # Each system call that lull makes fails once, in each phase, in up to three scenarios; FULL=1: in each scenario. As root, in
-# new namespaces. 3 to 6 minutes.
+# new namespaces. 5 to 8 minutes.
 test-faults: all $(HELPERS) $(BUILD)/tests/launch ## Make each system call fail once, as root
 	@FULL=$(FULL) tests/faults/faults
 
