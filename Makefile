@@ -2,7 +2,8 @@
 VERSION = 0.1.0
 BUILD = build
 
-# musl if it is installed: the start of glibc costs more than lull's own work. CC= overrides it. HOSTCC is for programs of the build.
+# musl if it is installed: the start of glibc costs more than lull's own work. CC= overrides it. HOSTCC is for
+# programs of the build.
 HOSTCC := $(if $(shell command -v musl-gcc),musl-gcc,cc)
 ifeq ($(origin CC),default)
 CC := $(HOSTCC)
@@ -395,13 +396,12 @@ test-dropin: all $(HELPERS) ## Compare lull with tini, dumb-init and catatonit, 
 		$(RUNTIMES:%=tests/runtimes/%); status=$$?; \
 		printf '| name | behaviour | the real one | lull |\n|---|---|---|---|\n'; sort -s -t'|' -k2,2 $(DROPIN_TABLE); exit $$status
 
-# Storms, and signals at each moment of start and exit, for lull and PEERS, as root. 3 minutes together with PEERS=tini.
-# FULL=1 uses larger sizes: about 20 minutes and gigabytes of memory.
-PEERS = tini dumb-init catatonit
+# Storms, and signals at each moment of start and exit, for lull and other inits, as root. PEERS= has those, 3 minutes together
+# with PEERS=tini. FULL=1 uses larger sizes: about 20 minutes and gigabytes of memory.
 test-storms: all $(STORMS) ## Test with floods of signals and orphans, as root
-	@FULL=$(FULL) PEERS='$(PEERS)' tests/run tests/storms/storms
+	@FULL=$(FULL) tests/run tests/storms/storms
 test-races: all $(STORMS) ## Send signals at each moment of start and exit, as root
-	@FULL=$(FULL) PEERS='$(PEERS)' tests/run tests/storms/races
+	@FULL=$(FULL) tests/run tests/storms/races
 
 # docs/examples/ and docs/verify.md with Docker, Compose, Swarm, podman, HAProxy and nginx, as root, in new namespaces. Under 2
 # minutes.

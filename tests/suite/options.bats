@@ -36,7 +36,7 @@ same_by_both() {
 
 # rejected PATTERN [VARIABLE=VALUE]... -- [FLAG]...: exit status 125, one line that matches, and the app is not started.
 rejected() {
-	local pattern=$1 variables=()
+	local pattern=$1 variables=() lines
 	shift
 	while [ "$1" != -- ]; do
 		variables+=("$1")
@@ -50,7 +50,8 @@ rejected() {
 	) || status=$?
 	[ "$status" -eq 125 ] || fail "status $status, not 125: ${variables[*]} $*"
 	[ ! -s "$out" ] || fail "the app was started: ${variables[*]} $*"
-	expect_count 1 err .
+	mapfile lines <"$err"
+	[ ${#lines[@]} -eq 1 ] && [[ ${lines[0]} = *$'\n' ]] || fail "not one line: ${variables[*]} $*"
 	has err "$pattern"
 }
 

@@ -502,8 +502,8 @@ killed_while_stopped() {
 # --- The exit status
 
 @test "the status is the app's, 0 to 255" {
-	local status
-	for status in 0 1 2 {124..130} 137 143 {191..194} 200 254 255; do status_of "$status" "$LULL" sh -c "exit $status"; done
+	# In dash, which starts a process in a fraction of bash's time.
+	sh -c 'i=0; while [ $i -le 255 ]; do "$0" sh -c "exit $i"; [ $? -eq $i ] || exit 1; i=$((i + 1)); done' "$LULL"
 }
 
 @test "128 + n if signal n killed it" {
