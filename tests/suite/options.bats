@@ -51,7 +51,7 @@ rejected() {
 	[ "$status" -eq 125 ] || fail "status $status, not 125: ${variables[*]} $*"
 	[ ! -s "$out" ] || fail "the app was started: ${variables[*]} $*"
 	mapfile lines <"$err"
-	[ ${#lines[@]} -eq 1 ] && [[ ${lines[0]} = *$'\n' ]] || fail "not one line: ${variables[*]} $*"
+	[[ ${#lines[@]} -eq 1 && ${lines[0]} = *$'\n' ]] || fail "not one line: ${variables[*]} $*"
 	has err "$pattern"
 }
 
