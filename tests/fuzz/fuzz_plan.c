@@ -32,20 +32,22 @@ static void check_plan(const struct plan *plan)
 	demand(plan_kill_ms(plan) == (kills ? total_ms : TIME_NEVER), "SIGKILL comes when all waits are over");
 }
 
-/* In the shortest form, or with all zeros. */
+/* In the shortest form, or with all zeros. A time of 0 after a time cannot be left out: drain:20s/0/KILL. */
 static void write_plan(const struct plan *plan, bool zeros, struct text *to)
 {
 	char name[SIGNAL_NAME_SIZE];
+	bool after_time = false;
 	for (int i = 0; i < plan->count; i++) {
 		const struct step *step = &plan->steps[i];
 		bool sends = step->signo != PLAN_NO_SIGNAL;
 		text_add(to, "%s", i > 0 ? "/" : "");
-		if (step->wait_ms > 0 || zeros || step->kind == STEP_DRAIN || !sends)
+		if (step->wait_ms > 0 || zeros || step->kind == STEP_DRAIN || !sends || after_time)
 			text_add(to, "%s%lldms%s", step->kind == STEP_DRAIN ? "drain:" : "", (long long)step->wait_ms,
 			         sends ? "/" : "");
 		if (sends)
 			text_add(to, "%s",
 			         step->signo == PLAN_STOP_SIGNAL ? "=" : signal_short_name(step->signo, name));
+		after_time = !sends;
 	}
 }
 
