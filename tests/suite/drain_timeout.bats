@@ -70,7 +70,7 @@ served() {
 	kill -TERM "$TARGET"
 	expect_status 0
 	has err '^lull: stopping: .*; SIGTERM to the app when no connection is busy, in 3600 s at the latest, SIGKILL in 3690 s at the latest$'
-	has err '^lull: drained in [0-9]+ ms: no connection is busy$'
+	has err '^lull: drained in (0 s|[0-9]+ ms): no connection is busy$'
 	has_not err 'draining'
 }
 
