@@ -197,7 +197,7 @@ saved_past_the_end() {
 
 # forwarding [OPTION...] -- WORD...: an app that forwards SIGTERM to a probe with these arguments, and exits immediately.
 forwarding() {
-	behind 'trap "kill -TERM \$P; exit 3" TERM' "$@"
+	behind 'trap "kill -TERM \$!; exit 3" TERM' "$@"
 }
 
 # behind TRAP [OPTION...] -- WORD...: a script with this trap, which starts a probe with these arguments.
@@ -209,7 +209,7 @@ behind() {
 		shift
 	done
 	shift
-	start_init "$LULL" -v "${options[@]}" bash -c '"$0" "$@" & P=$!; '"$trap; wait" "$PROBE" "$@"
+	start_init "$LULL" -v "${options[@]}" bash -c "$trap; "'"$0" "$@" & wait' "$PROBE" "$@"
 	wait_for out '^ready'
 	T0=$(now_ms)
 }
@@ -297,7 +297,7 @@ print("asked", asked, flush=True)'
 	local port
 	port=$(cat "$BATS_TEST_TMPDIR/port")
 	server=${server/'("127.0.0.1", 0)'/"(\"127.0.0.1\", $port)"}
-	start_init "$LULL" -v --listens "$port" bash -c 'python3 -c "$0" & P=$!; trap "kill -TERM $P; exit 3" TERM; wait' "$server"
+	start_init "$LULL" -v --listens "$port" bash -c 'trap "kill -TERM \$!; exit 3" TERM; python3 -c "$0" & wait' "$server"
 	begin_stop
 	expect_status 3
 	has out '^asked 1$'
@@ -305,7 +305,7 @@ print("asked", asked, flush=True)'
 }
 
 @test "a process with another living parent is not signalled" {
-	local master='"$0" exit=10:0 >"$1/worker" & trap "kill -USR1 \$!" TERM; until wait $!; do :; done'
+	local master='trap "kill -USR1 \$!" TERM; "$0" exit=10:0 >"$1/worker" & until wait $!; do :; done'
 	start_init "$LULL" -v sh -c 'bash -c "$2" "$0" "$1"; true' "$PROBE" "$BATS_TEST_TMPDIR" "$master"
 	until_true grep -qs '^ready' "$BATS_TEST_TMPDIR/worker"
 	kill -TERM "$TARGET"
@@ -384,8 +384,8 @@ print("asked", asked, flush=True)'
 @test "a process that became another program is signalled" {
 	# The app exits when the process has got the signal. The process executes the other program, for which bash resets its
 	# handlers, when lull has checked it once.
-	start_init "$LULL" -v bash -c 'trap "kill -TERM \$P; while grep -qE \"^...Pnd:.*[1-9a-f]\" /proc/\$P/status; do :; done; exit 3" TERM
-		(trap "exec \"$0\" exit=15:0" TERM; echo ready; bash -c "$1" - "$2") & P=$!; wait' "$PROBE" \
+	start_init "$LULL" -v bash -c 'trap "kill -TERM \$!; while grep -qE \"^...Pnd:.*[1-9a-f]\" /proc/\$!/status; do :; done; exit 3" TERM
+		(trap "exec \"$0\" exit=15:0" TERM; echo ready; bash -c "$1" - "$2") & wait' "$PROBE" \
 		'until grep -q "checking remaining process" "$1"; do sleep 0.02; done' "$BATS_TEST_TMPDIR/err"
 	begin_stop
 	expect_status 3
