@@ -111,7 +111,7 @@ $(COMPLETIONS): $(BUILD)/completion/%: src/completion/%.in $(BUILD)/completion/c
 TEST_CC = cc
 TEST_CFLAGS = -std=gnu11 -O1 -g -Wall -Wextra -Wshadow
 HELPERS = $(BUILD)/tests/probe $(BUILD)/tests/send $(BUILD)/tests/early $(BUILD)/tests/deny $(BUILD)/tests/pty \
-	$(BUILD)/tests/deaf $(BUILD)/tests/client $(BUILD)/tests/form $(BUILD)/tests/inside \
+	$(BUILD)/tests/full_terminal $(BUILD)/tests/client $(BUILD)/tests/form $(BUILD)/tests/inside \
 	$(BUILD)/tests/hold
 STORMS = $(BUILD)/tests/storm $(BUILD)/tests/race
 

@@ -114,7 +114,7 @@ asked_ready() {
 live() {
 	rm -f drain report
 	"$1" "$CLIENT" up "${@:2}" "$LULL" -v -d 60s -t 300ms --ready-on 8080 --listens 8081 --drain-file "$PWD/drain" \
-		--pre-stop "$INSIDE" --report "$PWD/report" "$INSIDE" deaf listen orphan
+		--pre-stop "$INSIDE" --report "$PWD/report" "$INSIDE" ignore listen orphan
 	until_count 2 out '^ready'
 	is_answered starting
 	kill -USR2 "$TARGET"
@@ -204,7 +204,7 @@ is_pause() {
 	local pty=${PTY:-$ROOT/build/tests/pty}
 	"$pty" --pid1 expect:ready signal:10 'expect:reaped app' -- "${CONFINED[@]}" "$LULL" -v "$INSIDE" word || [ $? -eq 3 ]
 	make_full_pipe
-	start_plain bash -c 'with_stderr "$@"' - "$PIPE" "${CONFINED[@]}" "$LULL" -v --group "$INSIDE" deaf
+	start_plain bash -c 'with_stderr "$@"' - "$PIPE" "${CONFINED[@]}" "$LULL" -v --group "$INSIDE" ignore
 	lose_four_lines
 	expect_count 1 logged '^lull: received SIGWINCH from'
 	kill -KILL "$APP"
@@ -244,7 +244,7 @@ stop_poorly() {
 	rm -rf root
 	start unshare --pid --fork --kill-child --mount "$CLIENT" up bash -c 'be_poor "$@"' - "$@" -- \
 		/lull -v -d 60s -t 300ms --ready-on 8080 --listens 8081 --drain-file /run/drain --report /run/report \
-		--pre-stop /inside /inside deaf listen orphan
+		--pre-stop /inside /inside ignore listen orphan
 	until_count 2 out '^ready'
 	child_of "$JOB"
 	TARGET=$CHILD

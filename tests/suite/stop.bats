@@ -293,7 +293,7 @@ flood() {
 	chmod 755 "$bin"
 	cp "$LULL" "$PROBE" "$bin"
 	for user in 0 54321; do
-		start "$ROOT/build/tests/deaf" setpriv --reuid $user --regid $user --clear-groups \
+		start "$ROOT/build/tests/full_terminal" setpriv --reuid $user --regid $user --clear-groups \
 			"$bin/${LULL##*/}" -v -d 300ms -t 500ms "$bin/probe" times
 		wait_for out '^ready'
 		child_of "$JOB"

@@ -1,6 +1,6 @@
 /*
- * Runs a command whose stderr is a pseudo-terminal that only its owner may open, and whose buffer has a few bytes
- * left, too few for a line: deaf COMMAND... Exits as the command does.
+ * Runs a command whose stderr is a pseudo-terminal that only its owner may open. Its buffer has a few free bytes, too
+ * few for a line: full_terminal COMMAND... Exits with the command's status.
  */
 #define _GNU_SOURCE
 #include <errno.h>
