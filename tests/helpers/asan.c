@@ -1,6 +1,6 @@
 /*
- * Options for the build with AddressSanitizer: lull has no heap that could leak. They are compiled in, since the
- * sanitizer reads the environment from /proc, which some tests hide.
+ * Options for the build with AddressSanitizer: no leak check, because lull allocates no heap memory. They are compiled
+ * in, because the sanitizer reads ASAN_OPTIONS from /proc, which some tests hide.
  */
 const char *__asan_default_options(void);
 

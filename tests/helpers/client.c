@@ -1,19 +1,19 @@
 /*
- * Clients of the readiness endpoint, correct and faulty, and the sockets of an app.
+ * Clients of the readiness endpoint, both correct and faulty, and sockets of an app.
  *
  *   client up COMMAND [ARG]...      runs COMMAND in a new network namespace, whose loopback is up
- *   client ask HOST PORT [MS]       sends stdin, or one byte of it each MS, and prints the answer up to its end
+ *   client ask HOST PORT [MS]       sends stdin, or one byte of it each MS, and prints the response until it ends
  *   client hold HOST PORT N [MS]    opens N connections; over each sends stdin, then its last byte again each MS;
  *                                   prints "open", then the number of bytes received and after how many ms the peer
  *                                   closed the first connection and the last one
- *   client storm HOST PORT N        keeps N connections open; each sends stdin, and is replaced when it has ended;
+ *   client storm HOST PORT N        keeps N connections open; each sends stdin, and is replaced when it has closed;
  *                                   prints "open", then "response S" for the first 100 responses of each status S;
- *                                   ends on SIGTERM
- *   client listen HOST PORT N       N sockets that listen, on PORT and the next ones; prints "listening"
- *   client serve HOST PORT N        the same, with N connections to the socket on PORT, which is then closed;
- *                                   prints "connected"
+ *                                   exits on SIGTERM
+ *   client listen HOST PORT N       listens on N sockets, on PORT and the next ports; prints "listening"
+ *   client serve HOST PORT N        makes N connections to a socket that listens on PORT, keeps both ends open, and
+ *                                   closes the listening socket; prints "connected"
  *
- * HOST is an address; a "::" that listens does so for IPv6 only, and "dual" for both.
+ * HOST is an address. A socket that listens on "::" accepts only IPv6; with "dual" it accepts both.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -39,7 +39,7 @@ static struct sockaddr_storage address;
 static socklen_t address_length;
 static char request[65536];
 static size_t request_length;
-static volatile sig_atomic_t told_to_stop;
+static volatile sig_atomic_t stop_requested;
 
 static void fail(const char *what)
 {
@@ -163,7 +163,7 @@ static void hold(int count, int pause_ms)
 static void stop(int signo)
 {
 	(void)signo;
-	told_to_stop = 1;
+	stop_requested = 1;
 }
 
 static void begin(int poller)
@@ -178,8 +178,8 @@ static void begin(int poller)
 
 static int statuses[1000];
 
-/* Returns 1 if the connection has ended. */
-static int take(int fd)
+/* Returns 1 if the connection is closed. */
+static int read_response(int fd)
 {
 	char bytes[4096];
 	int status;
@@ -204,13 +204,13 @@ static void storm(int count)
 		begin(poller);
 	printf("open\n");
 	fflush(stdout);
-	while (!told_to_stop) {
+	while (!stop_requested) {
 		int ready = epoll_wait(poller, events, 256, -1);
 		for (int i = 0; i < ready; i++) {
 			int fd = (int)events[i].data.u64;
 			if ((events[i].events & EPOLLOUT) && request_length > 0)
 				(void)send(fd, request, request_length, MSG_NOSIGNAL);
-			if (!(events[i].events & (EPOLLIN | EPOLLERR | EPOLLHUP)) || !take(fd))
+			if (!(events[i].events & (EPOLLIN | EPOLLERR | EPOLLHUP)) || !read_response(fd))
 				continue;
 			(void)close(fd);
 			begin(poller);

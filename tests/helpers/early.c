@@ -27,8 +27,8 @@ static pid_t start(int init, char **command)
 
 /*
  * Returns 1 if the process has blocked SIGTERM, 0 if not yet, -1 if it has exited. While a process is in
- * rt_sigtimedwait(2), /proc shows its mask without the signals that it waits for. It sleeps then, which a program that
- * starts does not. lull sets its name, which begins with "lull" in each mode.
+ * rt_sigtimedwait(2), /proc shows its mask without the signals that it waits for. So a process that sleeps counts as
+ * well: a program does not sleep before that call. lull's process name begins with "lull" in each mode.
  */
 static int has_blocked(pid_t pid, const char *name)
 {

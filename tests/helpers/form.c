@@ -1,9 +1,9 @@
 /*
- * Formats data with functions of lull, for a test to compare.
+ * Formats data with lull's functions. A test compares the output.
  *
  *   form date         prints the date of each number on stdin, in ms since 1970
  *   form json SIZE    prints each record on stdin as a JSON string in a buffer of SIZE bytes, and a newline; a record
- *                     is its length in two bytes, the lower one first, and that many bytes
+ *                     is a length of two bytes, little endian, and its bytes
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 #include "../../src/text.h"
 
-static void tell_dates(void)
+static void print_dates(void)
 {
 	char buffer[TEXT_TIME_SIZE];
 	long long wall_ms;
@@ -20,7 +20,7 @@ static void tell_dates(void)
 }
 
 /* Each buffer has the size of its contents, so that a sanitizer reports accesses beyond them. */
-static int tell_strings(size_t size)
+static int print_strings(size_t size)
 {
 	unsigned char head[2];
 	char *bytes = malloc(size);
@@ -44,10 +44,10 @@ static int tell_strings(size_t size)
 int main(int argc, char **argv)
 {
 	if (argc == 2 && strcmp(argv[1], "date") == 0) {
-		tell_dates();
+		print_dates();
 		return 0;
 	}
 	if (argc == 3 && strcmp(argv[1], "json") == 0)
-		return tell_strings((size_t)atoi(argv[2]));
+		return print_strings((size_t)atoi(argv[2]));
 	return 2;
 }

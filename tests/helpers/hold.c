@@ -1,7 +1,7 @@
 /*
- * Blocks each exec of a file, or each open(2) in a directory, until this program is killed, as a virus scanner or a
- * network file system may: hold FILE, hold -o DIRECTORY. Prints "ready", and "held" for each call. Needs CAP_SYS_ADMIN
- * (fanotify).
+ * Blocks each exec of a file (hold FILE) or each open(2) in a directory (hold -o DIRECTORY), like a virus scanner or a
+ * network file system. The calls return when this program is killed. Prints "ready", and "held" for each call. Needs
+ * CAP_SYS_ADMIN (fanotify).
  */
 #include <err.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /*
- * Tests that the HTTP parser gives the same result, however a request is split. Prints TAP.
+ * Tests that the HTTP parser returns the same result for each way to split a request. Prints TAP.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -70,7 +70,7 @@ static enum http_verdict read_in_pieces(const char *bytes, size_t length, unsign
 	return verdict;
 }
 
-static bool holds_known_cases(void)
+static bool test_known_requests(void)
 {
 	for (size_t i = 0; i < CASES_COUNT; i++)
 		for (unsigned cuts = 0; cuts <= 32; cuts++) {
@@ -84,7 +84,7 @@ static bool holds_known_cases(void)
 	return true;
 }
 
-static bool holds_the_limit(void)
+static bool test_size_limit(void)
 {
 	static const char BEGIN[] = "GET / HTTP/1.1\r\nX: ";
 	static char head[HTTP_HEAD_MAX + 100];
@@ -99,8 +99,8 @@ static bool holds_the_limit(void)
 	return true;
 }
 
-/* Requests with random bytes changed: the result is unknown, but must be the same for each split. */
-static bool holds_random_ones(void)
+/* Changes random bytes of the requests. The result is unknown, but must be the same for each split. */
+static bool test_damaged_requests(void)
 {
 	static const char BYTES[] = "\r\n\r\n :/.1HTPGET\t\x7f";
 	char bytes[256];
@@ -117,7 +117,7 @@ static bool holds_random_ones(void)
 	return true;
 }
 
-static bool holds_answers(void)
+static bool test_responses(void)
 {
 	for (int verdict = HTTP_GET; verdict <= HTTP_MALFORMED; verdict++)
 		for (int readiness = READINESS_STARTING; readiness <= READINESS_ENDED; readiness++) {
@@ -135,19 +135,20 @@ static bool holds_answers(void)
 	return true;
 }
 
-static int say(int number, bool held, const char *what)
+/* Returns the number of failures. */
+static int report(int number, bool passed, const char *title)
 {
-	printf("%sok %d - http: %s\n", held ? "" : "not ", number, what);
-	return held ? 0 : 1;
+	printf("%sok %d - http: %s\n", passed ? "" : "not ", number, title);
+	return passed ? 0 : 1;
 }
 
 int main(void)
 {
 	int failed = 0;
 	printf("1..4\n");
-	failed += say(1, holds_known_cases(), "known requests, cut anywhere");
-	failed += say(2, holds_the_limit(), "a head of 8 kB and no more");
-	failed += say(3, holds_random_ones(), "damaged requests, whole and in pieces");
-	failed += say(4, holds_answers(), "each answer fits, and says how long it is");
+	failed += report(1, test_known_requests(), "known requests, split at each byte");
+	failed += report(2, test_size_limit(), "a head of at most 8 kB");
+	failed += report(3, test_damaged_requests(), "damaged requests, whole and split");
+	failed += report(4, test_responses(), "each response fits its buffer and has the right Content-Length");
 	return failed != 0;
 }

@@ -1,6 +1,10 @@
 /*
- * Measures what a check costs: whether a port is listened on, look PORT TIMES, or how many connections of a port are
- * busy, look PORT TIMES busy. Prints the result and the time of one check in us: the shortest, and the median.
+ * Measures the time of a check:
+ *
+ *   look PORT TIMES        whether a process listens on the port
+ *   look PORT TIMES busy   how many connections of the port are busy
+ *
+ * Prints the result, and the shortest and the median time of one check in us.
  */
 #include <stdint.h>
 #include <stdio.h>

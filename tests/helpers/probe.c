@@ -1,24 +1,24 @@
 /*
- * An app that prints the signals that it gets. It makes the kernel's calls itself, so that it also gets the signals
- * that a C library reserves.
+ * An app that prints the signals that it gets. It makes system calls directly, so that it also gets the signals that
+ * the C library reserves.
  *
  *   probe [WORD]...
  *     exit=SIG:STATUS   exits with STATUS when SIG (a number) arrives; "exit=15:143"
  *     die=SIG           exits by the default action of SIG when it arrives
  *     raise=SIG         sends itself SIG, with its default action
- *     late=SIG:MS       MS after SIG first came, prints "saved" and exits with 0; handles signals meanwhile
- *     ping=SIG:COUNT    on SIG sends its parent COUNT times signal 40, waits each time until it is forwarded, and
+ *     late=SIG:MS       MS after the first SIG, prints "saved" and exits with 0; handles signals until then
+ *     ping=SIG:COUNT    on SIG sends signal 40 to its parent COUNT times, waits each time until it is forwarded, and
  *                       prints the longest time in us and the median: "pinged most US middle US"
  *     times             appends the time to each line: " at MS", by the clock of /proc/uptime
- *     fork              first starts a child with the same words but this one, in the same process group
+ *     fork              first starts a child with the same words except this one, in the same process group
  *     moves             moves to the process group of its parent
  *     join              waits for its children before it exits
- *     orphan            as fork, but the child becomes an orphan: its parent exits immediately
- *     chain=US          the same, and each orphan starts the next one US later and exits; for 10 s
- *     tower=N           the same, with N processes, each the child of the one before; the last one prints "tower"
+ *     orphan            like fork, but the child becomes an orphan: its parent exits immediately
+ *     chain=US          starts a child that starts another one US later and exits, and so on for 10 s
+ *     tower=N           starts N processes, each a child of the one before; the last one prints "tower"
  *     many=N            starts N children that exit by the default action of a signal
  *     thread            ends its first thread; another one continues
- *     once              removes the handler of a signal that came, as Node.js does for process.once()
+ *     once              removes the handler of a signal when it arrives, as Node.js does for process.once()
  *     awake             wakes up every 5 ms
  *     state             prints mask, ignored signals, directory, descriptors and group before "ready"
  *
@@ -42,15 +42,15 @@ static int statuses[65];
 static uint64_t dies;
 static int late_signo;
 static int late_ms;
-static int tells_times;
-static int is_once;  /* the handler of a signal that came is removed */
-static int is_awake; /* it runs every few milliseconds */
+static int prints_times;
+static int is_once;  /* the handler of a signal is removed when it arrives */
+static int is_awake; /* wakes up every few milliseconds */
 static int ping_signo;
 static int ping_count;
 static int joins;
-static int goes_on_in_thread;
+static int continues_in_thread;
 
-static void tell_line(const char *key)
+static void print_status_line(const char *key)
 {
 	char line[256];
 	FILE *status = fopen("/proc/self/status", "re");
@@ -61,11 +61,11 @@ static void tell_line(const char *key)
 		(void)fclose(status);
 }
 
-static void tell_state(void)
+static void print_state(void)
 {
 	char directory[4096];
-	tell_line("SigBlk:");
-	tell_line("SigIgn:");
+	print_status_line("SigBlk:");
+	print_status_line("SigIgn:");
 	printf("cwd %s\n", getcwd(directory, sizeof directory) != NULL ? directory : "?");
 	printf("pid %d parent %d group %d session %d foreground %d\n", getpid(), getppid(), getpgrp(), getsid(0),
 	       tcgetpgrp(0));
@@ -164,9 +164,9 @@ static void parse(char **words)
 		} else if (sscanf(*words, "raise=%d", &signo) == 1)
 			raise_default(signo);
 		else if (strcmp(*words, "times") == 0)
-			tells_times = 1;
+			prints_times = 1;
 		else if (strcmp(*words, "state") == 0)
-			tell_state();
+			print_state();
 		else if (strcmp(*words, "fork") == 0 && fork() != 0)
 			continue;
 		else if (strcmp(*words, "moves") == 0)
@@ -184,7 +184,7 @@ static void parse(char **words)
 		else if (sscanf(*words, "many=%d", &signo) == 1)
 			start_many(signo);
 		else if (strcmp(*words, "thread") == 0)
-			goes_on_in_thread = 1;
+			continues_in_thread = 1;
 		else if (strcmp(*words, "orphan") == 0 && fork() == 0) {
 			if (fork() != 0)
 				_exit(0);
@@ -223,8 +223,8 @@ static void ping(void)
 	dprintf(1, "pinged most %d middle %d\n", took_us[count - 1], took_us[count / 2]);
 }
 
-/* Waits for a signal, until saves_at_ms if that is not 0. Returns its number, or 0 or less. */
-static long take(const uint64_t *blocked, siginfo_t *info, int64_t saves_at_ms)
+/* Waits for a signal, until saves_at_ms if that is not 0. Returns the signal, or 0 or less if there was none. */
+static long wait_for_signal(const uint64_t *blocked, siginfo_t *info, int64_t saves_at_ms)
 {
 	int64_t left_ms = saves_at_ms - now_ms();
 	if (saves_at_ms != 0 && left_ms <= 0) {
@@ -264,12 +264,12 @@ static void *live(void *unused)
 	for (;;) {
 		siginfo_t info;
 		char when[32] = "";
-		long signo = take(&blocked, &info, saves_at_ms);
+		long signo = wait_for_signal(&blocked, &info, saves_at_ms);
 		if (signo <= 0)
 			continue;
 		if (is_once)
 			default_action((int)signo);
-		if (tells_times)
+		if (prints_times)
 			snprintf(when, sizeof when, " at %lld", (long long)now_ms());
 		dprintf(1, "got %ld code %d from %d value %d%s\n", signo, info.si_code, info.si_pid,
 		        info.si_value.sival_int, when);
@@ -291,7 +291,7 @@ int main(int argc, char **argv)
 	(void)argc;
 	memset(statuses, -1, sizeof statuses);
 	parse(argv + 1);
-	if (!goes_on_in_thread)
+	if (!continues_in_thread)
 		live(NULL);
 	block_all();
 	if (pthread_create(&thread, NULL, live, NULL) != 0)

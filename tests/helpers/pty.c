@@ -10,8 +10,8 @@
  *     size:RxC       changes the size of the window
  *     hangup         closes the terminal
  *
- * With --pid1 the command is PID 1 of a new PID namespace, with its own /proc and mounts. Prints all output, and exits
- * as the command did: with its status, or 128 + the signal that killed it; 99 if a step failed.
+ * With --pid1 the command is PID 1 of a new PID namespace, with its own /proc and mounts. Prints all output. Exits with
+ * the command's status, or 128 + the signal that killed it; 99 if a step failed.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -121,23 +121,23 @@ static void start(struct terminal *terminal, bool pid1, char **command)
 /* --- The output ------------------------------------------------------------------------------------------------- */
 
 /* Reads output, and waits for it for a short time. Returns false if there was none. */
-static bool take_output(struct terminal *terminal)
+static bool read_output(struct terminal *terminal)
 {
 	struct pollfd wait = {.fd = terminal->master, .events = POLLIN};
-	size_t room = sizeof terminal->output - 1 - terminal->length;
+	size_t space = sizeof terminal->output - 1 - terminal->length;
 	(void)poll(&wait, 1, TICK_MS);
 	if ((wait.revents & POLLIN) == 0) {
 		if (wait.revents != 0)
 			(void)poll(NULL, 0, TICK_MS);
 		return false;
 	}
-	ssize_t taken = read(terminal->master, terminal->output + terminal->length, room);
-	if (taken <= 0)
+	ssize_t got = read(terminal->master, terminal->output + terminal->length, space);
+	if (got <= 0)
 		return false;
-	for (ssize_t i = 0; i < taken; i++)
+	for (ssize_t i = 0; i < got; i++)
 		if (terminal->output[terminal->length + (size_t)i] == '\0')
 			terminal->output[terminal->length + (size_t)i] = '?';
-	terminal->length += (size_t)taken;
+	terminal->length += (size_t)got;
 	terminal->output[terminal->length] = '\0';
 	return true;
 }
@@ -166,7 +166,7 @@ static bool expect(struct terminal *terminal, const char *pattern)
 	bool found = matches(terminal, &regex);
 	for (bool over = false; !found && !over; found = matches(terminal, &regex)) {
 		over = has_ended(terminal) || now_ms() > end_ms;
-		while (take_output(terminal))
+		while (read_output(terminal))
 			continue;
 	}
 	regfree(&regex);
@@ -217,7 +217,7 @@ static bool until(struct terminal *terminal, const char *command)
 	while (!succeeds(command)) {
 		if (now_ms() > end_ms)
 			return false;
-		(void)take_output(terminal);
+		(void)read_output(terminal);
 	}
 	return true;
 }
@@ -242,7 +242,7 @@ static const char *after(const char *step, const char *name)
 	return strncmp(step, name, length) == 0 ? step + length : NULL;
 }
 
-static bool take_step(struct terminal *terminal, const char *step)
+static bool run_step(struct terminal *terminal, const char *step)
 {
 	const char *words;
 	if ((words = after(step, "expect:")) != NULL)
@@ -266,8 +266,8 @@ static int finish(struct terminal *terminal)
 {
 	int64_t end_ms = now_ms() + PATIENCE_MS;
 	while (!has_ended(terminal) && now_ms() < end_ms)
-		(void)take_output(terminal);
-	while (take_output(terminal))
+		(void)read_output(terminal);
+	while (read_output(terminal))
 		continue;
 	if (!terminal->ended)
 		return FAILED;
@@ -287,7 +287,7 @@ int main(int argc, char **argv)
 	if (*command == NULL || command[1] == NULL)
 		return FAILED;
 	start(&terminal, pid1, command + 1);
-	while (step < command && take_step(&terminal, *step))
+	while (step < command && run_step(&terminal, *step))
 		step++;
 	int status = FAILED;
 	if (step == command)

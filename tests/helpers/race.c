@@ -1,22 +1,23 @@
 /*
- * Sends an init a signal at each moment of its start and end, with the app of storm.c. Runs as the first process of a
- * PID namespace with its own /proc.
+ * Sends a signal to an init at each moment of its start and exit, with the app of storm.c. Runs in a new PID namespace
+ * with its own /proc.
  *
  *   race steps FILE init|plain call|instruction WHEN SIGNAL LOST_MS FIRST LAST STRIDE -- COMMAND...
- *       Starts COMMAND repeatedly under ptrace(2), as PID 1 of a further namespace or not. Stops it, and its child
- *       before exec, at entry or exit number FIRST of a system call, or at that instruction. There it gets SIGNAL and
- *       continues. Then the same STRIDE further, up to LAST or until there is no such place. WHEN is what is counted:
+ *       Starts COMMAND repeatedly under ptrace(2), as PID 1 of another namespace or not. Stops it, and its child
+ *       before exec, at the FIRST-th entry or exit of a system call, or at the FIRST-th instruction. Sends SIGNAL to
+ *       it there and continues it. Repeats this STRIDE later, up to LAST or the end. WHEN selects the places:
  *         start     from exec on, until the app handles signals
- *         end       from the app's exit on. Instead of the signal, or before it if the PID is free already, a
- *                   stranger gets the app's PID
+ *         end       from the app's exit on. Before the signal, a stranger gets the app's PID if it is free: a process
+ *                   that lull must not signal
  *         deep      the same, but a remaining process has a child, which exits there and whose PID the stranger gets
- *       Prints a line for each:
+ *       Prints a line for each place:
  *         AT app|init CALL in|out blocked|open SIGNAL came TIMES status STATUS stranger MADE HIT
  *   race rounds FILE init|plain WHEN SIGNAL LOST_MS COUNT -- COMMAND...
- *       Starts COMMAND COUNT times with all signals blocked, and sends it SIGNAL at a random moment of its start
- *       or, for "end", of the life of an app that exits immediately. Prints "once N lost N twice N status N hung N"
+ *       Starts COMMAND COUNT times with all signals blocked, and sends it SIGNAL at a random moment of its start or,
+ *       for "end", until an app has exited that exits immediately. Prints "once N lost N twice N status N hung N"
  *   race clock PID SECONDS
- *       Sets the time of day that PID reads SECONDS forward and back. Prints at its end "monotonic asked N"...
+ *       Changes the time of day that PID reads by SECONDS, alternately forward and back. When PID exits, prints
+ *       "monotonic read N" and so on for each clock
  *   race spin
  *       Keeps a processor busy
  */
@@ -43,8 +44,8 @@
 #include "storm.h"
 
 enum {
-	HUNG_MS = 10000, /* for anything else */
-	IDLE_MS = 5,     /* with no stop: it sleeps */
+	HUNG_MS = 10000, /* a wait that takes longer counts as hung */
+	IDLE_MS = 5,     /* a process without a ptrace stop for this time sleeps */
 };
 
 static volatile uint64_t *shared;
@@ -102,7 +103,7 @@ static pid_t start_in_namespace(int flags)
 	return pid;
 }
 
-/* The PID here of the process that has this PID in the innermost namespace. */
+/* Returns the PID in this namespace of the process that has this PID in its innermost namespace. */
 static pid_t outer_pid(uint64_t inner)
 {
 	char line[256];
@@ -142,7 +143,7 @@ static void be_stranger(void)
 }
 
 /*
- * Starts a process with that PID whose parent is outside that namespace. Returns its parent, or 0 if the PID is not
+ * Starts a process with that PID, whose parent is outside the namespace. Returns its parent, or 0 if the PID is not
  * free.
  */
 static pid_t make_stranger(pid_t init, int in_namespace, uint64_t number)
@@ -190,10 +191,10 @@ struct steps {
 	char **command;
 };
 
-/* One run of it. */
+/* One run. */
 struct trial {
 	const struct steps *steps;
-	long at; /* where the signal comes */
+	long at; /* the place where the signal is sent */
 	long seen;
 	pid_t init;
 	pid_t app;
@@ -202,7 +203,7 @@ struct trial {
 	int sent;
 	int gone;
 	int status;
-	int64_t stopped_us; /* when it last did */
+	int64_t stopped_us; /* the last ptrace stop */
 	/* the place */
 	int of_app;
 	long call;
@@ -210,7 +211,7 @@ struct trial {
 	int open; /* the signal was neither blocked nor caught there */
 };
 
-/* Whether it waits for signals: /proc does not show its mask then. */
+/* Whether the process waits for signals: its mask in /proc is then without these. */
 static int is_waiting(pid_t pid)
 {
 	char path[64];
@@ -240,8 +241,8 @@ static int is_open(pid_t pid, int signo)
 	return (masks >> (signo - 1) & 1) == 0 && !is_waiting(pid);
 }
 
-/* The PID for the stranger, if it is free. */
-static uint64_t number_left(const struct trial *trial)
+/* Returns the PID for the stranger. With WHEN_DEEP it first kills the process that has it. */
+static uint64_t pid_to_reuse(const struct trial *trial)
 {
 	if (trial->steps->when == WHEN_END)
 		return shared[APP_PID];
@@ -265,7 +266,7 @@ static void fire(struct trial *trial, pid_t pid)
 		trial->call = (long)info.entry.nr;
 	trial->open = is_open(trial->init, steps->signo);
 	if (steps->when != WHEN_START)
-		trial->stranger_parent = make_stranger(trial->init, steps->in_namespace, number_left(trial));
+		trial->stranger_parent = make_stranger(trial->init, steps->in_namespace, pid_to_reuse(trial));
 	send_signal(trial->init, steps->signo);
 	trial->sent = 1;
 }
@@ -336,7 +337,7 @@ static uint64_t came(const struct steps *steps)
 	return shared[COUNTS + steps->signo];
 }
 
-/* Continues it until `enough` returns true, it has exited, or that takes too long. */
+/* Continues the init until `enough` returns true, the init has exited, or the limit is over. */
 static void follow_until(struct trial *trial, int (*enough)(const struct trial *), int limit_ms)
 {
 	int64_t end_us = now_us() + (int64_t)limit_ms * 1000;
@@ -441,7 +442,7 @@ static int try_at(const struct steps *steps, long at)
 		if (steps->when == WHEN_DEEP) {
 			follow_until(&trial, is_sent_or_idle, HUNG_MS);
 			if (!trial.sent)
-				(void)number_left(&trial);
+				(void)pid_to_reuse(&trial);
 		}
 	}
 	finish(&trial);
@@ -483,7 +484,7 @@ struct tally {
 	int once, lost, twice, status, hung;
 };
 
-/* Waits until that number is not 0, or the process has exited. Does not reap it. */
+/* Waits until *number is not 0, or the process has exited. Does not reap it. */
 static int until(const volatile uint64_t *number, pid_t pid, int limit_ms)
 {
 	int64_t end_us = now_us() + (int64_t)limit_ms * 1000;
@@ -499,7 +500,7 @@ static int until(const volatile uint64_t *number, pid_t pid, int limit_ms)
 	return 0;
 }
 
-/* It inherits our mask. */
+/* The command inherits the signal mask of this process. */
 static pid_t launch_blocked(int in_namespace, char **command)
 {
 	pid_t pid = start_in_namespace(in_namespace ? CLONE_NEWPID : 0);
@@ -583,36 +584,37 @@ static int rounds(char **words)
 
 /* --- The clock -------------------------------------------------------------------------------------------------- */
 
-struct asked {
+/* How often the process has read each clock. */
+struct clock_reads {
 	int monotonic, realtime, other;
-	long forth; /* how far the next answer is from the truth */
+	long offset; /* of the next result, in s */
 };
 
-static void on_call(pid_t pid, struct asked *asked, const struct __ptrace_syscall_info *entry)
+static void on_call(pid_t pid, struct clock_reads *reads, const struct __ptrace_syscall_info *entry)
 {
 	if (entry->entry.nr != SYS_clock_gettime) {
 #ifdef SYS_time
-		asked->other += entry->entry.nr == SYS_time;
+		reads->other += entry->entry.nr == SYS_time;
 #endif
-		asked->other += entry->entry.nr == SYS_gettimeofday;
+		reads->other += entry->entry.nr == SYS_gettimeofday;
 		return;
 	}
-	asked->monotonic += entry->entry.args[0] == CLOCK_MONOTONIC;
-	asked->other += entry->entry.args[0] > CLOCK_MONOTONIC;
+	reads->monotonic += entry->entry.args[0] == CLOCK_MONOTONIC;
+	reads->other += entry->entry.args[0] > CLOCK_MONOTONIC;
 	if (entry->entry.args[0] != CLOCK_REALTIME)
 		return;
-	asked->realtime++;
+	reads->realtime++;
 	errno = 0;
 	long seconds = ptrace(PTRACE_PEEKDATA, pid, entry->entry.args[1], 0L);
 	if (errno == 0)
-		(void)ptrace(PTRACE_POKEDATA, pid, entry->entry.args[1], seconds + asked->forth);
-	asked->forth = -asked->forth;
+		(void)ptrace(PTRACE_POKEDATA, pid, entry->entry.args[1], seconds + reads->offset);
+	reads->offset = -reads->offset;
 }
 
 static int change_clock(pid_t pid, long seconds)
 {
 	int status;
-	struct asked asked = {.forth = seconds};
+	struct clock_reads reads = {.offset = seconds};
 	struct __ptrace_syscall_info entry = {0};
 	if (ptrace(PTRACE_SEIZE, pid, 0L, PTRACE_O_TRACESYSGOOD) < 0 || ptrace(PTRACE_INTERRUPT, pid, 0L, 0L) < 0)
 		die("ptrace");
@@ -624,12 +626,12 @@ static int change_clock(pid_t pid, long seconds)
 		if (is_call && info.op == PTRACE_SYSCALL_INFO_ENTRY)
 			entry = info;
 		else if (is_call && entry.op == PTRACE_SYSCALL_INFO_ENTRY)
-			on_call(pid, &asked, &entry);
-		else if (status >> 16 == PTRACE_EVENT_STOP && asked.forth == seconds)
+			on_call(pid, &reads, &entry);
+		else if (status >> 16 == PTRACE_EVENT_STOP && reads.offset == seconds)
 			(void)!write(1, "tracing\n", 8);
 		(void)ptrace(PTRACE_SYSCALL, pid, 0L, is_call || status >> 16 != 0 ? 0L : (long)WSTOPSIG(status));
 	}
-	printf("monotonic asked %d\nrealtime asked %d\nother asked %d\n", asked.monotonic, asked.realtime, asked.other);
+	printf("monotonic read %d\nrealtime read %d\nother read %d\n", reads.monotonic, reads.realtime, reads.other);
 	return 0;
 }
 

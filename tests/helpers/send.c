@@ -1,6 +1,6 @@
 /*
- * Sends a signal by system call: send PID SIGNAL [VALUE]. With a value it does so as sigqueue(3). With "flood" as the
- * value, it repeats that until the process has exited.
+ * Sends a signal by system call: send PID SIGNAL [VALUE]. With a value it sends it like sigqueue(3). With "flood" as
+ * the value, it sends the signal repeatedly until the process has exited.
  */
 #include <signal.h>
 #include <stdio.h>

@@ -1,31 +1,30 @@
 /*
- * The parts of the storms: the stage, the app, and the senders. They count in a shared file, an array of 64-bit
+ * The programs of tests/storms: the stage, the app, and the senders. They count in a shared file, an array of 64-bit
  * numbers; tests/storms/common.py has the same names.
  *
- *   storm stage FILE [WORD]... -- COMMAND   runs it as PID 1 of new namespaces, with its own /proc; writes to FILE its
- *                                           PID, and when and how it ended
+ *   storm stage FILE [WORD]... -- COMMAND   runs COMMAND as PID 1 of new namespaces, with its own /proc; writes to FILE
+ *                                           its PID, its exit status, and when it exited
  *     user          as a user that has no other process
  *     nproc=N       with at most N processes of that user
  *     as=BYTES      with at most that much address space
  *     cgroup=PATH   in that cgroup: a cgroup.procs
  *     fds=N         with N more descriptors
  *     full          with as many bytes in its environment as the kernel accepts
- *     deaf          with stderr closed
+ *     no-stderr     with stderr closed
  *   storm app FILE [WORD]...                handles each signal and counts it; exits on TERM with 42
- *     mute          does not exit on TERM
+ *     ignore-term   does not exit on TERM
  *     slow=MS       exits MS after TERM
- *     sink          does not count itself as ready
  *     orphans=N     makes N orphans that wait on signal 50; kills all on 51, a tenth of them one by one on 53
  *     churn=N       makes N orphans that exit immediately on signal 50,
  *     batch=N         N at a time (default: 20),
  *     pace=MS         with a pause after each: the kernel frees memory somewhat later
  *     bomb          starts children on signal 50 until the kernel rejects it; kills them on 51, and when it exits
  *     eat           allocates memory without limit on signal 50
- *     left=MS       leaves an orphan that ignores signals and exits MS after the app
- *     deep          leaves an orphan that waits for a child; both ignore signals
+ *     left=MS       starts an orphan that ignores signals and exits MS after the app
+ *     deep          starts an orphan that waits for a child; both ignore signals
  *     brief         exits as soon as it is ready; signal 52 makes any app exit
- *   storm send FILE PID COUNT QUEUED        sends it COUNT signals, QUEUED of them signal 40 with a value
- *   storm flood PID                         sends it signals until it has exited
+ *   storm send FILE PID COUNT QUEUED        sends PID COUNT signals, QUEUED of them signal 40 with a value
+ *   storm flood PID                         sends PID signals until it has exited
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -166,7 +165,7 @@ static void become_init(char **words)
 			full = 1;
 		else if (strcmp(*words, "user") == 0)
 			user = 1;
-		else if (strcmp(*words, "deaf") == 0)
+		else if (strcmp(*words, "no-stderr") == 0)
 			(void)close(STDERR_FILENO);
 	}
 	words++;
@@ -198,9 +197,8 @@ static int stage(char **words)
 
 /* --- The app ---------------------------------------------------------------------------------------------------- */
 
-static int mute;
+static int ignore_term;
 static int slow_ms;
-static int sink;
 static int orphans;
 static int churn;
 static int batch = 20;
@@ -210,7 +208,7 @@ static int eats;
 static int left_ms = -1;
 static int deep;
 static int brief;
-static pid_t crowd; /* the group of what was started */
+static pid_t crowd; /* process group of the child processes */
 
 static void wait_forever(void)
 {
@@ -218,7 +216,8 @@ static void wait_forever(void)
 		(void)syscall(SYS_rt_sigtimedwait, &all_signals, NULL, NULL, 8L);
 }
 
-static pid_t fork_at_last(void)
+/* Retries until the limit of processes permits it. */
+static pid_t fork_until_done(void)
 {
 	pid_t pid;
 	while ((pid = fork()) < 0)
@@ -226,14 +225,14 @@ static pid_t fork_at_last(void)
 	return pid;
 }
 
-/* They become orphans at the same time, when their parent exits. */
+/* All become orphans at the same time, when their parent exits. */
 static void make_orphans(void)
 {
-	crowd = fork_at_last();
+	crowd = fork_until_done();
 	if (crowd == 0) {
 		(void)setpgid(0, 0);
 		for (int i = 0; i < orphans; i++) {
-			pid_t pid = fork_at_last();
+			pid_t pid = fork_until_done();
 			if (pid == 0)
 				wait_forever();
 			shared[PIDS + i] = (uint64_t)pid;
@@ -247,12 +246,12 @@ static void make_orphans(void)
 
 static void churn_orphans(void)
 {
-	if (fork_at_last() != 0)
+	if (fork_until_done() != 0)
 		return;
 	for (int made = 0; made < churn; made += batch) {
-		pid_t parent = fork_at_last();
+		pid_t parent = fork_until_done();
 		for (int i = 0; parent == 0 && i < batch; i++)
-			if (fork_at_last() == 0)
+			if (fork_until_done() == 0)
 				_exit(0);
 		if (parent == 0)
 			_exit(0);
@@ -277,7 +276,7 @@ static void start_bombs(void)
 	shared[CROWD] = 1;
 }
 
-/* A child calls this, so that the OOM killer selects the child. */
+/* Allocates memory without limit, so that the OOM killer selects the app. */
 static void eat(void)
 {
 	for (;;) {
@@ -287,15 +286,15 @@ static void eat(void)
 	}
 }
 
-static void leave_behind(void)
+static void start_remaining(void)
 {
-	pid_t parent = left_ms >= 0 || deep ? fork_at_last() : -1;
+	pid_t parent = left_ms >= 0 || deep ? fork_until_done() : -1;
 	if (parent == 0) {
-		pid_t middle = fork_at_last();
+		pid_t middle = fork_until_done();
 		if (middle != 0)
 			_exit(0);
 		(void)setpgid(0, 0);
-		pid_t bottom = deep ? fork_at_last() : -1;
+		pid_t bottom = deep ? fork_until_done() : -1;
 		shared[LEFT_PID] = (uint64_t)(bottom > 0 ? bottom : getpid());
 		if (bottom == 0)
 			wait_forever();
@@ -361,8 +360,7 @@ static void count_signal(const siginfo_t *info, int signo)
 static void parse(char **words)
 {
 	for (; *words != NULL; words++) {
-		mute |= strcmp(*words, "mute") == 0;
-		sink |= strcmp(*words, "sink") == 0;
+		ignore_term |= strcmp(*words, "ignore-term") == 0;
 		bombs |= strcmp(*words, "bomb") == 0;
 		eats |= strcmp(*words, "eat") == 0;
 		deep |= strcmp(*words, "deep") == 0;
@@ -382,10 +380,9 @@ static void app(char **words)
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all_signals, NULL, 8L);
 	parse(words);
 	count_inherited();
-	leave_behind();
+	start_remaining();
 	shared[APP_PID] = (uint64_t)getpid();
-	if (!sink)
-		__atomic_store_n(&shared[READY], 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&shared[READY], 1, __ATOMIC_SEQ_CST);
 	if (brief)
 		end(42);
 	for (;;) {
@@ -396,7 +393,7 @@ static void app(char **words)
 			count_signal(&info, (int)signo);
 		if (signo > 0 && signo >= 50 && signo <= 53)
 			obey((int)signo);
-		if (signo == SIGTERM && !mute && end_ns == 0)
+		if (signo == SIGTERM && !ignore_term && end_ns == 0)
 			end_ns = now_ns() + (uint64_t)slow_ms * 1000000;
 		if (end_ns != 0 && now_ns() >= end_ns)
 			end(42);

@@ -54,14 +54,14 @@ class Tap:
     def __init__(self) -> None:
         self.failed = 0
 
-    def say(self, text: str) -> None:
+    def comment(self, text: str) -> None:
         for line in text.splitlines()[-self.LINES :]:
             print(f"# {line}", flush=True)
 
     def fail(self, name: str, failure: Exception) -> None:
         self.failed += 1
         print(f"not ok {name}", flush=True)
-        self.say(str(failure) if isinstance(failure, Failed) else traceback.format_exc())
+        self.comment(str(failure) if isinstance(failure, Failed) else traceback.format_exc())
 
     def check(self, name: str, body: Callable[[], None]) -> bool:
         try:

@@ -1,6 +1,6 @@
-"""Code that storms and races share: the inits, namespaces for one of them, its numbers, and TAP.
+"""Code that storms and races share: the inits, namespaces for an init, its counters, and TAP.
 
-A peer that fails is shown; only lull fails the suite.
+Failures of other inits are shown in the table; only a failure of lull fails the suite.
 """
 
 import mmap
@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 LULL = Path(os.environ.get("LULL", ROOT / "build/lull"))
 FULL = os.environ.get("FULL", "") not in ("", "0")
-PATIENCE_S = 60.0  # what anything may take before it hangs
+PATIENCE_S = 60.0  # a wait that takes longer counts as hung
 SLOTS = 128 + 65536
 
 # tests/helpers/storm.h
@@ -29,7 +29,7 @@ SLOT = {name: place for place, name in enumerate(NAMES)} | {"COUNTS": 32, "PIDS"
 
 
 class Failed(Exception):
-    """What was promised did not happen."""
+    """A test failed."""
 
 
 def size(small: int, full: int) -> int:
@@ -41,7 +41,7 @@ def size(small: int, full: int) -> int:
 PEERS = ("tini", "dumb-init", "catatonit")
 INITS = ("lull", *os.environ.get("PEERS", " ".join(PEERS)).split())
 
-# The directory of a checkout may be closed to other users: everything runs from here.
+# Other users may have no access to the checkout, so all programs are copied to this directory.
 PLACE = Path(tempfile.mkdtemp(prefix="lull-storms."))
 STORM = PLACE / "storm"
 RACE = PLACE / "race"
@@ -63,21 +63,21 @@ def set_place() -> None:
 
 
 def command_of(init: str, options: Sequence[str] = ()) -> list[str]:
-    """lull may have another's name: "lull as tini"."""
+    """The command of an init, or of lull in a compatibility mode: "lull as tini"."""
     name = init.removeprefix("lull as ")
     if name != init:
         init = f"named/{name}"
     return [str(PLACE / init), *options, "--"]
 
 
-# --- One of them on a stage -------------------------------------------------------------------------------------------
+# --- One init on a stage ----------------------------------------------------------------------------------------------
 
 
 class Stage:
-    """An init as PID 1 with the app under it, and the numbers that all of them share."""
+    """An init as PID 1, its app, and the counters that they share."""
 
     def __init__(self, words: Sequence[str], init: Sequence[str], app: Sequence[str], log: int | None = None) -> None:
-        """What the init says goes to `log`, be it on stdout or on stderr."""
+        """`log` gets stdout and stderr of the init; without it, /dev/null gets them."""
         handle, name = tempfile.mkstemp(dir=PLACE)
         os.truncate(handle, SLOTS * 8)
         os.fchmod(handle, 0o666)
@@ -98,7 +98,7 @@ class Stage:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.process.kill()  # and so the init, whether its number is known or not
+        self.process.kill()  # kills the init too: its parent-death signal is SIGKILL
         self.process.wait()
         for held in self.held.values():
             os.close(held)
@@ -126,19 +126,19 @@ class Stage:
         return bool(self["LEFT"])
 
     def until(self, is_true: Callable[[], object], patience_s: float = PATIENCE_S) -> bool:
-        """Waits until it is true, or the init is gone."""
+        """Waits until the condition is true or the init has exited. Returns the condition."""
         left_s, before = patience_s, time.monotonic()
         while not is_true():
             if self.left or left_s <= 0:
                 return bool(is_true())
             time.sleep(0.001)
-            # A machine that stood still for a minute has not been waited for.
+            # If the whole machine stops for a while, that time does not count.
             left_s -= min(time.monotonic() - before, 0.1)
             before = time.monotonic()
         return True
 
     def start(self, patience_s: float = PATIENCE_S) -> bool:
-        """The app may be ready before the stage has told its number."""
+        """Waits until the app is ready and the stage has written the init's PID, which may come later."""
         return self.until(lambda: self["READY"] and self.init, patience_s)
 
     def children(self) -> list[int]:
@@ -148,7 +148,7 @@ class Stage:
             return []
 
     def send_to(self, pid: int, signo: int) -> None:
-        """A PID may belong to another process by now; a pidfd does not."""
+        """Sends by pidfd, because the PID may already belong to another process."""
         try:
             if pid not in self.held:
                 self.held[pid] = os.pidfd_open(pid)
@@ -156,8 +156,8 @@ class Stage:
         except ProcessLookupError:
             pass
 
-    def tell_app(self, signo: int) -> None:
-        """By its number outside: it is the init's first child."""
+    def signal_app(self, signo: int) -> None:
+        """The app is the init's first child."""
         if self.app == 0:
             self.app = (self.children() or [0])[0]
         if self.app != 0:
@@ -173,7 +173,7 @@ class Stage:
     def flood(self, senders: int) -> list[subprocess.Popen]:
         return [subprocess.Popen([str(STORM), "flood", str(self.init)]) for _ in range(senders)]
 
-    # --- what the kernel says of it
+    # --- What the kernel reports about the init
 
     def cpu_ms(self) -> float:
         try:
@@ -182,7 +182,7 @@ class Stage:
             return 0.0
 
     def wakeups(self) -> int:
-        """How often it has gone to sleep or was taken from a processor."""
+        """The number of its context switches, voluntary or not."""
         try:
             status = Path(f"/proc/{self.init}/status").read_text()
         except OSError:
@@ -209,12 +209,12 @@ class Stage:
 
     @property
     def status(self) -> int:
-        """As a shell has it."""
+        """The exit status as a shell reports it."""
         return shell_status(self["LEFT_STATUS"])
 
     @property
     def leave_ms(self) -> float:
-        """From the app's end to the init's."""
+        """The time from the app's exit to the init's."""
         return (self["LEFT_NS"] - self["APP_ENDED_NS"]) / 1e6
 
 
@@ -230,7 +230,7 @@ class Tap:
     def __init__(self) -> None:
         self.failed = 0
 
-    def say(self, text: str) -> None:
+    def comment(self, text: str) -> None:
         for line in text.splitlines():
             print(f"# {line}", flush=True)
 
@@ -238,7 +238,7 @@ class Tap:
         print(f"{'not ok' if wrong else 'ok'} {name}", flush=True)
         self.failed += bool(wrong)
         for line in wrong:
-            self.say(line)
+            self.comment(line)
 
 
 def main(body: Callable[[Tap], None]) -> None:
@@ -247,7 +247,7 @@ def main(body: Callable[[Tap], None]) -> None:
         set_place()
         body(tap)
     except Exception:
-        tap.result(f"{Path(sys.argv[0]).name}: it could not go on", [traceback.format_exc()])
+        tap.result(f"{Path(sys.argv[0]).name}: the test failed", [traceback.format_exc()])
     finally:
         shutil.rmtree(PLACE, ignore_errors=True)
     sys.exit(1 if tap.failed else 0)
