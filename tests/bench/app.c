@@ -1,12 +1,12 @@
 /*
  * The app for measurements. It has no C library, so that it starts quickly. It writes records with times to descriptor
- * OUT, and reads its orders from descriptor IN.
+ * OUT, and reads orders from descriptor IN.
  *
- *   app stamp         writes when it started and when it exits, and exits
- *   app pause         writes that it runs, and sleeps
- *   app echo          writes when SIGUSR1 and SIGPWR came, and with which value; exits on SIGTERM
- *   app leave CPU     moves to that processor; when IN is closed, it writes the time and exits
- *   app crowd LIVE    makes LIVE orphans that stay; then, for each order from IN, others: see orders
+ *   app stamp         writes the times of its start and its exit, and exits
+ *   app pause         writes a record when it runs, and sleeps
+ *   app echo          writes the time and the value of each SIGUSR1 and SIGPWR; exits on SIGTERM
+ *   app leave CPU     moves to that processor; when IN is closed, writes the time and exits
+ *   app crowd LIVE    makes LIVE orphans that do not exit; then makes others for each order from IN: see app.h
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -32,7 +32,7 @@ static int64_t now_ns(void)
 	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-static void say(int64_t first, int64_t second)
+static void write_record(int64_t first, int64_t second)
 {
 	struct record record;
 	record.first = first;
@@ -59,13 +59,13 @@ static int echo(void)
 	const unsigned long all = ~0UL;
 	siginfo_t info;
 	block_all();
-	say(0, 0);
+	write_record(0, 0);
 	for (;;) {
 		long signo = syscall(SYS_rt_sigtimedwait, &all, &info, NULL, sizeof all);
 		if (signo == SIGTERM)
 			return 0;
 		if (signo == SIGUSR1 || signo == SIGPWR)
-			say(now_ns(), info.si_code == SI_QUEUE ? info.si_value.sival_int : 0);
+			write_record(now_ns(), info.si_code == SI_QUEUE ? info.si_value.sival_int : 0);
 	}
 }
 
@@ -77,18 +77,18 @@ static int leave(long cpu)
 		mask[i] = (unsigned)cpu / 64 == i ? 1UL << cpu % 64 : 0;
 	block_all();
 	(void)syscall(SYS_sched_setaffinity, 0L, sizeof mask, mask);
-	say(0, 0);
+	write_record(0, 0);
 	while (syscall(SYS_read, (long)APP_IN, &byte, 1L) > 0)
 		continue;
-	say(now_ns(), 0);
+	write_record(now_ns(), 0);
 	return 0;
 }
 
 /* --- Orphans ------------------------------------------------------------------------------------------------------ */
 
 /*
- * A process in the same memory, with clone(2)'s flags, that ends when it has read a byte from `fd`. It never touches
- * the stack, which is not its own.
+ * Starts a process in the same memory, with these flags of clone(2). It exits when it has read a byte from `fd`. It
+ * must not use the stack, which it shares with its parent.
  */
 pid_t park(int fd, int flags);
 __asm__(".globl park\n"
@@ -115,8 +115,8 @@ __asm__(".globl park\n"
         ".lcomm parked, 8\n");
 
 /*
- * Through a process in between, whose exit makes them orphans. They live until they have read a byte from `fd`. Ends
- * the app if the limit of processes is too low.
+ * A process between makes the children, and its exit makes them orphans. They run until they have read a byte from
+ * `fd`. The app exits if the limit of processes is too low.
  */
 static void make_orphans(long count, int fd)
 {
@@ -133,13 +133,13 @@ static void make_orphans(long count, int fd)
 		(void)syscall(SYS_exit_group, 1L);
 }
 
-static void let_end(int fd)
+static void let_exit(int fd)
 {
 	(void)syscall(SYS_write, (long)fd, "", 1L);
 }
 
-/* A zombie has ended as well. */
-static void await_end(pid_t pid)
+/* A zombie has exited as well. */
+static void wait_for_exit(pid_t pid)
 {
 	struct pollfd wait;
 	wait.fd = (int)syscall(SYS_pidfd_open, (long)pid, 0L);
@@ -150,14 +150,14 @@ static void await_end(pid_t pid)
 	(void)syscall(SYS_close, (long)wait.fd);
 }
 
-/* All exit, and it reports when they have: the init was stopped, and all wait to be reaped. */
+/* Returns when all have exited. The init is stopped meanwhile, so all of them are zombies. */
 static void make_ready(long count, const int gate[2])
 {
 	make_orphans(count, gate[0]);
 	for (long i = 0; i < count; i++)
-		let_end(gate[1]);
+		let_exit(gate[1]);
 	for (long i = 0; i < count; i++)
-		await_end(orphans[i]);
+		wait_for_exit(orphans[i]);
 }
 
 static void trickle(long count, const int gate[2])
@@ -168,7 +168,7 @@ static void trickle(long count, const int gate[2])
 		pause.tv_nsec = APP_TRICKLE_NS;
 		make_orphans(1, gate[0]);
 		orphans[i] = orphans[0];
-		let_end(gate[1]);
+		let_exit(gate[1]);
 		(void)syscall(SYS_nanosleep, &pause, NULL);
 	}
 }
@@ -190,14 +190,14 @@ static int crowd(long live)
 	block_all();
 	if (live > 0)
 		make_orphans(live, shut[0]);
-	say(0, 0);
+	write_record(0, 0);
 	while (syscall(SYS_read, (long)APP_IN, &order, sizeof order) == sizeof order) {
 		long count = order.second < MOST_ORPHANS ? order.second : MOST_ORPHANS;
 		if (order.first == ORDER_READY)
 			make_ready(count, gate);
 		else if (order.first == ORDER_TRICKLE)
 			trickle(count, gate);
-		say(0, count_unreaped(count));
+		write_record(0, count_unreaped(count));
 	}
 	return 0;
 }
@@ -208,7 +208,7 @@ int main(int argc, char **argv)
 	const char *word = argc > 1 ? argv[1] : "stamp";
 	long value = argc > 2 ? number(argv[2]) : 0;
 	if (word[0] == 's') {
-		say(begun_ns, now_ns());
+		write_record(begun_ns, now_ns());
 		return 0;
 	}
 	if (word[0] == 'e')
@@ -218,7 +218,7 @@ int main(int argc, char **argv)
 	if (word[0] == 'c')
 		return crowd(value);
 	block_all();
-	say(0, 0);
+	write_record(0, 0);
 	for (;;)
 		(void)syscall(SYS_pause);
 }

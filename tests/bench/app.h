@@ -1,4 +1,4 @@
-/* What measure.c and app.c say to each other. */
+/* The records that measure.c and app.c send to each other. */
 #ifndef BENCH_APP_H
 #define BENCH_APP_H
 
@@ -6,19 +6,19 @@
 
 enum { APP_OUT = 3, APP_IN = 4 }; /* the app's descriptors */
 
-enum { APP_TRICKLE_NS = 1000000 }; /* from one orphan's end to the next one's */
+enum { APP_TRICKLE_NS = 1000000 }; /* between the exits of two orphans */
 
-/* From the app: see each word in app.c. To the app: an order and how many orphans. */
+/* From the app: times or counts, see app.c. To the app: an order, and the number of orphans. */
 struct record {
 	int64_t first;
 	int64_t second;
 };
 
-/* After each the app says how many are not reaped yet. */
+/* After each order, the app sends the number of orphans that are not reaped yet. */
 enum order {
-	ORDER_READY = 1, /* that many orphans exit together */
-	ORDER_TRICKLE,   /* one after the other */
-	ORDER_COUNT,     /* nothing: how many of the last ones are not reaped? */
+	ORDER_READY = 1, /* make orphans that exit together */
+	ORDER_TRICKLE,   /* make orphans that exit one after the other */
+	ORDER_COUNT,     /* make none */
 };
 
 #endif

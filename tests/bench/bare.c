@@ -1,6 +1,5 @@
 /*
- * Owns what a program needs that is linked without a C library: the way in, system calls, vfork(2). x86-64 only. Never
- * more than that: it is the floor below which no init can get.
+ * The functions that a program needs without a C library: _start, syscall(2), vfork(2). x86-64 only.
  */
 
 /* The kernel leaves argc, argv and envp on the stack (System V ABI, "Process Initialization"). */
@@ -30,7 +29,7 @@ __asm__(".globl syscall\n"
         "	syscall\n"
         "	ret\n");
 
-/* The child overwrites the stack: the way back is kept in a register. */
+/* The child overwrites the stack, so the return address is kept in a register. */
 __asm__(".globl vfork\n"
         "vfork:\n"
         "	pop %rdx\n"

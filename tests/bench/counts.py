@@ -1,4 +1,4 @@
-"""Costs of an init that can be counted and are the same each time, on any machine. Nothing is timed or judged here."""
+"""Counts costs of an init that are the same in each run and on each machine. Times are in timings.py."""
 
 import os
 import re
@@ -13,17 +13,17 @@ from pathlib import Path
 
 from programs import APP, BUILD, MEASURE, STEP, Failed, Init
 
-# Where the stack begins is drawn by lot otherwise, and with it the number of its pages.
+# Without address randomization: the start of the stack changes the number of its pages.
 FIXED = ("setarch", "-R")
-# Without the poke lull would read whatever its stack holds as the time.
+# The injected call does not write the time, so strace writes it: 1 s.
 STOPPED_CLOCK = ("-e", f"inject=clock_gettime:retval=0:poke_exit=@arg2=01{'00' * 15}")
 FORKS = ("clone", "clone3", "fork", "vfork")
-SIGNALS = 20  # of which the calls for one are a mean
+SIGNALS = 20  # calls for one signal are the mean of these
 ORPHANS = 16
 
 
 def run(*words: str) -> str:
-    """Standard output. The helpers say on stderr what went wrong."""
+    """Returns the standard output. The helpers print errors on stderr."""
     done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, cwd=BUILD)
     if done.returncode != 0:
         raise Failed(f"{' '.join(words)}: status {done.returncode}")
@@ -31,7 +31,7 @@ def run(*words: str) -> str:
 
 
 def local(path: str) -> str:
-    """The kernel puts the path on the stack: one that is as long wherever the checkout is."""
+    """A path of the same length in each checkout, because the kernel copies it to the stack."""
     return f"./{Path(path).name}" if Path(path).parent == BUILD else path
 
 
@@ -40,14 +40,14 @@ def local(path: str) -> str:
 
 @dataclass(frozen=True)
 class Trace:
-    """The calls that were made, by name and in order."""
+    """The names of the system calls, in order."""
 
     before: list[str]  # until the app runs: the init's up to its fork, the child's up to its execve
-    after: list[str]  # the init's own from then on
+    after: list[str]  # the init's after its fork
 
 
 def trace(init: Init, what: str, count: int) -> Trace:
-    """Of a whole life, which is one of measure.c. The clock stands still: strace makes each call slow."""
+    """Traces a whole run of measure.c. The clock is stopped, because strace makes each call slow."""
     program = local(init.path)
     with tempfile.NamedTemporaryFile("r", prefix="trace") as out:
         run("strace", "-f", "-qq", *STOPPED_CLOCK, "-o", out.name, MEASURE, what, str(count), local(APP), program)
@@ -68,16 +68,16 @@ def trace(init: Init, what: str, count: int) -> Trace:
 @dataclass(frozen=True)
 class Calls:
     before: list[str]
-    life: int  # the init's, from the moment that the app runs, when nothing happens but that the app ends
+    life: int  # the init's calls from the start of the app on, if the app only exits
     signal: float
-    orphan: float  # that ends alone
-    stop: int  # one more than that: from SIGTERM on, until it has left
+    orphan: float  # for one that exits alone
+    stop: int  # calls in addition to `life` if SIGTERM stops the app
 
 
 def count_calls(init: Init) -> Calls:
     quiet, stopped = trace(init, "life", -1), trace(init, "life", 0)
     few, many = trace(init, "life", 1), trace(init, "life", 1 + SIGNALS)
-    # Not without an orphan: the init would be killed before it has made its last calls of the start.
+    # With one orphan at least: otherwise the init is killed before it has made the last calls of its start.
     one_orphan, orphans = trace(init, "orphans", 1), trace(init, "orphans", 1 + ORPHANS)
     signal = (len(many.after) - len(few.after)) / SIGNALS
     orphan = (len(orphans.after) - len(one_orphan.after)) / ORPHANS
@@ -105,20 +105,20 @@ def count_drain_calls(init: Init) -> DrainCalls:
 
 
 def trace_stop(init: Init, *options: str) -> list[str]:
-    """The calls of a lull with these options, in a network namespace without connections, which SIGTERM stops."""
+    """Traces lull with these options until SIGTERM has stopped it, in a network namespace without connections."""
     with tempfile.NamedTemporaryFile("r", prefix="trace") as out:
         traced = ["strace", "-qq", "-o", out.name, local(init.path), "--quiet", *options, "--", "sleep", "60"]
         with subprocess.Popen(["unshare", "--net", *traced], cwd=BUILD) as strace:
             lull = child_named(strace.pid, "lull")
             child_named(lull, "sleep")
-            await_quiet([lull])
+            wait_until_idle([lull])
             os.kill(lull, signal.SIGTERM)
             strace.wait()
         return out.read().splitlines()
 
 
 def child_named(pid: int, name: str) -> int:
-    """strace has other children for a moment, at its start."""
+    """Waits for a child with this name: strace has others at its start."""
     for _ in range(500):
         for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
             with suppress(OSError):
@@ -148,7 +148,7 @@ def count_start(init: Init) -> Start:
 @dataclass(frozen=True)
 class Idle:
     anonymous_kb: int
-    private_dirty_kb: int  # with pages of the file, if that is not written to the disk yet
+    private_dirty_kb: int  # includes pages of the file that are not yet written to the disk
     pss_kb: int
     page_tables_kb: int
     wake_ups: int
@@ -156,7 +156,7 @@ class Idle:
 
 @contextmanager
 def held(inits: Sequence[Init], fixed: bool) -> Iterator[list[int]]:
-    """They run, with an app that sleeps. Gives their numbers."""
+    """Starts the inits with an app that sleeps. Yields their PIDs."""
     programs = [local(init.path) for init in inits]
     words = [*(FIXED if fixed else ()), MEASURE, "hold", "pause", local(APP), *programs]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=BUILD) as holder:
@@ -173,27 +173,27 @@ def numbers(file: Path) -> dict[str, int]:
     return {line[1]: int(line[2]) for line in re.finditer(r"^(\w+):\s+(\d+)", file.read_text(), re.MULTILINE)}
 
 
-def times_on(pid: int) -> int:
-    """How often it was taken from a processor, which is how often it was put on one."""
+def context_switches(pid: int) -> int:
+    """The number of its context switches."""
     status = numbers(Path(f"/proc/{pid}/status"))
     return status["voluntary_ctxt_switches"] + status["nonvoluntary_ctxt_switches"]
 
 
-def await_quiet(pids: Sequence[int]) -> list[int]:
-    """Until what follows the start is done. Returns how often each has run by then."""
-    before = [times_on(pid) for pid in pids]
+def wait_until_idle(pids: Sequence[int]) -> list[int]:
+    """Waits until the processes sleep. Returns the context switches of each until then."""
+    before = [context_switches(pid) for pid in pids]
     for _ in range(100):
         time.sleep(0.3)
-        now = [times_on(pid) for pid in pids]
+        now = [context_switches(pid) for pid in pids]
         if now == before:
             return now
         before = now
     raise Failed("they do not become idle")
 
 
-def look_at_idle(inits: Sequence[Init], seconds: float, fixed: bool) -> list[Idle]:
+def measure_idle(inits: Sequence[Init], seconds: float, fixed: bool) -> list[Idle]:
     with held(inits, fixed) as pids:
-        before = await_quiet(pids)
+        before = wait_until_idle(pids)
         time.sleep(seconds)
         found = []
         for pid, switches in zip(pids, before):
@@ -203,7 +203,7 @@ def look_at_idle(inits: Sequence[Init], seconds: float, fixed: bool) -> list[Idl
                 private_dirty_kb=memory["Private_Dirty"],
                 pss_kb=memory["Pss"],
                 page_tables_kb=status["VmPTE"],
-                wake_ups=times_on(pid) - switches,
+                wake_ups=context_switches(pid) - switches,
             )
             found.append(idle)
         return found

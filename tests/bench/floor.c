@@ -1,6 +1,6 @@
 /*
- * The floor: an init that only starts the app, waits, forwards signals and reaps, to measure others by. It is built
- * twice, on musl and without any C library. Never for use: it has no option, and says nothing.
+ * A minimal init, the floor for the benchmarks: it starts the app, forwards signals and reaps. It has no options and no
+ * messages, and is not for production. It is built with musl, and without a C library.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -9,11 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The kernel hands out the lowest signal first: a flood of HUP must not keep it from looking at its children for ever.
- */
-enum { SIGNALS_PER_LOOK = 16 };
+/* In a flood of SIGHUP, SIGCHLD never arrives: the kernel delivers the lowest signal first. So reap regularly. */
+enum { SIGNALS_PER_REAP = 16 };
 
-/* Returns what the app ended with, or -1. */
+/* Returns the app's exit status, or -1 if it has not exited. */
 static int reap(pid_t app)
 {
 	int status = 0;
@@ -37,13 +36,13 @@ int main(int argc, char **argv, char **envp)
 		(void)syscall(SYS_execve, argv[1], argv + 1, envp);
 		(void)syscall(SYS_exit_group, 127L);
 	}
-	int ended = -1;
-	for (unsigned turn = 1; ended < 0; turn++) {
+	int exit_status = -1;
+	for (unsigned turn = 1; exit_status < 0; turn++) {
 		long signo = syscall(SYS_rt_sigtimedwait, &all, NULL, NULL, sizeof all);
-		if (signo == SIGCHLD || turn % SIGNALS_PER_LOOK == 0)
-			ended = reap(app);
+		if (signo == SIGCHLD || turn % SIGNALS_PER_REAP == 0)
+			exit_status = reap(app);
 		if (signo > 0 && signo != SIGCHLD)
 			(void)syscall(SYS_kill, (long)app, signo);
 	}
-	return ended;
+	return exit_status;
 }

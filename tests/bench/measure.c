@@ -1,21 +1,22 @@
 /*
- * Owns the measurements: starts inits as PID 1 of a PID namespace, all on one processor, in turns, with the app of
- * app.c under them. Prints numbers, one line a measurement, which starts with the program's place in the command line.
- * Never judges and never makes a table: see bench.
+ * Starts inits as PID 1 of a PID namespace, with app.c as their app, and measures them. All of them run on one
+ * processor, in turns. Prints numbers, one line for each measurement. A line starts with the index of the program in
+ * the command line. bench makes tables of the numbers.
  *
- *   measure start ROUNDS APP PROGRAM...      ns from execve until the app runs, ns from the app's end to the init's
- *   measure signals COUNT APP PROGRAM...     the init's CPU ns for each that is sent alone, and in a burst; whether a
- *                                            value arrives; ns until each that was sent alone has arrived
+ *   measure start ROUNDS APP PROGRAM...      ns from execve until the app runs, ns from the app's exit to the init's
+ *   measure signals COUNT APP PROGRAM...     the init's CPU ns for a signal that is sent alone, and for one of a burst;
+ *                                            whether a value arrives; ns until each signal sent alone has arrived
  *   measure ready COUNT APP PROGRAM...       the init's CPU ns for each of COUNT orphans that wait to be reaped
  *   measure trickle COUNT LIVE APP PROGRAM...  the same for orphans that exit one after the other among LIVE others
- *   measure flood ROUNDS APP PROGRAM...      ns from the app's end to the init's while signals arrive without end; -1:
- *                                            longer than LEAVE_MS
- *   measure life SIGNALS APP PROGRAM...      nothing, to be traced: SIGNALS signals, then SIGTERM, which ends the app;
- *                                            -1: none at all, the app ends by itself
- *   measure orphans COUNT APP PROGRAM...     nothing, to be traced: COUNT orphans, each when the one before was reaped
- *   measure hold WORD APP PROGRAM...         the inits' PIDs; they run, above `app WORD`, until stdin is closed
+ *   measure flood ROUNDS APP PROGRAM...      ns from the app's exit to the init's while signals arrive continuously;
+ *                                            -1: longer than LEAVE_MS
+ *   measure life SIGNALS APP PROGRAM...      for strace, prints nothing: SIGNALS signals, then SIGTERM, on which the
+ *                                            app exits; -1: no signal, the app exits by itself
+ *   measure orphans COUNT APP PROGRAM...     for strace, prints nothing: COUNT orphans, each after the one before was
+ *                                            reaped
+ *   measure hold WORD APP PROGRAM...         the inits' PIDs; they run with `app WORD` until stdin is closed
  *
- * The program "-" is none: the app is PID 1 itself.
+ * With "-" as the program there is no init: the app is PID 1.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -37,18 +38,18 @@
 #include "app.h"
 
 enum {
-	LEAVE_MS = 3000, /* the longest wait in a flood */
-	FLOOD_MS = 20,   /* how long it has lasted when the app ends */
-	BEGIN_MS = 10,   /* an init is asleep by then */
-	SETTLE_MS = 100, /* what an init puts off is done by then, and counted */
-	SETTLES = 100,   /* so often it is looked whether all is reaped, at most */
+	LEAVE_MS = 3000, /* the longest wait for the init's exit in a flood */
+	FLOOD_MS = 20,   /* from the start of the flood to the app's exit */
+	BEGIN_MS = 10,   /* an init sleeps after this time */
+	SETTLE_MS = 100, /* an init has done delayed work after this time */
+	SETTLES = 100,   /* checks whether all orphans are reaped, at most */
 	WARM_UP = 50,    /* signals that are not counted */
 	FLOODERS = 2,
 	MOST_HELD = 32,        /* inits that idle at the same time */
-	LEAST_FD_TO_CLOSE = 5, /* the app has those below */
+	LEAST_FD_TO_CLOSE = 5, /* the app uses those below */
 };
 
-/* --- Small things ------------------------------------------------------------------------------------------------- */
+/* --- Times and processors ----------------------------------------------------------------------------------------- */
 
 static int64_t now_ns(void)
 {
@@ -80,7 +81,7 @@ static void pin(int cpu)
 		err(1, "sched_setaffinity");
 }
 
-/* The processor that the inits are on, which is the last: interrupts are mostly the first one's. */
+/* Returns the processor for the inits: the last one, because the first one handles most interrupts. */
 static int choose_cpu(void)
 {
 	cpu_set_t set;
@@ -93,7 +94,7 @@ static int choose_cpu(void)
 	return last;
 }
 
-/* Another one, for what must not be in the inits' way; the same where there is only one. */
+/* Returns another processor, for processes that must not delay the inits, or the same if there is only one. */
 static int other_cpu(const cpu_set_t *set, int cpu, int which)
 {
 	int found = cpu;
@@ -110,15 +111,15 @@ static int other_cpu(const cpu_set_t *set, int cpu, int which)
 struct run {
 	const char *program;
 	const char *words[5];
-	int from_app, to_app; /* our ends of its pipes */
-	int from_log;         /* not read; it holds more than is written */
-	int app_out, app_in;  /* its ends */
-	int log;              /* its stderr: a pipe, as in a container */
+	int from_app, to_app; /* the ends of the app's pipes in this process */
+	int from_log;         /* not read: the pipe's buffer is large enough */
+	int app_out, app_in;  /* the app's ends */
+	int log;              /* the init's stderr: a pipe, as in a container */
 	pid_t pid;
 	volatile int64_t begun_ns; /* just before execve */
 };
 
-/* The child's side, in our memory, with descriptors of its own. */
+/* Runs in the child, which shares the memory but not the descriptors. */
 static int become(void *shared)
 {
 	static char *const ENVIRONMENT[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -167,22 +168,22 @@ static void start(struct run *run, const char *program, const char *app, const c
 	close(log[1]);
 }
 
-static struct record hear(const struct run *run)
+static struct record read_record(const struct run *run)
 {
 	struct record record;
 	if (read(run->from_app, &record, sizeof record) != sizeof record)
-		errx(1, "%s: no word from its app", run->program);
+		errx(1, "%s: no record from its app", run->program);
 	return record;
 }
 
-static void tell(const struct run *run, enum order order, long count)
+static void send_order(const struct run *run, enum order order, long count)
 {
 	struct record record = {.first = order, .second = count};
 	if (write(run->to_app, &record, sizeof record) != sizeof record)
 		err(1, "%s: its app", run->program);
 }
 
-static void forget(const struct run *run)
+static void close_pipes(const struct run *run)
 {
 	close(run->from_app);
 	close(run->to_app);
@@ -193,7 +194,7 @@ static void end(struct run *run)
 {
 	kill(run->pid, SIGKILL);
 	waitpid(run->pid, NULL, 0);
-	forget(run);
+	close_pipes(run);
 }
 
 /* The order differs in each round, so that no program always runs after the same other. */
@@ -215,14 +216,14 @@ static void measure_start(int rounds, const char *app, char **programs, int coun
 			start(&run, programs[which], app, "stamp", NULL);
 			waitpid(run.pid, NULL, 0);
 			int64_t ended_ns = now_ns();
-			struct record said = hear(&run);
-			forget(&run);
-			printf("%d %lld %lld\n", which, (long long)(said.first - run.begun_ns),
-			       (long long)(ended_ns - said.second));
+			struct record record = read_record(&run);
+			close_pipes(&run);
+			printf("%d %lld %lld\n", which, (long long)(record.first - run.begun_ns),
+			       (long long)(ended_ns - record.second));
 		}
 }
 
-/* Each is sent when the one before has arrived: none is lost for being the same. */
+/* Sends each signal after the one before has arrived: the kernel merges pending ones. Returns CPU ns for one signal. */
 static int64_t send_alone(const struct run *run, int signals, int64_t *latency_ns)
 {
 	int64_t before_ns = 0;
@@ -231,14 +232,14 @@ static int64_t send_alone(const struct run *run, int signals, int64_t *latency_n
 			before_ns = cpu_ns(run->pid);
 		int64_t sent_ns = now_ns();
 		kill(run->pid, SIGUSR1);
-		struct record said = hear(run);
+		struct record record = read_record(run);
 		if (i >= 0)
-			latency_ns[i] = said.first - sent_ns;
+			latency_ns[i] = record.first - sent_ns;
 	}
 	return (cpu_ns(run->pid) - before_ns) / signals;
 }
 
-/* Different signals, as fast as possible. The app writes when the last has arrived, which has the highest number. */
+/* Sends different signals as fast as possible. The app writes a record for the last: it has the highest number. */
 static int64_t send_bursts(const struct run *run, int bursts)
 {
 	static const int SIGNALS[] = {SIGHUP, SIGINT,  SIGQUIT, SIGABRT,   SIGUSR2, SIGPIPE,  SIGALRM, SIGSTKFLT,
@@ -250,7 +251,7 @@ static int64_t send_bursts(const struct run *run, int bursts)
 			before_ns = cpu_ns(run->pid);
 		for (int signal = 0; signal < COUNT; signal++)
 			kill(run->pid, SIGNALS[signal]);
-		(void)hear(run);
+		(void)read_record(run);
 	}
 	return (cpu_ns(run->pid) - before_ns) / bursts / COUNT;
 }
@@ -261,11 +262,12 @@ static void measure_signals(int signals, const char *app, char **programs, int c
 	for (int which = 0; which < count && latency_ns != NULL; which++) {
 		struct run run;
 		start(&run, programs[which], app, "echo", NULL);
-		(void)hear(&run);
+		(void)read_record(&run);
 		int64_t alone_ns = send_alone(&run, signals, latency_ns);
 		int64_t burst_ns = send_bursts(&run, signals / 10);
 		sigqueue(run.pid, SIGUSR1, (union sigval){.sival_int = 42});
-		printf("%d %lld %lld %d", which, (long long)alone_ns, (long long)burst_ns, hear(&run).second == 42);
+		bool has_value = read_record(&run).second == 42;
+		printf("%d %lld %lld %d", which, (long long)alone_ns, (long long)burst_ns, has_value);
 		for (int i = 0; i < signals; i++)
 			printf(" %lld", (long long)latency_ns[i]);
 		printf("\n");
@@ -274,27 +276,27 @@ static void measure_signals(int signals, const char *app, char **programs, int c
 	free(latency_ns);
 }
 
-/* Until all are reaped, and what the init has put off is done. */
+/* Waits until all orphans are reaped, and the init has done delayed work. */
 static void settle(const struct run *run, long orphans)
 {
 	long unreaped = 1;
 	for (int i = 0; i < SETTLES && unreaped > 0; i++) {
 		sleep_ms(SETTLE_MS);
-		tell(run, ORDER_COUNT, orphans);
-		unreaped = hear(run).second;
+		send_order(run, ORDER_COUNT, orphans);
+		unreaped = read_record(run).second;
 	}
 	if (unreaped > 0)
 		errx(1, "%s: %ld of %ld orphans were never reaped", run->program, unreaped, orphans);
 }
 
-/* They exit while the init is stopped: it finds all of them together. */
-static void end_orphans_at_once(const struct run *run, int orphans)
+/* The orphans exit while the init is stopped, so it gets all of them together. */
+static void exit_orphans_together(const struct run *run, int orphans)
 {
 	int status;
 	kill(run->pid, SIGSTOP);
 	waitpid(run->pid, &status, WUNTRACED);
-	tell(run, ORDER_READY, orphans);
-	(void)hear(run);
+	send_order(run, ORDER_READY, orphans);
+	(void)read_record(run);
 	kill(run->pid, SIGCONT);
 }
 
@@ -303,14 +305,14 @@ static void measure_reaping(int orphans, const char *live, const char *app, char
 	for (int which = 0; which < count; which++) {
 		struct run run;
 		start(&run, programs[which], app, "crowd", live != NULL ? live : "0");
-		(void)hear(&run);
+		(void)read_record(&run);
 		sleep_ms(live != NULL ? SETTLE_MS : BEGIN_MS);
 		int64_t before_ns = cpu_ns(run.pid);
 		if (live == NULL) {
-			end_orphans_at_once(&run, orphans);
+			exit_orphans_together(&run, orphans);
 		} else {
-			tell(&run, ORDER_TRICKLE, orphans);
-			(void)hear(&run);
+			send_order(&run, ORDER_TRICKLE, orphans);
+			(void)read_record(&run);
 		}
 		settle(&run, orphans);
 		printf("%d %lld\n", which, (long long)((cpu_ns(run.pid) - before_ns) / orphans));
@@ -318,8 +320,7 @@ static void measure_reaping(int orphans, const char *live, const char *app, char
 	}
 }
 
-/* Lower numbers than SIGCHLD's, which the kernel hands out first; none that ends a wait or a process of its own accord.
- */
+/* Signals with numbers below SIGCHLD, which the kernel delivers before it. */
 static void flood(pid_t pid)
 {
 	static const int SIGNALS[] = {SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE, SIGALRM, SIGSTKFLT};
@@ -333,7 +334,7 @@ static pid_t start_flooder(const struct run *run, int cpu)
 	if (pid != 0)
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	forget(run);
+	close_pipes(run);
 	pin(cpu);
 	flood(run->pid);
 	return 0;
@@ -346,7 +347,7 @@ static int64_t leave(const char *app, const char *program, const cpu_set_t *all,
 	pid_t flooders[FLOODERS];
 	snprintf(app_cpu, sizeof app_cpu, "%d", other_cpu(all, cpu, 0));
 	start(&run, program, app, "leave", app_cpu);
-	(void)hear(&run);
+	(void)read_record(&run);
 	for (int i = 0; i < FLOODERS; i++)
 		flooders[i] = start_flooder(&run, other_cpu(all, cpu, i + 1));
 	sleep_ms(FLOOD_MS);
@@ -358,7 +359,7 @@ static int64_t leave(const char *app, const char *program, const cpu_set_t *all,
 		kill(flooders[i], SIGKILL);
 		waitpid(flooders[i], NULL, 0);
 	}
-	int64_t took_ns = left ? left_ns - hear(&run).first : -1;
+	int64_t took_ns = left ? left_ns - read_record(&run).first : -1;
 	close(ended.fd);
 	run.to_app = open("/dev/null", O_RDWR | O_CLOEXEC);
 	end(&run);
@@ -379,10 +380,10 @@ static void live(int signals, const char *app, char **programs, int count)
 	for (int i = 0; i < count; i++) {
 		struct run run;
 		start(&run, programs[i], app, signals >= 0 ? "echo" : "leave", signals >= 0 ? NULL : "0");
-		(void)hear(&run);
+		(void)read_record(&run);
 		for (int sent = 0; sent < signals; sent++) {
 			kill(run.pid, SIGUSR1);
-			(void)hear(&run);
+			(void)read_record(&run);
 		}
 		if (signals >= 0)
 			kill(run.pid, SIGTERM);
@@ -397,10 +398,10 @@ static void make_lone_orphans(int count, const char *app, char **programs, int i
 	for (int i = 0; i < inits; i++) {
 		struct run run;
 		start(&run, programs[i], app, "crowd", "0");
-		(void)hear(&run);
+		(void)read_record(&run);
 		for (int made = 0; made < count; made++) {
-			tell(&run, ORDER_TRICKLE, 1);
-			(void)hear(&run);
+			send_order(&run, ORDER_TRICKLE, 1);
+			(void)read_record(&run);
 			settle(&run, 1);
 		}
 		end(&run);
@@ -415,7 +416,7 @@ static void hold(const char *word, const char *app, char **programs, int count)
 		errx(2, "more than %d programs", MOST_HELD);
 	for (int i = 0; i < count; i++) {
 		start(&runs[i], programs[i], app, word, NULL);
-		(void)hear(&runs[i]);
+		(void)read_record(&runs[i]);
 		printf("%d%c", (int)runs[i].pid, i + 1 < count ? ' ' : '\n');
 	}
 	fflush(stdout);

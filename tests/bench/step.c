@@ -1,7 +1,7 @@
 /*
- * Counts the instructions of an init until the app runs, one by one: no processor's counter is needed, and none of them
- * would be exact. Starts COMMAND as PID 1 of a PID namespace and prints three numbers: the init's instructions up to
- * the birth of its first child, that child's up to its execve, and the page faults of both. Never lets the app run.
+ * Counts the instructions of an init until the app runs, by single steps: a processor's counters are not exact. Starts
+ * COMMAND as PID 1 of a PID namespace. Prints three numbers: the init's instructions until it creates its first child,
+ * the child's instructions until its execve, and the page faults of both. The app never runs.
  *
  *   step COMMAND [ARG]...
  */
@@ -38,8 +38,7 @@ static long page_faults(pid_t pid)
 	return faults;
 }
 
-/* Steps until an event, and returns which; counts the instructions before. What else comes to the process is its own.
- */
+/* Steps until a ptrace event and returns it. Counts the instructions before it. Delivers signals to the process. */
 static int step_to_event(pid_t pid, long *instructions)
 {
 	int status, signo = 0;
@@ -47,7 +46,7 @@ static int step_to_event(pid_t pid, long *instructions)
 		if (ptrace(PTRACE_SINGLESTEP, pid, NULL, (void *)(long)signo) < 0 || waitpid(pid, &status, __WALL) < 0)
 			err(1, "a step of %d", (int)pid);
 		if (!WIFSTOPPED(status))
-			errx(1, "it ended before the app ran");
+			errx(1, "it exited before the app ran");
 		if (status >> 16 != 0)
 			return status >> 16;
 		signo = WSTOPSIG(status) != SIGTRAP ? WSTOPSIG(status) : 0;
@@ -72,7 +71,7 @@ int main(int argc, char **argv)
 	if (ptrace(PTRACE_SETOPTIONS, pid, NULL, (void *)options) < 0)
 		err(1, "ptrace");
 	if (step_to_event(pid, &init) == PTRACE_EVENT_EXEC)
-		errx(1, "no child was born before an execve");
+		errx(1, "execve before a child was created");
 	if (ptrace(PTRACE_GETEVENTMSG, pid, NULL, &born) < 0 || waitpid((pid_t)born, &status, __WALL) < 0)
 		err(1, "the child");
 	while (step_to_event((pid_t)born, &child) != PTRACE_EVENT_EXEC)
