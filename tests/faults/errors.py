@@ -1,12 +1,12 @@
 """The errors of each system call: the whole ERRORS section of its manual page (Linux man-pages 6.03).
 
-A seccomp profile can make any call fail with EPERM or ENOSYS: these two are added to all. EINTR is added if signal(7)
-says that a handler, or a stop and a continuation, interrupts the call.
-A call that is not listed here fails with DEFAULT, and fails the suite until it is added.
+A seccomp profile can make any call fail with EPERM or ENOSYS, so each call has both. A call has EINTR if, by signal(7),
+a handler or a stop and a continuation interrupts it. A call that is not listed here fails with DEFAULT, and the suite
+fails until it is added.
 """
 
 DEFAULT = "EPERM ENOSYS EINVAL ENOMEM EINTR"
-ALWAYS = ("EPERM", "ENOSYS")  # a seccomp profile's answers
+ALWAYS = ("EPERM", "ENOSYS")  # errors of a seccomp profile
 
 _OPEN = (
     "EACCES EBUSY EDQUOT EEXIST EFAULT EFBIG EINTR EINVAL EISDIR ELOOP EMFILE ENAMETOOLONG ENFILE ENODEV ENOENT ENOMEM "
@@ -99,12 +99,12 @@ ERRORS = {
     "set_tid_address": "",  # set_tid_address(2)
 }
 
-# These return no result, because they never return or not as calls do; or the C library makes them before main: if it
-# cannot set up its thread pointer (arch_prctl on x86), it aborts.
+# These return no result; except arch_prctl, which the C library calls before main on x86. If it fails, the library
+# aborts.
 NOT_ATTACKED = {"exit", "exit_group", "rt_sigreturn", "restart_syscall", "arch_prctl"}
 
 
 def errors_of(call: str) -> list[str]:
-    """Without doubles. EWOULDBLOCK is EAGAIN, and strace knows it by that name."""
+    """Returns each error once. strace has EWOULDBLOCK as EAGAIN."""
     words = ERRORS.get(call, DEFAULT).replace("EWOULDBLOCK", "EAGAIN")
     return list(dict.fromkeys([*words.split(), *ALWAYS]))

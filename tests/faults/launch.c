@@ -4,14 +4,14 @@
  *   launch SOCKET [-1] [-t] [-z] [-p CALL:COUNT] COMMAND [ARG]...
  *
  *   SOCKET         a descriptor: launch writes the PID there, and starts the command when the peer has shut it down
- *   -1             as PID 1 of a PID namespace with a /proc of its own; exits as the command did
- *   -t             as leader of a session whose terminal is stdin
- *   -z             leaves the command a zombie to reap
+ *   -1             runs the command as PID 1 of a PID namespace with its own /proc; exits with its status
+ *   -t             runs the command as leader of a session whose terminal is stdin
+ *   -z             starts a child that is a zombie, for the command to reap
  *   -p CALL:COUNT  first makes the call, by number, COUNT times, with arguments without effect: strace counts for each
  *                  process separately, and a fault for the n-th call of a child must be the command's n-th call
  *
- * Between the attachment and the command it makes no system call but epoll_wait, those of -p and execve: the driver
- * depends on this. Without arguments it is a pre-stop program, which prints that it runs.
+ * After strace is attached, launch makes only epoll_wait, the calls of -p and execve: tests/faults/faults depends on
+ * this. Without arguments it is a pre-stop program, which prints that it runs.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -37,7 +37,7 @@ static void check(int result, const char *what)
 	exit(99);
 }
 
-/* Returns in the child, which is PID 1, a descriptor to write to when it is ready. */
+/* Returns only in the child, which is PID 1: a descriptor to write to when it is ready. */
 static int enter_namespaces(int socket)
 {
 	int status;
@@ -61,7 +61,7 @@ static int enter_namespaces(int socket)
 	exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
-/* As PID 1: the parent, which knows our PID, gets a byte that it may write the PID. */
+/* Waits until strace is attached. As PID 1, writes a byte to the parent first, which then writes the PID. */
 static void wait_for_gate(int socket, int ready)
 {
 	struct epoll_event event = {.events = EPOLLIN};

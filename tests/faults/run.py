@@ -24,10 +24,10 @@ LULL = Path(os.environ.get("LULL", ROOT / "build/lull"))
 PROBE = str(TOOLS / "probe")
 LAUNCH = str(TOOLS / "launch")
 
-# How long a wait may take before the run counts as broken: far more than any machine needs.
+# A wait that takes longer counts as broken.
 PATIENCE_S = float(os.environ.get("PATIENCE_S", 20))
-HOPELESS_S = 3  # the same where it is allowed that it never comes
-KIND_S = 8  # how late a thing may be
+HOPELESS_S = 3  # the same for events that may be missing
+LATEST_S = 8  # the latest time for an event after its planned time
 
 
 class Broken(Exception):
@@ -35,7 +35,7 @@ class Broken(Exception):
 
 
 class Ended(Exception):
-    """lull ended before what was waited for."""
+    """lull exited before the event that the scenario waits for."""
 
 
 def now() -> float:
@@ -43,7 +43,7 @@ def now() -> float:
 
 
 def others() -> list[int]:
-    """All processes of this namespace but us."""
+    """All other processes of this namespace."""
     return [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != 1]
 
 
@@ -55,7 +55,7 @@ def describe(pid: int) -> str:
 
 
 def status_of(pid: int) -> str:
-    """As proc_pid_status(5) has it, or nothing: it has ended."""
+    """The text of proc_pid_status(5), or "" if the process has exited."""
     try:
         return Path(f"/proc/{pid}/status").read_text()
     except OSError:
@@ -75,10 +75,9 @@ class Run:
         self.trace = directory / "trace"
         self.sides: list[subprocess.Popen] = []
         self.losses: list[str] = []
-        self.hopeless = False  # it is broken already
-        self.said: list[str] = []
+        self.hopeless = False  # the run is broken already
         self.sent: list[int] = []
-        self.refused: dict[int, int] = {}  # how often lull had said that it could not be sent, before it was
+        self.not_sent: dict[int, int] = {}  # for each signal, lull's "cannot send" lines before the test sent it
         self.runs = False
         self.master = -1  # of the terminal
         self.err_file: Path | None = None
@@ -104,21 +103,21 @@ class Run:
         return self.text("out" if self.master >= 0 else "err")
 
     def pump(self, timeout_s: float) -> None:
-        """Takes what has come, and looks whether lull has ended."""
+        """Reads the available output, and checks whether lull has exited."""
         poll = select.poll()
         for fd in self.fds.values():
             poll.register(fd, select.POLLIN)
         ready = {fd for fd, _ in poll.poll(timeout_s * 1000)}
         for name, fd in list(self.fds.items()):
             if fd in ready:
-                self.take(name, fd)
+                self.read(name, fd)
         if self.launcher and self.status is None:
             pid, status, usage = os.wait4(self.launcher, os.WNOHANG)
             if pid:
                 self.status = os.waitstatus_to_exitcode(status)
                 self.cpu_s = usage.ru_utime + usage.ru_stime
 
-    def take(self, name: str, fd: int) -> None:
+    def read(self, name: str, fd: int) -> None:
         try:
             data = os.read(fd, 65536)
         except OSError:  # a terminal without an open descriptor
@@ -130,7 +129,7 @@ class Run:
     # --- Waiting ---
 
     def wait(self, what: str, is_true: Callable[[], object], dies: bool = False) -> None:
-        """Until it is true. With `dies` lull may end meanwhile, otherwise that is Ended."""
+        """Waits until the condition is true. Raises Ended if lull exits before that, except with `dies`."""
         allowed = self.hopeless or exceptions.find_for(self.job, f"never came: {what}")
         end = now() + (HOPELESS_S if allowed else PATIENCE_S)
         while not is_true():
@@ -144,7 +143,7 @@ class Run:
             self.pump(0.01)
 
     def wait_or_lose(self, what: str, is_true: Callable[[], object]) -> bool:
-        """What may be lost to this fault without a word is not waited for as long. Whether it came."""
+        """Waits for a shorter time if this fault may cause the loss. Returns whether the condition became true."""
         end = now() + (HOPELESS_S if exceptions.find_for(self.job, what) else PATIENCE_S)
         while not is_true() and self.status is None:
             if now() > end:
@@ -183,7 +182,7 @@ class Run:
             command, stdin=ends[0], stdout=ends[1], stderr=ends[2], pass_fds=[its.fileno()], env=env or {}
         )
         self.launcher = child.pid
-        child.returncode = 0  # it is reaped by pump()
+        child.returncode = 0  # pump() reaps it
         its.close()
         for fd in set(ends):
             os.close(fd)
@@ -215,7 +214,7 @@ class Run:
         return null, out_end, err_end
 
     def attach(self) -> None:
-        """Returns when each further call of lull's is seen."""
+        """Starts strace. Returns when it is attached to lull."""
         call, error, nth = (self.job.get(key) for key in ("call", "error", "nth"))
         command = ["strace", "-o", str(self.trace), "-e", "signal=none", "-s", "48", "-p", str(self.pid)]
         if self.job.get("follow"):
@@ -237,9 +236,9 @@ class Run:
         os.write(self.master, keys)
 
     def send(self, signo: int) -> None:
-        """Counts what the app has to get once."""
+        """Sends a signal that the app must get once."""
         self.sent.append(signo)
-        self.refused[signo] = self.refusals(signo)
+        self.not_sent[signo] = self.count_not_sent(signo)
         self.kill(signo)
 
     def kill(self, signo: int) -> None:
@@ -252,21 +251,21 @@ class Run:
             raise Ended(f"signal {signo}") from None
 
     def stop_group(self, pid: int) -> None:
-        """Returns when lull has heard of it."""
+        """Stops the process group, and returns when lull has reaped the notification."""
         try:
             os.killpg(os.getpgid(pid), signal.SIGSTOP)
         except ProcessLookupError:
             raise Ended("the app is stopped") from None
         self.wait("the app is stopped", lambda: "\nState:\tT" in status_of(pid))
-        self.wait("lull has heard of the app", self.rests)
+        self.wait("lull has handled SIGCHLD", self.is_idle)
 
-    def rests(self) -> bool:
-        """Whether it sleeps, and no child has changed its state."""
+    def is_idle(self) -> bool:
+        """Whether lull sleeps and no SIGCHLD is pending."""
         status = status_of(self.pid)
         pending = re.search(r"^ShdPnd:\t(\w+)$", status, re.M)
         return bool(pending) and not int(pending[1], 16) >> signal.SIGCHLD - 1 & 1 and "\nState:\tS" in status
 
-    def refusals(self, signo: int) -> int:
+    def count_not_sent(self, signo: int) -> int:
         return self.err.count(f"cannot send {signal.Signals(signo).name} ")
 
     def got(self, signo: int) -> int:
@@ -286,18 +285,18 @@ class Run:
         self.wait("the app is ready", lambda: len(re.findall(r"^ready \d+", self.out, re.M)) == count)
         self.runs = True
 
-    def pass_on(self, signo: int) -> bool:
-        """The app gets it once, or lull says that it could not be sent. Whether it came."""
-        return self.pass_all_on(signo)
+    def forward(self, signo: int) -> bool:
+        """Sends lull a signal, and checks that the app gets it or lull logs an error. Returns whether the app got it."""
+        return self.forward_all(signo)
 
-    def pass_all_on(self, *signals: int) -> bool:
-        """The same for several in parallel. Returns whether all came."""
+    def forward_all(self, *signals: int) -> bool:
+        """The same for several signals in parallel. Returns whether the app got all."""
         for signo in signals:
             self.send(signo)
         return all([self.expect_got(signo) for signo in signals])
 
     def expect_got(self, signo: int) -> bool:
-        self.wait(f"the app gets {signo}", lambda: self.got(signo) or self.refusals(signo) > self.refused[signo])
+        self.wait(f"the app gets {signo}", lambda: self.got(signo) or self.count_not_sent(signo) > self.not_sent[signo])
         if not self.got(signo):
             self.lose("signal")
             self.sent.remove(signo)
@@ -311,16 +310,16 @@ class Run:
         took = (at or now()) - begun
         early_s = 0.002 + exceptions.EARLY_S.get(self.job.get("call", ""), 0)
         self.expect(took >= least_s - early_s, f"{what} after {took:.3f} s, before its time, {least_s} s")
-        self.expect(took <= least_s + KIND_S, f"{what} after {took:.3f} s, long after its time, {least_s} s")
+        self.expect(took <= least_s + LATEST_S, f"{what} after {took:.3f} s, long after its time, {least_s} s")
 
     # --- The end ---
 
     def leave(self) -> None:
-        """Waits until lull and all that belongs to it have ended."""
+        """Waits until lull has exited and no process remains."""
         self.wait("lull ends", lambda: self.status is not None, dies=True)
         self.wait("strace ends", lambda: self.strace is None or self.strace.poll() is not None, dies=True)
         allowed = self.hopeless or exceptions.find_for(self.job, "remaining: none")
-        end = now() + (HOPELESS_S if allowed else KIND_S)
+        end = now() + (HOPELESS_S if allowed else LATEST_S)
         while (others() or self.fds) and now() < end:
             self.pump(0.002)
             self.reap()
@@ -335,7 +334,7 @@ class Run:
             pass
 
     def clear(self) -> None:
-        """After a run that was broken."""
+        """Kills all processes after a broken run."""
         for fd in self.fds.values():
             os.close(fd)
         end = now() + PATIENCE_S
@@ -351,7 +350,7 @@ class Run:
             sys.exit(f"cannot be killed: {others()}")
 
     def cpu_until_now_s(self) -> float:
-        """lull's, while it runs: the 14th and 15th field of proc_pid_stat(5)."""
+        """The CPU time of lull, while it runs: fields 14 and 15 of proc_pid_stat(5)."""
         try:
             fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         except OSError:

@@ -1,7 +1,7 @@
-"""What is done to lull, and what must happen. Each scenario is played once to find the calls, then once for each fault.
+"""The scenarios: what the test does to lull, and what must happen. Each runs without a fault to find the calls, then once
+for each fault.
 
-A scenario checks this as it proceeds. It calls lose() if lull does less. exceptions.py lists what may be lost to which
-fault.
+A scenario calls lose() if lull does less. exceptions.py lists the losses that each fault may cause.
 """
 
 import http.client
@@ -23,11 +23,11 @@ READY_PORT, APP_PORT = 8080, 8081
 class Scenario:
     play: Callable[[Run], None]
     failed: int = 125  # lull's exit status if it failed
-    not_run: tuple[int, ...] = (126, 127)  # and if the command cannot be executed
+    not_run: tuple[int, ...] = (126, 127)  # lull's exit status if the command cannot be executed
 
 
 ALL: dict[str, Scenario] = {}
-DELAYED: dict[str, Scenario] = {}  # those in which a call takes DELAY_S
+DELAYED: dict[str, Scenario] = {}  # scenarios in which a call takes DELAY_S
 DELAY_S = 3.0
 SLACK_S = 0.9  # how late a signal may be on a busy machine
 
@@ -47,17 +47,17 @@ def expect_status(run: Run, *wanted: int) -> None:
 
 
 def stop_app(run: Run, status: int, kills_at_s: float = 3) -> None:
-    """TERM ends the app, or where it could not be sent SIGKILL does."""
+    """SIGTERM stops the app, or SIGKILL if SIGTERM could not be sent."""
     begun = now()
-    if run.pass_on(TERM):
+    if run.forward(TERM):
         expect_status(run, status)
     else:
         expect_status(run, 137)
         run.in_time(begun, kills_at_s, "SIGKILL")
 
 
-def is_as_it_was(run: Run) -> None:
-    """The app starts with the mask, the ignored signals and the directory that lull was started with."""
+def expect_inherited_state(run: Run) -> None:
+    """Checks that the app has the signal mask and the descriptors that lull was started with."""
     run.expect(re.search(r"^SigBlk:\t0{16}\r?$", run.out, re.M), "the app's signal mask is not that of lull's start")
     run.expect(re.search(r"^fds 0 1 2\r?$", run.out, re.M), "the app's descriptors are not those of lull's start")
 
@@ -68,8 +68,8 @@ def is_as_it_was(run: Run) -> None:
 def plain(run: Run, **where) -> None:
     run.start(["-t", "3s"], [PROBE, "state", "exit=15:7"], **where)
     run.app_ready()
-    is_as_it_was(run)
-    run.pass_all_on(USR1, USR2)
+    expect_inherited_state(run)
+    run.forward_all(USR1, USR2)
     stop_app(run, 7)
 
 
@@ -88,7 +88,7 @@ def _(run: Run) -> None:
     words = ["-p", "KILL", "-e", "143", "-w", "-t", "3s"]
     run.start(words, [PROBE, "orphan", "exit=1:143", "exit=15:0"], stderr="file")
     run.app_ready(2)
-    if not run.pass_on(HUP):
+    if not run.forward(HUP):
         run.kill(TERM)
     expect_status(run, 0, *[137] * ("cannot send" in run.err))
 
@@ -97,7 +97,7 @@ def _(run: Run) -> None:
 def _(run: Run) -> None:
     run.start(["--report", str(run.directory / "report")], ["no-such-program"], env={"PATH": "/none:/bin"})
     expect_status(run, 127)
-    run.expect(re.search("^lull: (?!warning)", run.err, re.M), "no line says why")
+    run.expect(re.search("^lull: (?!warning)", run.err, re.M), "no error line")
 
 
 @scenario("not executable")
@@ -106,7 +106,7 @@ def _(run: Run) -> None:
     (run.directory / "damaged").chmod(0o755)
     run.start([], [str(run.directory / "damaged")])
     expect_status(run, 126)
-    run.expect(re.search("^lull: (?!warning)", run.err, re.M), "no line says why")
+    run.expect(re.search("^lull: (?!warning)", run.err, re.M), "no error line")
 
 
 # --- Stops ---
@@ -125,15 +125,15 @@ def readiness(run: Run) -> str:
 
 
 def expect_readiness(run: Run, wanted: str) -> None:
-    """One answer may be lost, as balancers try again; none may be wrong."""
+    """Checks the response. One may be missing, because load balancers try again."""
     answer = readiness(run)
     if answer != wanted:
         run.lose(f"answer {answer or 'none'}")
-        run.wait(f"the endpoint says {wanted}", lambda: readiness(run) == wanted or "warning" in run.err)
+        run.wait(f"the endpoint returns {wanted}", lambda: readiness(run) == wanted or "warning" in run.err)
 
 
 PRE_STOP_LOST = r"pre-stop program .*(; the shutdown continues|exited|was killed)"
-# On a slow machine it is killed when its 250 ms are over, or with all others.
+# On a slow machine lull kills it when its 250 ms are over, or with all others.
 PRE_STOP_LATE = r"pre-stop program .*timed out|SIGKILL to.*: .*\d+ (launch|lull:\w+) \("
 STOP_LINES = ("lull: stopping:", "lull: stopped in", "sending SIGKILL to: ")
 
@@ -151,14 +151,14 @@ def whole_stop(run: Run, **where) -> None:
     run.start(words, [PROBE, "times"], **where)
     run.app_ready()
     expect_readiness(run, "200")
-    run.pass_on(USR1)
+    run.forward(USR1)
     if run.job.get("late"):
         run.attach()
     begun = now()
     run.send(TERM)
     run.wait("the stop begins", lambda: "lull: stop" in run.err or run.got(TERM))
     expect_readiness(run, "503")
-    run.pass_on(USR2)
+    run.forward(USR2)
     if run.expect_got(TERM):
         run.in_time(begun, 0.4, "SIGTERM", run.got_at(TERM))
     run.wait("lull ends", lambda: run.status is not None, dies=True)
@@ -166,7 +166,7 @@ def whole_stop(run: Run, **where) -> None:
     client.close()
     listener.close()
     expect_status(run, 137)
-    # What is lost is lost with a warning.
+    # Each loss needs a warning.
     is_late = re.search(PRE_STOP_LATE, run.err) and not re.search(PRE_STOP_LOST, run.err)
     for name, there, warning in (
         ("drain file", drain_file.exists(), "cannot create drain file"),
@@ -190,7 +190,7 @@ def _(run: Run) -> None:
 
 @scenario("group, stopped app")
 def _(run: Run) -> None:
-    """The whole group gets a signal; then it is stopped, gets the stop signal, is continued, and exits."""
+    """The process group gets a signal, is stopped, gets the stop signal, is continued, and exits."""
     words = ["--group", "--rewrite", "USR1:HUP", "-t", "3s", "--log-format", "json"]
     run.start(words, [PROBE, "fork", "join", "exit=15:0"])
     run.app_ready(2)
@@ -218,7 +218,7 @@ def orphan_remains(run: Run, **where) -> None:
     run.start(["-l", "200ms", "-t", "3s"], [PROBE, "times", "orphan", "exit=1:3"], **where)
     run.app_ready(2)
     begun = now()
-    if not run.pass_on(HUP):
+    if not run.forward(HUP):
         return stop_app(run, 137)
     run.wait("the orphan gets SIGTERM", lambda: run.got(TERM) or run.status is not None, dies=True)
     if run.got(TERM):
@@ -241,12 +241,12 @@ def _(run: Run) -> None:
 
 @scenario("kills a tree")
 def _(run: Run) -> None:
-    """Not as PID 1: the descendants of an app that ignores signals."""
+    """lull is not PID 1, and the app and its descendants ignore signals."""
     run.start(["-t", "200ms", "-v"], [PROBE, "times", "tower=3"])
     run.app_ready()
     run.wait("the tower stands", lambda: "tower" in run.out)
     begun = now()
-    run.pass_on(TERM)
+    run.forward(TERM)
     expect_status(run, 137)
     run.in_time(begun, 0.2, "SIGKILL")
 
@@ -277,7 +277,7 @@ def _(run: Run) -> None:
     stop_app(run, 7)
 
 
-# --- Asked from outside ---
+# --- --ready ---
 
 
 def ask(run: Run, drains: bool, words: list[str], command: list[str]) -> None:
@@ -297,18 +297,19 @@ def ask(run: Run, drains: bool, words: list[str], command: list[str]) -> None:
     run.start(["--ready", *words], command)
     run.wait("lull ends", lambda: run.status is not None, dies=True)
     listener.close()
-    # Its app is a process of this namespace, which clear() finds.
+    # The app of `side` is in this namespace, so clear() would find it.
     for child in open(f"/proc/{side.pid}/task/{side.pid}/children").read().split():
         os.kill(int(child), signal.SIGKILL)
     side.wait()
     side.stdout.close()
     side.stderr.close()
     run.leave()
-    said = re.search("^lull: (?!warning)", run.err, re.M)
+    has_error_line = re.search("^lull: (?!warning)", run.err, re.M) is not None
+    shown = f"status {run.status}{'' if has_error_line else ', without an error line'}"
     if drains:
-        run.expect(run.status in (1, 2) and said, f"status {run.status} while it drains")
+        run.expect(run.status in (1, 2) and has_error_line, f"{shown}, while lull drains")
     elif run.status != 0:
-        run.expect(run.status in (1, 2, *[125, 126] * len(command)) and said, f"status {run.status} without a word")
+        run.expect(run.status in (1, 2, *[125, 126] * len(command)) and has_error_line, shown)
         run.lose("answer")
 
 
@@ -327,17 +328,17 @@ def _(run: Run) -> None:
     ask(run, False, [], [LAUNCH])
 
 
-# --- Other names ---
+# --- Compatibility modes ---
 
 
 def other_name(run: Run, name: str, words: list[str], app: list[str], status: int, **where) -> None:
     run.start(words, [PROBE, "state", *app], name=name, **where)
     run.app_ready()
-    is_as_it_was(run)
-    run.pass_on(USR1)
-    if run.pass_on(TERM):
+    expect_inherited_state(run)
+    run.forward(USR1)
+    if run.forward(TERM):
         return expect_status(run, status)
-    run.pass_on(TERM)
+    run.forward(TERM)
     expect_status(run, status)
 
 
@@ -385,7 +386,7 @@ def _(run: Run) -> None:
     pause(run, pid1=True, zombie=True)
 
 
-# --- Words ---
+# --- --explain ---
 
 
 @scenario("--explain")
@@ -393,25 +394,25 @@ def _(run: Run) -> None:
     run.start(["--grace", "30s", "--explain"], [])
     run.leave()
     if run.status == 0:
-        run.expect("SIGKILL to all remaining processes" in run.out, "not a word")
+        run.expect("SIGKILL to all remaining processes" in run.out, "no plan")
     else:
         run.expect(run.status == 125, f"status {run.status}")
         if "lull: " not in run.err:
-            run.lose("words")
+            run.lose("output")
 
 
 # --- A call that takes long ---
 
 
 def expect_on_time(run: Run, what: str, took_s: float, planned_s: float) -> None:
-    """Late at most by a blocked call that is in the table."""
+    """Checks the time. A call that may block, by delays.py, may delay it."""
     late_s = DELAY_S if run.job.get("may_block") else 0
     run.expect(took_s >= planned_s - 0.01, f"{what} at {took_s:.2f} s, planned: {planned_s} s")
     run.expect(took_s <= planned_s + late_s + SLACK_S, f"{what} at {took_s:.2f} s, planned: {planned_s} s")
 
 
 def expect_killed(run: Run, begun: float, term_s: float, kill_s: float) -> None:
-    """SIGTERM and SIGKILL come at their times, with at least a second between them."""
+    """Checks the times of SIGTERM and SIGKILL, with at least a second between them."""
     run.wait("SIGTERM", lambda: run.got(TERM))
     term_at = run.got_at(TERM) - begun
     run.wait("SIGKILL", lambda: "out" not in run.fds, dies=True)

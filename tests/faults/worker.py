@@ -1,5 +1,5 @@
-"""Plays jobs one after the other in new namespaces, and judges them. A job is a line of JSON on stdin, and its result is one
-on stdout."""
+"""Runs jobs one after the other in new namespaces, and judges them. A job is a line of JSON on stdin. Its result is a line of
+JSON on stdout."""
 
 import fcntl
 import json
@@ -18,35 +18,35 @@ import exceptions
 from run import HOPELESS_S, PROBE, TOOLS, Broken, Ended, Run
 from scenarios import ALL, DELAYED
 
-# Calls that lull may make more than in a run without a fault: it tries something else, or goes without waiting calls by
-# waiting 10 ms at a time. A busy loop makes tens of thousands.
+# The calls that lull may make in addition to a run without a fault: it tries alternatives, or polls every 10 ms. A busy
+# loop makes tens of thousands.
 CALLS_MORE = 8000
-CPU_S = 0.5  # likewise, of all that ran
-EXEC_CALLS = ("execve", "execveat", "rt_sigprocmask")  # the app's mask is restored where it is executed
+CPU_S = 0.5  # the limit of CPU time, of all processes of the run
+EXEC_CALLS = ("execve", "execveat", "rt_sigprocmask")  # the child restores the mask just before execve
 PLAYED = ALL | DELAYED
-SAYS_WHY = r'^lull: (?!warning)|"level":"error"'
+ERROR_LINE = r'^lull: (?!warning)|"level":"error"'
 
 
-def refused(run: Run) -> bool:
-    """A clear error before the app was started?"""
+def failed_with_error(run: Run) -> bool:
+    """Whether lull exited with an error line and the right status before the app started."""
     scenario = PLAYED[run.job["scenario"]]
     wanted = {scenario.failed, *(scenario.not_run if run.job.get("call") in EXEC_CALLS else ())}
-    said = re.search(SAYS_WHY, run.err, re.M)
+    has_error_line = re.search(ERROR_LINE, run.err, re.M) is not None
     started = run.runs or re.search("^(ready|SigBlk)", run.out, re.M)
-    return not started and run.status in wanted and said is not None
+    return not started and run.status in wanted and has_error_line
 
 
 def check_all(run: Run) -> None:
-    """What has to hold after every run."""
+    """Checks what must hold after every run."""
     for signo in set(run.sent):
         run.expect(run.got(signo) == run.sent.count(signo), f"signal {signo} came {run.got(signo)} times")
-    run.expect(run.master >= 0 or "lull:" not in run.out, "it wrote to stdout")
+    run.expect(run.master >= 0 or "lull:" not in run.out, "lull wrote to stdout")
 
 
 def busy(run: Run) -> str:
-    """In words, or nothing. That is allowed to no fault."""
-    # Without /proc children are looked for by their numbers, for at most 250 ms a time.
-    # Without close_range(2) each descriptor that there may be is closed.
+    """Describes a busy loop, or returns "". No fault may cause one."""
+    # Not counted: without /proc, lull searches children by PID, for at most 250 ms at a time. Without close_range(2), it
+    # closes each possible descriptor.
     calls = [line for line in run.lines() if not re.search(r"waitid\(P_PID|^close\(\d+\) += -1 EBADF", line)]
     if len(calls) > 3 * run.job.get("calls", 1000) + CALLS_MORE:
         return f"a busy loop: {len(calls)} calls"
@@ -56,7 +56,7 @@ def busy(run: Run) -> str:
 
 
 def play(run: Run) -> tuple[str, str]:
-    """Returns the kind of verdict, and words."""
+    """Returns the kind of the verdict, and a description."""
     try:
         PLAYED[run.job["scenario"]].play(run)
         check_all(run)
@@ -69,27 +69,27 @@ def play(run: Run) -> tuple[str, str]:
         check_all(run)
     except Broken as failure:
         return "broken", f"{reason}; {failure}"
-    return ("refused", "") if refused(run) else ("broken", reason)
+    return ("error", "") if failed_with_error(run) else ("broken", reason)
 
 
 def app_alone(job: dict) -> bytes:
     """The output of the app under the same filter, without lull."""
     command = [str(TOOLS / "deny"), job["error"], str(job["number"]), PROBE, "state"]
     app = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    said = b""
-    while b"ready" not in said and select.select([app.stdout], [], [], HOPELESS_S)[0]:
+    output = b""
+    while b"ready" not in output and select.select([app.stdout], [], [], HOPELESS_S)[0]:
         data = os.read(app.stdout.fileno(), 65536)
         if not data:
             break
-        said += data
+        output += data
     app.kill()
     app.wait()
     app.stdout.close()
-    return re.sub(rb"\d+", b"", said)  # PIDs
+    return re.sub(rb"\d+", b"", output)  # PIDs
 
 
-def app_can_not(job: dict, known: dict = {}) -> bool:
-    """A filter holds for the app as well, which may need the call itself."""
+def app_needs_call(job: dict, known: dict = {}) -> bool:
+    """Whether the app behaves differently with this call denied: the filter applies to it too."""
     key = (job["error"], job["number"])
     if key not in known:
         known[key] = app_alone(job)
@@ -101,7 +101,7 @@ def app_can_not(job: dict, known: dict = {}) -> bool:
 
 def judge(run: Run) -> dict:
     job = run.job
-    if job["mode"] == "seccomp" and app_can_not(job):
+    if job["mode"] == "seccomp" and app_needs_call(job):
         return {"kind": "app", "words": "the app itself needs it", "calls": 0, "why": ""}
     kind, words = play(run)
     if busy(run):
