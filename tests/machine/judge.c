@@ -1,5 +1,5 @@
 /*
- * Owns the rule for remaining processes as lull.1 has it, REMAINING PROCESSES. Shares nothing with the core.
+ * A second implementation of the rules in lull.1, REMAINING PROCESSES. It shares no code with the core.
  */
 #include "judge.h"
 

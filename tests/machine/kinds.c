@@ -1,5 +1,5 @@
 /*
- * Owns the list of kinds. Never walks.
+ * The kinds of plan and policy: see kinds.h.
  */
 #include "kinds.h"
 

@@ -2,9 +2,9 @@
  * Walks the core exhaustively: each event, in each order, at each moment that matters, under each kind of plan. A
  * witness (witness.h) checks each step against lull.1. Prints TAP, with the number of steps.
  *
- *   machine              the kinds by name and the plans of one step: seconds
+ *   machine              the named kinds and the plans of one step: seconds
  *   machine --deep       with a grid of times as well, and all plans of up to three steps: a minute on four processors
- *   machine --core       for mutants: no large kinds, nothing walked twice, and the first failure is enough
+ *   machine --core       for mutants: no large kinds, no tree, and it stops at the first failure
  *   machine --words      for mutants of the grammar: only plans as texts
  *   machine --invariants prints the invariants of docs/development/testing.md
  *
@@ -29,9 +29,9 @@
 
 enum { GROUPS_MOST = 100, TASKS_MOST = 3000 };
 
-/* A line of the result: one kind, or all plans of N steps. */
+/* A line of the result: one named kind, or all plans of N steps. */
 struct group {
-	int steps; /* 0: by name */
+	int steps; /* 0: a named kind */
 	int first; /* task */
 	int tasks;
 	struct effort effort;
@@ -48,7 +48,7 @@ static struct plan_of_work {
 	struct group groups[GROUPS_MOST];
 	int count;
 	int tasks;
-	bool first_failure_is_enough; /* and one processor */
+	bool first_failure_is_enough; /* also: one process only */
 	bool may_be_open;
 } work;
 
@@ -71,16 +71,16 @@ static void plan_mutant_work(long long states)
 static void plan_work(bool deep)
 {
 	for (int i = 0; i < kinds_named(); i++) {
-		struct effort effort = {.states = 100000, .tree = 2, .strolls = 50};
+		struct effort effort = {.states = 100000, .tree = 2, .random_walks = 50};
 		if (deep)
-			effort = (struct effort){.states = 500000, .tree = 2, .strolls = 500, .grid_ms = 100};
+			effort = (struct effort){.states = 500000, .tree = 2, .random_walks = 500, .grid_ms = 100};
 		if (deep && kind_named(i)->start_ms > 0)
 			effort.grid_ms = 500;
 		if (kind_named(i)->plan.steps[0].wait_ms > 3600000)
 			effort.grid_ms = 0;
 		add_group(0, 1, effort);
 	}
-	struct effort effort = {.states = 100000, .strolls = 10, .grid_ms = deep ? 250 : 0};
+	struct effort effort = {.states = 100000, .random_walks = 10, .grid_ms = deep ? 250 : 0};
 	add_group(1, kinds_generated(1), effort);
 	if (!deep)
 		return;
@@ -89,12 +89,12 @@ static void plan_work(bool deep)
 	add_group(3, kinds_generated(3), effort);
 }
 
-/* A fault may make the core loop forever; one kind takes a small part of this. */
-static void lose_patience_later(void)
+/* A fault may make the core loop forever. One kind takes much less time than this. */
+static void set_time_limit(void)
 {
-	const struct itimerval patience = {.it_value = {.tv_sec = 3}};
+	const struct itimerval limit = {.it_value = {.tv_sec = 3}};
 	if (work.first_failure_is_enough)
-		(void)setitimer(ITIMER_VIRTUAL, &patience, NULL);
+		(void)setitimer(ITIMER_VIRTUAL, &limit, NULL);
 }
 
 static void do_task(struct result *result, int task)
@@ -108,7 +108,7 @@ static void do_task(struct result *result, int task)
 		kind = *kind_named(at);
 	else
 		kind_generated(&kind, group->steps, task - group->first);
-	lose_patience_later();
+	set_time_limit();
 	memset(invariants_tested, 0, sizeof invariants_tested);
 	walk(&kind, &group->effort, result);
 	memcpy(result->tested, invariants_tested, sizeof result->tested);
@@ -153,7 +153,7 @@ static void add_result(struct result *sum, const struct result *one)
 	sum->depth = one->depth > sum->depth ? one->depth : sum->depth;
 	sum->compared += one->compared;
 	sum->kills += one->kills;
-	sum->hurries += one->hurries;
+	sum->second_stops += one->second_stops;
 	sum->open += one->open;
 	sum->failures += one->failures;
 	for (int i = 0; i < INVARIANTS; i++)
@@ -162,13 +162,13 @@ static void add_result(struct result *sum, const struct result *one)
 
 static int results;
 
-static bool say_result(bool holds)
+static bool print_result(bool holds)
 {
 	printf("%sok %d - machine: ", holds ? "" : "not ", ++results);
 	return holds;
 }
 
-static bool say_group(const struct board *board, const struct group *group, struct result *all)
+static bool print_group(const struct board *board, const struct group *group, struct result *all)
 {
 	struct result sum = {.plans = 0};
 	for (int task = group->first; task < group->first + group->tasks; task++) {
@@ -176,30 +176,30 @@ static bool say_group(const struct board *board, const struct group *group, stru
 		add_result(&sum, &board->results[task]);
 	}
 	add_result(all, &sum);
-	bool held = say_result(sum.failures == 0 && (sum.open == 0 || work.may_be_open) && sum.plans == group->tasks);
+	bool held = print_result(sum.failures == 0 && (sum.open == 0 || work.may_be_open) && sum.plans == group->tasks);
 	if (group->steps > 0)
 		printf("all %d plans of %d step%s from a few waits and signals", group->tasks, group->steps,
 		       group->steps > 1 ? "s" : "");
 	else
 		printf("%s", kind_named((int)(group - work.groups))->name);
 	printf(": %lld states, no new one after %d events%s\n", sum.states, sum.depth,
-	       sum.open > 0 ? ", and the walk gave up" : "");
+	       sum.open > 0 ? ", and not all states were visited" : "");
 	return held;
 }
 
-static bool say_all(const struct result *all)
+static bool print_all(const struct result *all)
 {
 	bool held = true;
 	for (int i = 0; i < INVARIANTS; i++) {
-		held &= say_result(all->tested[i] > 0);
-		printf("%d. %s: looked at %lld times\n", i + 1, INVARIANT_NAMES[i], all->tested[i]);
+		held &= print_result(all->tested[i] > 0);
+		printf("%d. %s: checked %lld times\n", i + 1, INVARIANT_NAMES[i], all->tested[i]);
 	}
-	held &= say_result(all->kills > 0 && all->hurries > 0);
-	printf("seen: %lld states in which SIGKILL was just sent, %lld after a second stop signal\n", all->kills,
-	       all->hurries);
-	held &= say_result(all->compared > 0);
+	held &= print_result(all->kills > 0 && all->second_stops > 0);
+	printf("%lld states in which SIGKILL was just sent, %lld after a second stop signal\n", all->kills,
+	       all->second_stops);
+	held &= print_result(all->compared > 0);
 	printf("%lld sequences walked one by one, and each led where the graph does\n", all->compared);
-	held &= say_result(all->states > 0);
+	held &= print_result(all->states > 0);
 	printf("%lld plans, %lld states, %lld events played; %.1e sequences of up to 20 events, and all longer ones\n",
 	       all->plans, all->states, all->steps, all->sequences);
 	return held;
@@ -209,7 +209,7 @@ static bool try_words(void)
 {
 	long long failures = 0;
 	long long tried = words_try_all(&failures);
-	bool held = say_result(failures == 0);
+	bool held = print_result(failures == 0);
 	printf("%lld plans as texts, accepted or rejected\n", tried);
 	return held;
 }
@@ -218,12 +218,12 @@ static bool try_judge(void)
 {
 	long long failures = 0;
 	long long tried = judge_try_all(&failures);
-	bool held = say_result(failures == 0);
-	printf("%lld remaining processes and signals, judged as the manual has it\n", tried);
+	bool held = print_result(failures == 0);
+	printf("%lld remaining processes and signals, judged by the rules of the manual\n", tried);
 	return held;
 }
 
-static int say_invariants(void)
+static int print_invariants(void)
 {
 	for (int i = 0; i < INVARIANTS; i++)
 		printf("%d. %s\n", i + 1, INVARIANT_NAMES[i]);
@@ -235,11 +235,11 @@ static bool walk_all(int jobs)
 	struct result all = {.plans = 0};
 	struct board *board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (board == MAP_FAILED)
-		return say_result(false);
+		return print_result(false);
 	bool held = work_together(board, jobs);
 	for (int i = 0; i < work.count; i++)
-		held &= say_group(board, &work.groups[i], &all);
-	return held && (work.first_failure_is_enough || say_all(&all));
+		held &= print_group(board, &work.groups[i], &all);
+	return held && (work.first_failure_is_enough || print_all(&all));
 }
 
 static bool walk_for_mutant(void)
@@ -260,7 +260,7 @@ int main(int argc, char **argv)
 	cpu_set_t processors;
 	int jobs = sched_getaffinity(0, sizeof processors, &processors) == 0 ? CPU_COUNT(&processors) : 1;
 	if (strcmp(mode, "--invariants") == 0)
-		return say_invariants();
+		return print_invariants();
 	if (strcmp(mode, "--words") == 0)
 		return try_words() ? 0 : 1;
 	work.first_failure_is_enough = strcmp(mode, "--core") == 0;

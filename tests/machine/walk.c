@@ -1,5 +1,5 @@
 /*
- * Owns the walks. Only key() knows what a state means.
+ * The walks over all states of the core. See walk.h.
  */
 #include "walk.h"
 
@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_WORDS = 48, PATH_MOST = 4096, STROLL_EVENTS = 40, HAPPENINGS_MOST = 40, FAILURES_SHOWN = 3 };
+enum { KEY_WORDS = 48, PATH_MOST = 4096, RANDOM_WALK_EVENTS = 40, HAPPENINGS_MOST = 40, FAILURES_SHOWN = 3 };
 
-/* --- When are two states the same? ------------------------------------------------------------------------------- */
+/* --- Equality of states ------------------------------------------------------------------------------------------ */
 
 struct key {
 	uint64_t low;
@@ -45,7 +45,7 @@ static void add_age(struct words *words, int64_t now_ms, int64_t begun_ms, enum 
 	add(words, begun_ms == TIME_NEVER ? TIME_NEVER : clamp(now_ms - begun_ms, 0, most_ms));
 }
 
-/* A planned time has no effect any more if the waits after it do not reach the current time. */
+/* A planned time has no effect if the steps after it are overdue as well. */
 static void add_planned(struct words *words, const struct plan *plan, int step, int64_t now_ms, int64_t planned_ms)
 {
 	int64_t ahead_ms = 0;
@@ -96,11 +96,12 @@ static void add_witness(struct words *words, const struct witness *witness)
 	add(words, witness->status);
 	add(words, witness->began_with);
 	add(words, (int64_t)witness->pre_stop);
-	add(words,
-	    (int64_t)witness->stopped | (int64_t)witness->exited_in_shutdown << 1 | (int64_t)witness->children << 2 |
-	            (int64_t)(phase == PHASE_RUNNING && witness->skip_said) << 3 |
-	            (int64_t)(phase < PHASE_KILLED && witness->hurried) << 4 | (int64_t)witness->killing_said << 5 |
-	            (int64_t)witness->replaced << 6 | (int64_t)(phase < PHASE_LINGER && witness->term_sent) << 7);
+	add(words, (int64_t)witness->stopped | (int64_t)witness->exited_in_shutdown << 1 |
+	                   (int64_t)witness->children << 2 |
+	                   (int64_t)(phase == PHASE_RUNNING && witness->no_delay_logged) << 3 |
+	                   (int64_t)(phase < PHASE_KILLED && witness->second_stop) << 4 |
+	                   (int64_t)witness->killing_logged << 5 | (int64_t)witness->replaced << 6 |
+	                   (int64_t)(phase < PHASE_LINGER && witness->term_sent) << 7);
 	add_age(words, now_ms, witness->begun_ms, phase);
 	if (phase < PHASE_LINGER) {
 		add(words, witness->last_sent);
@@ -133,7 +134,7 @@ static uint64_t mix(uint64_t hash, uint64_t word)
 	return hash ^ hash >> 32;
 }
 
-/* 128 bits that stand for the state; all ended states are one. `absolute`: states differ by the clock. */
+/* A hash of the state. All ended states have the same. `absolute`: states with different clocks are different. */
 static struct key key(const struct state *state, bool absolute)
 {
 	struct words words = {.count = 0};
@@ -157,10 +158,10 @@ struct edge {
 	uint32_t times;
 };
 
-/* A known state: how it was reached, and what follows from it. */
+/* A known state, the event that led to it, and its successors. */
 struct node {
 	struct key key;
-	uint64_t sign; /* of all that follows, actions and states, in any order */
+	uint64_t sign; /* a hash of all actions and states that follow, in any order */
 	int64_t moment_ms;
 	uint32_t from;
 	uint32_t first_edge;
@@ -170,7 +171,7 @@ struct node {
 
 struct graph {
 	struct node *nodes;
-	struct state *states; /* not needed any more once a node is expanded; kept: memory is cheap here */
+	struct state *states; /* of each node; used only until the node is expanded */
 	struct edge *edges;
 	uint32_t *table;
 	uint32_t table_size;
@@ -186,7 +187,7 @@ static struct walk {
 	struct graph graph;
 	bool absolute;
 	int64_t grid_ms;
-	/* Where the walk is, for the message about a failure. */
+	/* The position of the walk, for the message about a failure. */
 	uint32_t at;
 	bool in_graph;
 	int path_length;
@@ -194,36 +195,37 @@ static struct walk {
 	int64_t moments_ms[PATH_MOST];
 } now; /* static, because broken() has no argument for it */
 
-static void say(const char *format, const char *word, long long number)
+/* Adds text to the message about a failure. */
+static void add_text(const char *format, const char *text, long long number)
 {
 	size_t length = strlen(now.result->failure);
-	(void)snprintf(now.result->failure + length, sizeof now.result->failure - length, format, word, number);
+	(void)snprintf(now.result->failure + length, sizeof now.result->failure - length, format, text, number);
 }
 
-static void say_path_to(uint32_t at, int left)
+static void add_path_to(uint32_t at, int left)
 {
 	const struct node *node = &now.graph.nodes[at];
 	if (at == 0 || left == 0)
 		return;
-	say_path_to(node->from, left - 1);
-	say(" %s (%lld);", world_happening_name(node->happening), (long long)node->moment_ms);
+	add_path_to(node->from, left - 1);
+	add_text(" %s (%lld);", world_happening_name(node->happening), (long long)node->moment_ms);
 }
 
 void broken(enum invariant invariant, const char *how)
 {
 	if (++now.result->failures > FAILURES_SHOWN)
 		return;
-	say("# %s: %lld. ", now.kind->name, invariant + 1LL);
-	say("%s: ", INVARIANT_NAMES[invariant], 0);
-	say("%s; after:", how, 0);
+	add_text("# %s: %lld. ", now.kind->name, invariant + 1LL);
+	add_text("%s: ", INVARIANT_NAMES[invariant], 0);
+	add_text("%s; after:", how, 0);
 	if (now.in_graph)
-		say_path_to(now.at, 30);
+		add_path_to(now.at, 30);
 	for (int i = 0; i < now.path_length; i++)
-		say(" %s (%lld);", world_happening_name(now.happenings[i]), (long long)now.moments_ms[i]);
-	say("%s\n", "", 0);
+		add_text(" %s (%lld);", world_happening_name(now.happenings[i]), (long long)now.moments_ms[i]);
+	add_text("%s\n", "", 0);
 }
 
-/* The place of a key in the table: a node's number + 1, or 0 if there is none yet. */
+/* Returns the key's entry in the table: a node's number + 1, or 0 if there is none yet. */
 static uint32_t *place(struct key key)
 {
 	uint32_t at = (uint32_t)key.high & (now.graph.table_size - 1);
@@ -237,8 +239,8 @@ static uint32_t *place(struct key key)
 	}
 }
 
-/* From any state: if only time passes, a shutdown and a wait for remaining processes end. */
-static void run_out(struct state state)
+/* Checks that a shutdown and a wait for remaining processes end if only time passes. */
+static void check_end(struct state state)
 {
 	bool must_end = witness_must_end(&state.witness);
 	for (int i = 0; i < 200 && !state.witness.ended && witness_wake_ms(&state.witness) != TIME_NEVER; i++) {
@@ -248,7 +250,7 @@ static void run_out(struct state state)
 	}
 	invariants_tested[ENDS]++;
 	if (must_end && !state.witness.ended)
-		broken(ENDS, "it does not");
+		broken(ENDS, "no end");
 }
 
 static uint32_t find(const struct state *state, uint32_t from, int happening, int64_t moment_ms)
@@ -269,7 +271,7 @@ static uint32_t find(const struct state *state, uint32_t from, int happening, in
 	return number;
 }
 
-/* Calls `next` with everything that can follow. */
+/* Calls `next` for each event that is possible in the state, at each time. */
 static void expand(const struct state *state,
                    void (*next)(const struct state *, int happening, int64_t moment_ms, uint64_t done, void *data),
                    void *data)
@@ -294,7 +296,7 @@ static void expand(const struct state *state,
 	}
 }
 
-/* What follows, as one number: the event, the core's actions, and the next state. */
+/* A hash of the event, the core's actions, and the next state. */
 static uint64_t sign(struct key its_key, int happening, int64_t moment_ms, uint64_t done)
 {
 	return mix(mix(mix(mix(its_key.low, its_key.high), (uint64_t)happening), (uint64_t)moment_ms), done);
@@ -327,14 +329,14 @@ static void into_graph(const struct state *after, int happening, int64_t moment_
 	if (to == UINT32_MAX)
 		return;
 	if (now.graph.count > before)
-		run_out(*after);
+		check_end(*after);
 	add_edge(now.at, to);
 }
 
-static void count_what_is_seen(const struct state *state)
+static void count_state(const struct state *state)
 {
 	now.result->kills += state->witness.killed_ms == state->witness.now_ms;
-	now.result->hurries += state->witness.hurried && !state->witness.ended;
+	now.result->second_stops += state->witness.second_stop && !state->witness.ended;
 }
 
 static bool walk_graph(const struct state *begin)
@@ -344,7 +346,7 @@ static bool walk_graph(const struct state *begin)
 	(void)find(begin, 0, 0, 0);
 	for (now.at = 0; now.at < graph->count; now.at++) {
 		graph->nodes[now.at].first_edge = (uint32_t)graph->edge_count;
-		count_what_is_seen(&graph->states[now.at]);
+		count_state(&graph->states[now.at]);
 		expand(&graph->states[now.at], into_graph, NULL);
 		if (now.result->failures > 0)
 			break;
@@ -354,7 +356,7 @@ static bool walk_graph(const struct state *begin)
 	return graph->count < graph->most;
 }
 
-/* How many sequences have exactly 0, 1, 2... events: each edge counts as often as events lead along it. */
+/* Returns the number of sequences of up to `depth` events. An edge counts once for each event that leads along it. */
 static double count_sequences(int depth)
 {
 	const struct graph *graph = &now.graph;
@@ -381,14 +383,14 @@ static double count_sequences(int depth)
 	return sum;
 }
 
-/* --- The tree, and strolls --------------------------------------------------------------------------------------- */
+/* --- The tree, and random walks ---------------------------------------------------------------------------------- */
 
 static void into_sum(const struct state *after, int happening, int64_t moment_ms, uint64_t done, void *data)
 {
 	*(uint64_t *)data += sign(key(after, now.absolute), happening, moment_ms, done);
 }
 
-/* The state was reached another way, at another time: it must be in the graph, and lead where that one leads. */
+/* The state was reached by other events, at another time. It must be in the graph, with the same successors. */
 static void compare(const struct state *state)
 {
 	uint32_t known = *place(key(state, now.absolute));
@@ -399,7 +401,7 @@ static void compare(const struct state *state)
 	if (known == 0)
 		broken(REPORTED, "the walk itself: a state that the graph does not have");
 	else if (sum != now.graph.nodes[known - 1].sign)
-		broken(REPORTED, "the walk itself: two states were taken for one");
+		broken(REPORTED, "the walk itself: two different states have one key");
 }
 
 static void into_tree(const struct state *after, int happening, int64_t moment_ms, uint64_t done, void *data)
@@ -424,15 +426,15 @@ static uint64_t draw(uint64_t *seed)
 }
 
 /* Long random sequences, without the graph. */
-static void stroll(const struct state *begin, uint64_t *seed)
+static void walk_randomly(const struct state *begin, uint64_t *seed)
 {
 	struct state state = *begin;
-	for (int i = 0; i < STROLL_EVENTS && !state.witness.ended && now.result->failures == 0; i++) {
+	for (int i = 0; i < RANDOM_WALK_EVENTS && !state.witness.ended && now.result->failures == 0; i++) {
 		int64_t moments_ms[WORLD_MOMENTS];
 		int moments = world_moments(&state.witness, moments_ms, now.grid_ms);
 		int happening = (int)(draw(seed) % (uint64_t)world_happenings());
 		int64_t moment_ms = moments_ms[draw(seed) % (uint64_t)moments];
-		bool ends = happening >= 20 && happening <= 23; /* the app's exit, which is the end of much */
+		bool ends = happening >= 20 && happening <= 23; /* the app's exit: rarely, to get long sequences */
 		if (!world_is_possible(&state.witness, happening) || (ends && draw(seed) % 4 != 0))
 			continue;
 		now.happenings[now.path_length] = (uint8_t)happening;
@@ -446,7 +448,7 @@ static void stroll(const struct state *begin, uint64_t *seed)
 
 /* --- All statuses ------------------------------------------------------------------------------------------------ */
 
-/* Before and during a shutdown, with and without remaining processes: each of the 256. */
+/* Tries each of the 256 statuses, before and during a shutdown, with and without remaining processes. */
 static void try_statuses(const struct state *begin)
 {
 	for (int way = 0; way < 4 * 256; way++) {
@@ -484,7 +486,7 @@ static void graph_free(struct graph *graph)
 void walk(const struct kind *kind, const struct effort *effort, struct result *result)
 {
 	struct {
-		struct step before; /* a test would notice it */
+		struct step before; /* an access before the plan would change the result */
 		struct policy policy;
 	} asked = {.before = {.wait_ms = 1, .signo = SIGSYS}};
 	struct state begin;
@@ -511,8 +513,8 @@ void walk(const struct kind *kind, const struct effort *effort, struct result *r
 				broken(REPORTED,
 				       "the walk itself: the tree has another number of sequences than the graph");
 		}
-		for (int i = 0; i < effort->strolls; i++)
-			stroll(&begin, &seed);
+		for (int i = 0; i < effort->random_walks; i++)
+			walk_randomly(&begin, &seed);
 	}
 	graph_free(&now.graph);
 }

@@ -1,5 +1,5 @@
 /*
- * Owns the invariants. Never reads the core's state to judge its actions: only what the log and the report get.
+ * The invariants. The checks of actions do not read the core's state, except for the fields that log and report use.
  */
 #include "witness.h"
 
@@ -74,7 +74,7 @@ bool witness_is_job_control(int signo)
 	return false;
 }
 
-static bool asks_to_stop(const struct policy *policy, int signo)
+static bool is_stop_signal(const struct policy *policy, int signo)
 {
 	return (policy->stop_signals & UINT64_C(1) << (signo - 1)) != 0;
 }
@@ -94,7 +94,7 @@ static bool is_killed(const struct witness *witness)
 	return witness->killed_ms != TIME_NEVER;
 }
 
-/* The step that sends the plan's first signal: those before it only wait. */
+/* Returns the step that sends the plan's first signal. The steps before it only wait. */
 static int first_signal(const struct witness *witness)
 {
 	int step = 0;
@@ -173,17 +173,18 @@ static bool drains(const struct witness *witness)
 /* A step may be taken before its time after a second stop signal, or if no connection is busy. */
 static bool may_be_early(const struct witness *witness)
 {
-	return witness->hurries || witness->drained;
+	return witness->skips_delay || witness->drained;
 }
 
-/* A step is taken now: when is the next one due? Earlier if it is early; if it is late, some wait remains. */
+/* A step is taken now. Computes when the next one is due: earlier if this one is early, but at least some time later.
+ */
 static void step_follows(struct witness *witness)
 {
 	const struct plan *plan = &witness->policy->plan;
 	bool early = witness->now_ms < witness->due_ms;
 	if (early && !plan->fixed) {
 		witness->planned_ms =
-			least(witness->planned_ms, witness->now_ms); /* it may be late and drained early */
+			least(witness->planned_ms, witness->now_ms); /* a late step may be a drain that ends early */
 		witness->exact_kill_ms = TIME_NEVER;
 	}
 	witness->due_ms = TIME_NEVER;
@@ -194,11 +195,11 @@ static void step_follows(struct witness *witness)
 	witness->due_ms = most(witness->planned_ms, plus(witness->now_ms, least(wait_ms, 1000)));
 }
 
-/* `sent` is what the app got for it: the plan's signal, or SIGTERM. */
+/* `sent` is the signal that the app got: the plan's signal, or SIGTERM. */
 static void step_taken(struct witness *witness, int sent, bool by_terminal)
 {
 	int signo = witness_planned_signal(witness, witness->steps);
-	int ending = witness_is_job_control(signo) ? sent : signo; /* what remaining processes get */
+	int ending = witness_is_job_control(signo) ? sent : signo; /* the signal for remaining processes */
 	bool is_first = witness->steps == first_signal(witness);
 	if (is_first) {
 		witness->forwarded_ms = witness->now_ms;
@@ -210,13 +211,13 @@ static void step_taken(struct witness *witness, int sent, bool by_terminal)
 	}
 	if (sent != 0 && !witness_is_job_control(sent))
 		witness->owed = witness->stopped;
-	witness->hurries &= witness->steps < first_signal(witness);
+	witness->skips_delay &= witness->steps < first_signal(witness);
 	witness->drained = false;
 	step_follows(witness);
 }
 
 /*
- * When the plan's SIGKILL comes for processes that get their first signal now, if each step is in time from now on. If
+ * Returns when the plan's SIGKILL comes for processes that get their first signal now, if no later step is late. If
  * SIGKILL is overdue, they get some time.
  */
 static int64_t kill_due(const struct witness *witness)
@@ -235,7 +236,7 @@ static int64_t kill_due(const struct witness *witness)
 	return TIME_NEVER;
 }
 
-/* From the stop on; a stop signal that is rewritten to KILL is one. */
+/* Returns the time from the stop signal to SIGKILL, which may be the stop signal rewritten. */
 static int64_t sum_to_kill(const struct witness *witness)
 {
 	const struct plan *plan = &witness->policy->plan;
@@ -258,17 +259,17 @@ static int64_t pre_stop_until(const struct witness *witness)
 	int64_t kill_ms = sum_to_kill(witness);
 	if (kill_ms == TIME_NEVER)
 		return until_ms;
-	int64_t room_ms = 0;
+	int64_t reserved_ms = 0;
 	int first = first_signal(witness);
 	bool kills = witness_planned_signal(witness, first) == SIGKILL;
 	for (int step = first + 1; step < plan->count && !kills; step++) {
-		room_ms += least(plan->steps[step].wait_ms, 1000);
+		reserved_ms += least(plan->steps[step].wait_ms, 1000);
 		kills = witness_planned_signal(witness, step) == SIGKILL;
 	}
-	return least(until_ms, plus(witness->begun_ms, kill_ms - room_ms));
+	return least(until_ms, plus(witness->begun_ms, kill_ms - reserved_ms));
 }
 
-/* --- What an event must lead to -------------------------------------------------------------------------------- */
+/* --- Actions that an event must cause -------------------------------------------------------------------------- */
 
 static void expect_stop(struct witness *witness, const struct event *event)
 {
@@ -292,7 +293,7 @@ static void expect_stop(struct witness *witness, const struct event *event)
 	witness->exact_kill_ms = plus(witness->begun_ms, sum_to_kill(witness));
 }
 
-/* The terminal sent the app the stop signal: if the plan's first step is that signal, the step is done. */
+/* Whether the terminal sent the app the plan's first signal, so that the step is done. */
 static bool had_first_step(const struct witness *witness, const struct event *event)
 {
 	return event->shared && witness->policy->rewrite[event->signo] == event->signo &&
@@ -309,7 +310,7 @@ static void expect_forward(struct witness *witness, const struct event *event)
 	bool stops_job = witness_is_job_control(event->signo) && event->signo != SIGCONT;
 	if (policy->suspends && policy->job != JOB_PROMPT && stops_job)
 		witness->expected[ACTION_SUSPEND]++;
-	if (asks_to_stop(policy, event->signo) && to != 0 && !witness_is_job_control(to))
+	if (is_stop_signal(policy, event->signo) && to != 0 && !witness_is_job_control(to))
 		witness->owed = witness->stopped;
 }
 
@@ -317,13 +318,13 @@ static void expect_skip_warning(struct witness *witness, const struct event *eve
 {
 	bool ends_apps = event->signo == SIGINT || event->signo == SIGQUIT || event->signo == SIGUSR1 ||
 	                 event->signo == SIGWINCH;
-	bool passed_on = witness->policy->rewrite[event->signo] != 0;
+	bool forwarded = witness->policy->rewrite[event->signo] != 0;
 	bool delays = witness->policy->plan.steps[0].wait_ms != 0 || first_signal(witness) != 0;
-	if (ends_apps && passed_on && event->outside && delays && !witness->skip_said)
+	if (ends_apps && forwarded && event->outside && delays && !witness->no_delay_logged)
 		witness->expected[ACTION_LOG_NO_DELAY]++;
 }
 
-/* The first stop signal, and remaining processes have another signal. */
+/* Whether this is the first stop signal, and remaining processes got another signal. */
 static bool is_new_to_remaining(const struct witness *witness, const struct event *event)
 {
 	int last = witness->last_sent != 0 ? witness->last_sent : SIGTERM;
@@ -333,11 +334,11 @@ static bool is_new_to_remaining(const struct witness *witness, const struct even
 static void expect_of_signal(struct witness *witness, const struct event *event)
 {
 	const struct policy *policy = witness->policy;
-	bool asks = asks_to_stop(policy, event->signo);
-	bool again = asks && has_begun(witness) && witness->now_ms - witness->begun_ms >= 1000;
+	bool is_stop = is_stop_signal(policy, event->signo);
+	bool again = is_stop && has_begun(witness) && witness->now_ms - witness->begun_ms >= 1000;
 	switch (witness->phase_before) {
 	case PHASE_RUNNING:
-		if (asks) {
+		if (is_stop) {
 			expect_stop(witness, event);
 		} else {
 			expect_forward(witness, event);
@@ -345,19 +346,19 @@ static void expect_of_signal(struct witness *witness, const struct event *event)
 		}
 		break;
 	case PHASE_DELAY:
-		witness->hurries = again;
-		witness->hurried |= again;
-		if (!asks)
+		witness->skips_delay = again;
+		witness->second_stop |= again;
+		if (!is_stop)
 			expect_forward(witness, event);
 		break;
 	case PHASE_STOPPING:
 		expect_forward(witness, event);
 		break;
 	case PHASE_LINGER:
-		witness->hurried |= again;
-		if (policy->rewrite[event->signo] != 0 && (!asks || again || is_new_to_remaining(witness, event)))
+		witness->second_stop |= again;
+		if (policy->rewrite[event->signo] != 0 && (!is_stop || again || is_new_to_remaining(witness, event)))
 			witness->expected[ACTION_FORWARD_REMAINING]++;
-		if (asks && !has_begun(witness))
+		if (is_stop && !has_begun(witness))
 			expect_stop(witness, event);
 		break;
 	case PHASE_KILLED:
@@ -369,12 +370,12 @@ static void expect_of_signal(struct witness *witness, const struct event *event)
 static void expect_of_exit(struct witness *witness, const struct event *event)
 {
 	const struct policy *policy = witness->policy;
-	bool is_left_alone = policy->abandon || event->childless;
+	bool exits_now = policy->abandon || event->childless;
 	witness->children = !event->childless;
 	witness->stopped = false;
 	witness->ready_until_ms = TIME_NEVER;
 	witness->exited_in_shutdown = has_begun(witness);
-	if (witness->phase_before < PHASE_KILLED && !is_left_alone) {
+	if (witness->phase_before < PHASE_KILLED && !exits_now) {
 		witness->kill_due_ms =
 			has_begun(witness) ? kill_due(witness) : plus(witness->now_ms, policy->linger_ms);
 		if (policy->linger_ms == 0)
@@ -382,11 +383,11 @@ static void expect_of_exit(struct witness *witness, const struct event *event)
 		else
 			witness->expected[ACTION_SIGNAL_REMAINING]++;
 	}
-	if (witness->phase_before == PHASE_DELAY && !is_left_alone && policy->linger_ms != 0) {
+	if (witness->phase_before == PHASE_DELAY && !exits_now && policy->linger_ms != 0) {
 		witness->forwarded_ms = witness->now_ms;
 		witness->notice_ms = plus(witness->now_ms, 5000);
 	}
-	if (witness->phase_before < PHASE_KILLED && !is_left_alone && policy->linger_ms != 0)
+	if (witness->phase_before < PHASE_KILLED && !exits_now && policy->linger_ms != 0)
 		witness->app_exited_ms = witness->now_ms;
 	witness->status = event->status;
 }
@@ -395,18 +396,18 @@ static void expect_of_app_stopped(struct witness *witness, const struct event *e
 {
 	const struct policy *policy = witness->policy;
 	bool undone = policy->job == JOB_INIT && event->signo != SIGSTOP;
-	bool told_late = witness->phase_before == PHASE_STOPPING && witness->last_sent != 0;
+	bool was_signalled = witness->phase_before == PHASE_STOPPING && witness->last_sent != 0;
 	if (policy->job == JOB_PROMPT && witness->phase_before == PHASE_RUNNING)
 		witness->expected[ACTION_SUSPEND]++;
 	witness->stopped = true;
-	witness->owed = undone || told_late;
+	witness->owed = undone || was_signalled;
 }
 
 static void expect_of_event(struct witness *witness, const struct event *event)
 {
 	memset(witness->expected, 0, sizeof witness->expected);
 	witness->phase_before = witness_phase(witness);
-	witness->hurries = false;
+	witness->skips_delay = false;
 	witness->drained = false;
 	witness->owed = false;
 	witness->has_sent = false;
@@ -442,7 +443,7 @@ static void expect_of_event(struct witness *witness, const struct event *event)
 
 /* --- Actions --------------------------------------------------------------------------------------------------- */
 
-/* A "=" that a rewrite drops sends nothing: the witness recognizes it only by its time. */
+/* A "=" that a rewrite drops sends nothing, so the witness recognizes the step only by its time. */
 static void take_silent_steps(struct witness *witness)
 {
 	while (awaits_step(witness) && witness_planned_signal(witness, witness->steps) == 0 &&
@@ -450,7 +451,7 @@ static void take_silent_steps(struct witness *witness)
 		step_taken(witness, 0, false);
 }
 
-/* signal(7): signals whose default action does not kill the process. */
+/* Whether the default action of the signal is to kill the process; SIGCONT counts too. See signal(7). */
 static bool ends_by_default(int signo)
 {
 	static const int SURVIVED[] = {SIGCHLD, SIGURG, SIGWINCH, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU};
@@ -466,8 +467,8 @@ static bool has(uint64_t set, int signo)
 }
 
 /*
- * The signal that the app must get for a signal of the plan. A group, and the app in a compatibility mode, gets it as
- * it is. SIGTERM replaces it only once.
+ * Returns the signal that the app must get for a signal of the plan: SIGTERM replaces one without effect, but only
+ * once. For a group and in a compatibility mode, the signal is not replaced.
  */
 static int with_effect(struct witness *witness, int signo)
 {
@@ -499,13 +500,13 @@ static void check_step(struct witness *witness, int signo)
 	int planned = with_effect(witness, witness_planned_signal(witness, witness->steps));
 	demand(planned == signo, PLAN_ORDER, "not the plan's next signal");
 	demand(witness->now_ms >= witness->due_ms || may_be_early(witness), NOT_EARLY, "a step before its time");
-	demand(!witness_is_held(witness) || witness->hurries, PRE_STOP_WAITED_FOR, "a step that did not wait");
+	demand(!witness_is_held(witness) || witness->skips_delay, PRE_STOP_WAITED_FOR, "a step that did not wait");
 	step_taken(witness, signo, false);
 }
 
 static void check_first_kill(struct witness *witness)
 {
-	demand(witness->killing_said, NOTICES, "killed without a line");
+	demand(witness->killing_logged, NOTICES, "killed without a line");
 	if (has_exited(witness)) {
 		demand(witness->now_ms >= witness->kill_due_ms, KILL_NOT_EARLY,
 		       "remaining processes before their time");
@@ -514,13 +515,13 @@ static void check_first_kill(struct witness *witness)
 		bool is_next = awaits_step(witness) && witness_planned_signal(witness, witness->steps) == SIGKILL;
 		demand(is_next, KILL_NOT_EARLY, "not the plan's next step");
 		demand(witness->now_ms >= witness->due_ms || may_be_early(witness), KILL_NOT_EARLY, "before its time");
-		demand(!witness_is_held(witness) || witness->hurries, KILL_NOT_EARLY,
+		demand(!witness_is_held(witness) || witness->skips_delay, KILL_NOT_EARLY,
 		       "while the pre-stop program runs");
 		demand(witness->exact_kill_ms == TIME_NEVER || witness->exact_kill_ms == witness->now_ms ||
 		               may_be_early(witness),
 		       KILL_EXACT, "although nothing came late");
 	}
-	witness->hurries = false;
+	witness->skips_delay = false;
 	witness->drained = false;
 	witness->killed_ms = witness->now_ms;
 	witness->kill_again_ms = plus(witness->now_ms, 50);
@@ -556,10 +557,10 @@ static bool is_success(const struct witness *witness)
 static bool may_leave(const struct witness *witness, const struct event *event)
 {
 	const struct policy *policy = witness->policy;
-	bool has_left_all = event->kind == EVENT_APP_EXITED && witness->phase_before < PHASE_KILLED && policy->abandon;
+	bool abandons = event->kind == EVENT_APP_EXITED && witness->phase_before < PHASE_KILLED && policy->abandon;
 	bool is_alone = (has_exited(witness) || witness->vanished) && !witness->children;
 	bool gives_up = is_killed(witness) && witness->now_ms >= plus(witness->killed_ms, 2000);
-	return has_left_all || is_alone || gives_up;
+	return abandons || is_alone || gives_up;
 }
 
 static void check_exit(struct witness *witness, const struct event *event, int status)
@@ -575,15 +576,15 @@ static void check_exit(struct witness *witness, const struct event *event, int s
 
 static void check_pre_stop_kill(struct witness *witness)
 {
-	bool has_had_its_time = witness->now_ms >= witness->pre_stop_until_ms;
-	bool is_in_the_way = has_exited(witness) && (witness->hurried || witness->policy->abandon);
+	bool is_due = witness->now_ms >= witness->pre_stop_until_ms;
+	bool delays_exit = has_exited(witness) && (witness->second_stop || witness->policy->abandon);
 	demand(witness->pre_stop == PRE_STOP_RUNS, PRE_STOP_TIME, "killed, but it does not run");
 	demand(!is_killed(witness), PRE_STOP_TIME, "killed after SIGKILL to all");
-	demand(has_had_its_time || is_in_the_way, PRE_STOP_TIME, "killed before its time");
+	demand(is_due || delays_exit, PRE_STOP_TIME, "killed before its time");
 	witness->pre_stop = PRE_STOP_KILLED;
 }
 
-static void check_stop_said(struct witness *witness, const struct event *event, const struct action *action)
+static void check_stopping_log(struct witness *witness, const struct event *event, const struct action *action)
 {
 	bool has_it = !has_exited(witness) && had_first_step(witness, event);
 	demand(action->signo == event->signo && action->app_has_it == has_it, STOPPING_LOGGED, "another signal");
@@ -611,7 +612,7 @@ static const enum invariant REASONS[ACTION_EXIT + 1] = {
 	[ACTION_LOG_NO_DELAY] = NOTICES,
 };
 
-/* Actions that only the current event can be the reason for, and not the time. */
+/* Whether only an event can cause the action, and time cannot. */
 static bool is_of_event(enum action_kind kind)
 {
 	return kind != ACTION_SIGNAL_APP && kind != ACTION_CONTINUE_APP && kind != ACTION_KILL_ALL &&
@@ -623,9 +624,9 @@ static void check_reaped(const struct witness *witness, enum action_kind kind)
 {
 	bool to_app = kind == ACTION_FORWARD || kind == ACTION_SIGNAL_APP || kind == ACTION_CONTINUE_APP ||
 	              kind == ACTION_SUSPEND;
-	bool to_leftovers = kind == ACTION_FORWARD_REMAINING || kind == ACTION_SIGNAL_REMAINING;
+	bool to_remaining = kind == ACTION_FORWARD_REMAINING || kind == ACTION_SIGNAL_REMAINING;
 	demand(!to_app || !has_exited(witness), NOT_REAPED, "the app");
-	demand(!to_leftovers || (has_exited(witness) && witness->children), NOT_REAPED, "remaining processes");
+	demand(!to_remaining || (has_exited(witness) && witness->children), NOT_REAPED, "remaining processes");
 	demand(!to_app || kind == ACTION_SUSPEND || !is_killed(witness) || kind == ACTION_CONTINUE_APP, NOT_REAPED,
 	       "the app, after SIGKILL");
 }
@@ -649,7 +650,7 @@ static void check_fields(const struct action *action)
 
 static void check_continued(struct witness *witness)
 {
-	demand(witness->owed && witness->stopped, CONTINUED, "not stopped, or not told to stop");
+	demand(witness->owed && witness->stopped, CONTINUED, "not stopped, or no stop signal was sent");
 	witness->owed = false;
 	witness->stopped = false;
 }
@@ -657,19 +658,19 @@ static void check_continued(struct witness *witness)
 static void check_notice(struct witness *witness)
 {
 	enum phase phase = witness_phase(witness);
-	demand(phase == PHASE_STOPPING || phase == PHASE_LINGER, NOTICES, "named what runs, in another phase");
-	demand(witness->now_ms >= witness->notice_ms, NOTICES, "named what runs before its time, or again");
+	demand(phase == PHASE_STOPPING || phase == PHASE_LINGER, NOTICES, "logged running processes in another phase");
+	demand(witness->now_ms >= witness->notice_ms, NOTICES, "logged running processes before its time, or again");
 	witness->notice_ms = TIME_NEVER;
 }
 
-/* Signals. */
+/* Checks actions that send signals. */
 static void check_sent(struct witness *witness, const struct event *event, const struct action *action)
 {
 	int last = witness->last_sent != 0 ? witness->last_sent : SIGTERM;
 	switch (action->kind) {
 	case ACTION_FORWARD:
 		check_forward(witness, event, action);
-		demand(!asks_to_stop(witness->policy, event->signo) || witness->phase_before == PHASE_STOPPING,
+		demand(!is_stop_signal(witness->policy, event->signo) || witness->phase_before == PHASE_STOPPING,
 		       STOP_SIGNAL_ONCE, "forwarded in addition to the plan");
 		break;
 	case ACTION_FORWARD_REMAINING:
@@ -703,13 +704,13 @@ static void check_sent(struct witness *witness, const struct event *event, const
 	case ACTION_LOG_IGNORED:
 	case ACTION_LOG_RUNNING:
 	case ACTION_LOG_KILLING:
-	case ACTION_EXIT: /* nothing is sent: check_said */
+	case ACTION_EXIT: /* checked in check_log */
 		break;
 	}
 }
 
-/* Other actions, and lines. */
-static void check_said(struct witness *witness, const struct event *event, const struct action *action)
+/* Checks the other actions, and log lines. */
+static void check_log(struct witness *witness, const struct event *event, const struct action *action)
 {
 	switch (action->kind) {
 	case ACTION_START_PRE_STOP:
@@ -720,11 +721,11 @@ static void check_said(struct witness *witness, const struct event *event, const
 		       "by another signal");
 		break;
 	case ACTION_LOG_STOPPING:
-		check_stop_said(witness, event, action);
+		check_stopping_log(witness, event, action);
 		break;
 	case ACTION_LOG_NO_DELAY:
 		demand(action->signo == event->signo, NOTICES, "skipped by another signal");
-		witness->skip_said = true;
+		witness->no_delay_logged = true;
 		break;
 	case ACTION_LOG_REPLACED:
 		demand(action->signo == witness->replaced_now, EFFECT, "logged as replaced");
@@ -738,8 +739,8 @@ static void check_said(struct witness *witness, const struct event *event, const
 		check_notice(witness);
 		break;
 	case ACTION_LOG_KILLING:
-		demand(!witness->killing_said, NOTICES, "logged twice what is killed");
-		witness->killing_said = true;
+		demand(!witness->killing_logged, NOTICES, "logged the killed processes twice");
+		witness->killing_logged = true;
 		break;
 	case ACTION_EXIT:
 		check_exit(witness, event, action->status);
@@ -751,7 +752,7 @@ static void check_said(struct witness *witness, const struct event *event, const
 	case ACTION_SIGNAL_REMAINING:
 	case ACTION_KILL_ALL:
 	case ACTION_KILL_CHILDREN:
-	case ACTION_KILL_PRE_STOP: /* no line: check_sent */
+	case ACTION_KILL_PRE_STOP: /* checked in check_sent */
 		break;
 	}
 }
@@ -766,7 +767,7 @@ static void check_action(struct witness *witness, const struct event *event, con
 	if (is_of_event(action->kind))
 		demand(witness->expected[action->kind]-- > 0, REASONS[action->kind], "no reason for it");
 	check_sent(witness, event, action);
-	check_said(witness, event, action);
+	check_log(witness, event, action);
 }
 
 /* --- Missing actions ------------------------------------------------------------------------------------------- */
@@ -778,24 +779,24 @@ static void check_undone(const struct witness *witness, const struct event *even
 			demand(witness->expected[kind] <= 0, REASONS[kind], "it was not done");
 	demand(!witness->owed, CONTINUED, "it was not");
 	demand(witness->replaced_now == 0 && witness->ignored_now == 0, EFFECT, "no line");
-	demand(witness->killing_said == is_killed(witness), NOTICES, "logged what is killed, and did not kill");
-	demand(witness->ended || !may_leave(witness, event), EXITS, "stays, although there is a reason");
+	demand(witness->killing_logged == is_killed(witness), NOTICES, "logged the killed processes, and did not kill");
+	demand(witness->ended || !may_leave(witness, event), EXITS, "no exit, although there is a reason");
 	if (witness->ended)
 		return;
 	enum phase phase = witness_phase(witness);
 	bool pre_stop_runs = witness->pre_stop == PRE_STOP_RUNS && phase < PHASE_KILLED;
-	demand(!witness->hurries, NOT_LATE, "the stop signal again, and it went on waiting");
-	demand(!witness->drained, NOT_LATE, "no connection is busy, and it went on waiting");
+	demand(!witness->skips_delay, NOT_LATE, "no effect of the second stop signal");
+	demand(!witness->drained, NOT_LATE, "the drain continued with no busy connection");
 	demand(!awaits_step(witness) || witness->now_ms < witness->due_ms || witness_is_held(witness),
 	       witness_planned_signal(witness, witness->steps % PLAN_STEPS) == SIGKILL ? KILL_NOT_LATE : NOT_LATE,
 	       "overdue");
 	demand(phase != PHASE_LINGER || witness->now_ms < witness->kill_due_ms, KILL_NOT_LATE, "remaining processes");
 	demand(phase != PHASE_KILLED || witness->now_ms < witness->kill_again_ms, KILL_AGAIN, "not done");
 	demand(!pre_stop_runs ||
-	               (witness->now_ms < witness->pre_stop_until_ms && !(witness->hurried && has_exited(witness))),
+	               (witness->now_ms < witness->pre_stop_until_ms && !(witness->second_stop && has_exited(witness))),
 	       PRE_STOP_TIME, "it has more");
 	demand((phase != PHASE_STOPPING && phase != PHASE_LINGER) || witness->now_ms < witness->notice_ms, NOTICES,
-	       "what runs was not named");
+	       "running processes were not logged");
 }
 
 int64_t witness_wake_ms(const struct witness *witness)
@@ -815,8 +816,8 @@ int64_t witness_wake_ms(const struct witness *witness)
 	return least(least(wake_ms, witness->notice_ms), witness->ready_until_ms);
 }
 
-/* The fields that shutdown_log, report and the supervisor read. */
-static void check_told(const struct witness *witness, const struct lifecycle *lifecycle)
+/* Checks the fields that shutdown_log, report and the supervisor read. */
+static void check_reported(const struct witness *witness, const struct lifecycle *lifecycle)
 {
 	enum phase phase = witness_phase(witness);
 	bool pre_stop_runs = witness->pre_stop == PRE_STOP_RUNS;
@@ -883,7 +884,7 @@ void witness_sent_late(struct witness *witness, struct lifecycle *lifecycle, int
 	witness->now_ms = sent_ms;
 	lifecycle_sent(lifecycle, decided_ms, sent_ms);
 	demand(lifecycle_deadline_ms(lifecycle) == witness_wake_ms(witness), SENT_LATE, "another deadline");
-	check_told(witness, lifecycle);
+	check_reported(witness, lifecycle);
 }
 
 bool witness_must_end(const struct witness *witness)
@@ -919,9 +920,9 @@ uint64_t witness_play(struct witness *witness, struct lifecycle *lifecycle, cons
 {
 	struct actions actions;
 	memset(&actions, 1, sizeof actions);
-	bool asks = event->kind == EVENT_SIGNAL && asks_to_stop(witness->policy, event->signo);
+	bool is_stop = event->kind == EVENT_SIGNAL && is_stop_signal(witness->policy, event->signo);
 	bool may_signal = witness_phase(witness) <= PHASE_STOPPING &&
-	                  (asks || event->kind == EVENT_DRAINED || witness->now_ms >= witness->due_ms);
+	                  (is_stop || event->kind == EVENT_DRAINED || witness->now_ms >= witness->due_ms);
 	demand(lifecycle_may_signal_app(lifecycle, event, witness->now_ms) == may_signal, EFFECT,
 	       "the app's signals are read in vain, or not");
 	expect_of_event(witness, event);
@@ -936,7 +937,7 @@ uint64_t witness_play(struct witness *witness, struct lifecycle *lifecycle, cons
 	if (witness->now_ms >= witness->ready_until_ms)
 		witness->ready_until_ms = TIME_NEVER;
 	check_undone(witness, event);
-	check_told(witness, lifecycle);
+	check_reported(witness, lifecycle);
 	demand(witness->ended || witness_wake_ms(witness) > witness->now_ms, WAKES, "immediately, again and again");
 	return fingerprint(&actions);
 }

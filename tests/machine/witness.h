@@ -53,7 +53,7 @@ extern const char *const INVARIANT_NAMES[INVARIANTS];
 /* How often each was tested. */
 extern long long invariants_tested[INVARIANTS];
 
-/* The walk's: an invariant does not hold. */
+/* Reports that an invariant does not hold. Defined in walk.c. */
 void broken(enum invariant invariant, const char *how);
 
 enum pre_stop { PRE_STOP_NONE, PRE_STOP_RUNS, PRE_STOP_KILLED, PRE_STOP_GONE };
@@ -62,14 +62,13 @@ enum pre_stop { PRE_STOP_NONE, PRE_STOP_RUNS, PRE_STOP_KILLED, PRE_STOP_GONE };
 struct witness {
 	const struct policy *policy;
 	int64_t now_ms;
-	int64_t begun_ms;       /* the start of the shutdown */
-	int64_t due_ms;         /* when the plan's next step must be taken */
-	int64_t planned_ms;     /* when it would be, had none been late */
-	int64_t exact_kill_ms;  /* when the plan's SIGKILL must come, if nothing was late, without a second stop signal
-	                         */
-	int64_t forwarded_ms;   /* the first step, or the signal to remaining processes before it */
-	int64_t notice_ms;      /* when the running processes must be logged */
-	int64_t ready_until_ms; /* readiness is kept until then */
+	int64_t begun_ms;          /* the start of the shutdown */
+	int64_t due_ms;            /* when the plan's next step must be taken */
+	int64_t planned_ms;        /* the same if no step had been late */
+	int64_t exact_kill_ms;     /* when the plan's SIGKILL must come; TIME_NEVER after a late or early step */
+	int64_t forwarded_ms;      /* the first step, or the signal to remaining processes before it */
+	int64_t notice_ms;         /* when the running processes must be logged */
+	int64_t ready_until_ms;    /* readiness is kept until then */
 	int64_t pre_stop_until_ms; /* the pre-stop program has time until then */
 	int64_t app_exited_ms;     /* the start of the time for remaining processes */
 	int64_t kill_due_ms;       /* when remaining processes are killed */
@@ -85,9 +84,9 @@ struct witness {
 	bool stopped; /* the app is */
 	bool owed;    /* and must be continued */
 	bool children;
-	bool hurried;
-	bool skip_said;
-	bool killing_said;
+	bool second_stop;
+	bool no_delay_logged;
+	bool killing_logged;
 	bool ended;
 	bool term_sent;          /* the app was sent SIGTERM */
 	bool replaced;           /* SIGTERM was sent in the place of a signal without effect */
@@ -95,17 +94,17 @@ struct witness {
 	/* Of the current event. */
 	int replaced_now; /* the last signal of the plan with no effect that has yet to be logged; 0: none */
 	int ignored_now;  /* the same for one that the app ignores, with SIGTERM */
-	bool hurries;     /* the first step is to be taken now */
-	bool drained;     /* no connection is busy: the step of the drain is to be taken now */
+	bool skips_delay; /* the first step must be taken now */
+	bool drained;     /* no connection is busy: the drain's step must be taken now */
 	bool vanished;
 	bool has_sent;                 /* a signal of the plan, the one to remaining processes, or SIGKILL */
-	int expected[ACTION_EXIT + 1]; /* actions that only this event can be the reason for */
+	int expected[ACTION_EXIT + 1]; /* actions that only this event can cause */
 	enum phase phase_before;
 };
 
 void witness_init(struct witness *witness, const struct policy *policy, struct dispositions app, int64_t now_ms);
 
-/* Time passes, maybe beyond what was due. */
+/* Time passes. Steps may be overdue then. */
 void witness_advance(struct witness *witness, int64_t now_ms);
 
 /*
@@ -122,19 +121,19 @@ void witness_sent_late(struct witness *witness, struct lifecycle *lifecycle, int
 /* The pre-stop program could not be started, or has exited; the core has got the event. */
 void witness_pre_stop_ended(struct witness *witness);
 
-/* The phase by lull.1. */
+/* Returns the phase by lull.1. */
 enum phase witness_phase(const struct witness *witness);
 
-/* When the next step is due at the latest by lull.1; TIME_NEVER: the core waits for an event only. */
+/* Returns when the next step is due by lull.1. TIME_NEVER: the core waits only for an event. */
 int64_t witness_wake_ms(const struct witness *witness);
 
-/* The signal of a step of the plan; 0 when the stop signal is dropped. */
+/* Returns the signal of a step of the plan; 0 if it is the stop signal, which is dropped. */
 int witness_planned_signal(const struct witness *witness, int step);
 
-/* Does the first step wait for the pre-stop program? */
+/* Whether the first step waits for the pre-stop program. */
 bool witness_is_held(const struct witness *witness);
 
-/* Must it end if only time passes? */
+/* Whether lull must exit if only time passes. */
 bool witness_must_end(const struct witness *witness);
 
 /* Saturates at TIME_NEVER. */

@@ -1,5 +1,5 @@
 /*
- * Owns a second grammar of plans, which builds them instead of parsing them.
+ * A second implementation of the grammar of plans, which builds plans instead of parsing them.
  */
 #include "words.h"
 
@@ -54,7 +54,7 @@ static bool add(struct plan *plan, int64_t wait_ms, int signo, bool drains, cons
 	return true;
 }
 
-/* The plan that the tokens make, or why they make none. */
+/* Builds the plan of the tokens. Returns NULL, or the reason why they are invalid. */
 static const char *build(struct plan *plan, const int *tokens, int count)
 {
 	const char *why = NULL;
@@ -102,19 +102,19 @@ static bool is_same(const struct plan *a, const struct plan *b)
 	return true;
 }
 
-static bool is_read_as(const char *word, const char *refusal, const struct plan *expected)
+static bool is_read_as(const char *word, const char *error, const struct plan *expected)
 {
 	char bytes[400];
 	struct text why = TEXT_IN(bytes);
 	struct {
-		struct step before; /* a test would notice it, and the ones after it */
+		struct step before; /* an access outside the plan would change the result */
 		struct plan plan;
 	} it;
 	memset(&it, 1, sizeof it);
 	it.before.signo = SIGKILL;
 	int result = plan_parse(&it.plan, word, &why);
-	if (refusal != NULL)
-		return result == -1 && strstr(bytes, refusal) != NULL;
+	if (error != NULL)
+		return result == -1 && strstr(bytes, error) != NULL;
 	if (result != 0 || bytes[0] != '\0' || !is_same(&it.plan, expected))
 		return false;
 	for (int i = it.plan.count; i < PLAN_STEPS; i++)
@@ -126,13 +126,13 @@ static long long try_tokens(const int *tokens, int count, long long *failures)
 {
 	char word[400] = "";
 	struct plan expected;
-	const char *refusal = build(&expected, tokens, count);
+	const char *error = build(&expected, tokens, count);
 	for (int i = 0; i < count; i++) {
 		strcat(word, i > 0 ? "/" : "");
 		strcat(word, TOKENS[tokens[i]].word);
 	}
-	if (!is_read_as(word, refusal, &expected) && ++*failures <= 3)
-		printf("# the plan \"%s\" should be %s\n", word, refusal != NULL ? refusal : "taken");
+	if (!is_read_as(word, error, &expected) && ++*failures <= 3)
+		printf("# the plan \"%s\" should be %s\n", word, error != NULL ? error : "accepted");
 	return 1;
 }
 

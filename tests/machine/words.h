@@ -1,10 +1,10 @@
 /*
- * All short plans as texts, and all exit statuses.
+ * Parses all short plans as texts.
  */
 #ifndef LULL_TESTS_WORDS_H
 #define LULL_TESTS_WORDS_H
 
-/* Returns how many were tried; *failures counts those that were not accepted or rejected as they should be. */
+/* Returns the number of plans. *failures counts those that were wrongly accepted or rejected. */
 long long words_try_all(long long *failures);
 
 #endif

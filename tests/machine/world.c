@@ -1,5 +1,5 @@
 /*
- * Owns the events. Never judges.
+ * The events, and their effects on the core and the witness.
  */
 #include "world.h"
 
@@ -8,8 +8,8 @@
 
 enum { STOP_SIGNAL = -1, PLANNED_STATUS = -1, START_MS = 1000000, FAR_MS = 100000, SLOW_MS = 3000 };
 
-/* When the pre-stop program exits, or that it cannot be started. */
-enum about_pre_stop { NOT_ABOUT_IT, IT_ENDS, IT_CAN_NOT_START };
+/* What the event is for the pre-stop program. */
+enum about_pre_stop { NOT_ABOUT_IT, IT_ENDS, IT_FAILS_TO_START };
 
 static const struct happening {
 	const char *name;
@@ -23,7 +23,7 @@ static const struct happening {
          .event = {.kind = EVENT_SIGNAL, .signo = STOP_SIGNAL, .shared = true}},
 	{.name = "the stop signal, and no pre-stop program",
          .event = {.kind = EVENT_SIGNAL, .signo = STOP_SIGNAL, .outside = true},
-         .pre_stop = IT_CAN_NOT_START},
+         .pre_stop = IT_FAILS_TO_START},
 	{.name = "QUIT", .event = {.kind = EVENT_SIGNAL, .signo = SIGQUIT, .outside = true}},
 	{.name = "INT", .event = {.kind = EVENT_SIGNAL, .signo = SIGINT, .outside = true}},
 	{.name = "INT from inside", .event = {.kind = EVENT_SIGNAL, .signo = SIGINT}},
@@ -93,7 +93,7 @@ static bool has_drain(const struct plan *plan)
 	return false;
 }
 
-/* After the plan's end there is a step that a test would notice. */
+/* Fills the steps after the plan's end, so that an access to them changes the result. */
 static void poison(struct plan *plan)
 {
 	bool kills = plan->steps[plan->count - 1].signo == SIGKILL;
@@ -101,7 +101,7 @@ static void poison(struct plan *plan)
 		plan->steps[step] = (struct step){.wait_ms = 1, .signo = kills ? SIGSYS : SIGKILL, .kind = STEP_DRAIN};
 }
 
-/* This one, and codes at the ends of words. */
+/* Adds this exit code, and codes at the ends of the bitmap's elements. */
 static void add_successes(struct policy *policy, int success)
 {
 	const int codes[] = {success, 63, 128, 255};
@@ -176,12 +176,12 @@ bool world_is_possible(const struct witness *witness, int happening)
 	bool is_there = witness->pre_stop == PRE_STOP_RUNS || witness->pre_stop == PRE_STOP_KILLED;
 	if (witness->ended || (it->pre_stop == IT_ENDS && !is_there))
 		return false;
-	if (it->pre_stop == IT_CAN_NOT_START && (!witness->policy->pre_stop || witness->pre_stop != PRE_STOP_NONE))
+	if (it->pre_stop == IT_FAILS_TO_START && (!witness->policy->pre_stop || witness->pre_stop != PRE_STOP_NONE))
 		return false;
 	return is_possible_to_app(witness, &it->event, is_there && it->pre_stop != IT_ENDS);
 }
 
-/* Each once, in the order in which they are found, and none that is past or that the clock cannot represent. */
+/* Adds a time once, unless it is past or TIME_NEVER. Returns the new count. */
 static int add_moment(int64_t moments_ms[WORLD_MOMENTS], int count, int64_t now_ms, int64_t moment_ms)
 {
 	if (moment_ms < now_ms || moment_ms == TIME_NEVER)
@@ -260,8 +260,8 @@ static void pre_stop_ends(struct state *state)
 	witness_pre_stop_ended(&state->witness);
 }
 
-/* A lull that has exited does nothing more in this turn. */
-static void happens_no_more(const struct state *state)
+/* Checks that the core ignores events after its exit. */
+static void check_after_exit(const struct state *state)
 {
 	static const struct event EVENTS[] = {{.kind = EVENT_SIGNAL, .signo = SIGTERM, .outside = true},
 	                                      {.kind = EVENT_SIGNAL, .signo = SIGINT},
@@ -273,7 +273,7 @@ static void happens_no_more(const struct state *state)
 		struct actions actions;
 		lifecycle_step(&after, &EVENTS[i], plus(state->witness.now_ms, 5000), &actions);
 		if (actions.count != 0 || after.phase != PHASE_ENDED || lifecycle_deadline_ms(&after) != TIME_NEVER)
-			broken(NOTHING_AFTER_EXIT, "it goes on");
+			broken(NOTHING_AFTER_EXIT, "an action or a deadline");
 	}
 	invariants_tested[NOTHING_AFTER_EXIT]++;
 }
@@ -295,10 +295,10 @@ uint64_t world_happens(struct state *state, int happening, int64_t now_ms)
 	uint64_t done = witness_play(&state->witness, &state->core, &event);
 	if (it->takes_ms != 0)
 		witness_sent_late(&state->witness, &state->core, plus(now_ms, it->takes_ms));
-	if (it->pre_stop == IT_CAN_NOT_START && state->witness.pre_stop == PRE_STOP_RUNS)
+	if (it->pre_stop == IT_FAILS_TO_START && state->witness.pre_stop == PRE_STOP_RUNS)
 		pre_stop_ends(state);
 	if (state->witness.ended)
-		happens_no_more(state);
+		check_after_exit(state);
 	return done;
 }
 
@@ -306,14 +306,14 @@ void world_app_ends(struct state *state, int status, bool childless)
 {
 	const struct event exited = {
 		.kind = EVENT_APP_EXITED, .signo = SIGTSTP, .status = status, .childless = childless};
-	const struct event nobody_left = {.kind = EVENT_CHILDLESS};
+	const struct event no_children = {.kind = EVENT_CHILDLESS};
 	if (state->witness.ended)
 		return;
 	if (state->witness.pre_stop == PRE_STOP_RUNS)
 		pre_stop_ends(state);
 	(void)witness_play(&state->witness, &state->core, &exited);
 	if (!state->witness.ended)
-		(void)witness_play(&state->witness, &state->core, &nobody_left);
+		(void)witness_play(&state->witness, &state->core, &no_children);
 }
 
 void world_time_passes(struct state *state)

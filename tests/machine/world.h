@@ -32,7 +32,7 @@ struct kind {
 	bool suspends;
 	bool pre_stop;
 	enum job job;
-	bool large; /* it has many states, and no property of its own */
+	bool large; /* has many states: not for mutants */
 };
 
 /* The core and its witness, after a sequence of events. */
@@ -47,16 +47,16 @@ void world_begin(struct state *state, const struct kind *kind, const struct poli
 int world_happenings(void);
 const char *world_happening_name(int happening);
 
-/* Can it happen now? */
+/* Whether the event is possible now. */
 bool world_is_possible(const struct witness *witness, int happening);
 
-/* The different times that the next event may have: now, around all that is due, late, very late. */
+/* Returns the number of times for the next event: now, around all that is due, late, very late. */
 int world_moments(const struct witness *witness, int64_t moments_ms[WORLD_MOMENTS], int64_t grid_ms);
 
-/* It happens at now_ms. Returns a number that stands for the core's actions. */
+/* Plays the event at now_ms. Returns a hash of the core's actions. */
 uint64_t world_happens(struct state *state, int happening, int64_t now_ms);
 
-/* The app exits now, and all remaining processes. */
+/* The app and all remaining processes exit now. */
 void world_app_ends(struct state *state, int status, bool childless);
 
 /* Only time passes, until the next step is due. */
