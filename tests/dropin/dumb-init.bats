@@ -134,11 +134,11 @@ load lib
 }
 
 @test "an app that another process killed is logged" {
-	tells_of_a_kill
+	logs_a_kill
 }
 
 @test "a damaged program is not run as a script" {
-	takes_no_damage_for_a_script
+	rejects_a_damaged_program
 }
 
 # --- Sessions and groups

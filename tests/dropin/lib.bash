@@ -1,14 +1,14 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2034 # what is set here is read in the tests
-# What another init promises, held against the real one first and then against lull under its name. A file sets NAME and
-# loads this; each of its tests is a loop over BOTH, with INIT as the one that is looked at.
+# shellcheck disable=SC2034 # the tests read the variables
+# Tests of another init's behaviour: first of the real one, then of lull in its compatibility mode. A file sets NAME and
+# loads this. Each test is a loop over BOTH, with INIT as the current one.
 
 load ../suite/lib.bash
 
 REAL=$(command -v "$NAME")
 PTY=${PTY:-$ROOT/build/tests/pty}
 
-# With DROPIN=real or DROPIN=lull only one of them is run.
+# DROPIN=real or DROPIN=lull runs only one of them.
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return
 	mkdir names
@@ -24,41 +24,41 @@ setup() {
 	unset "${!LULL_@}" "${!TINI_@}" "${!DUMB_INIT_@}" "${!CATATONIT_@}"
 }
 
-# A line for the table of them all, whose file DROPIN_TABLE names.
+# Writes the test's line of the table to the file DROPIN_TABLE.
 teardown() {
 	end_jobs
 	[ -n "${DROPIN_TABLE-}" ] || return 0
-	[ -n "${BATS_TEST_COMPLETED-}" ] || SHOWN[$INIT]='**not as told**'
+	[ -n "${BATS_TEST_COMPLETED-}" ] || SHOWN[$INIT]='**failed**'
 	printf '| %s | %s | %s | %s |\n' "$NAME" "$BATS_TEST_DESCRIPTION" "${SHOWN[$REAL]-yes}" "${SHOWN[$OURS]-yes}" \
 		>>"$DROPIN_TABLE"
 }
 
-# --- The two of them -----------------------------------------------------------------------------------------------
+# --- The two inits -------------------------------------------------------------------------------------------------
 
 is_real() {
 	[ "$INIT" = "$REAL" ]
 }
 
-# shows TEXT: what this one does, where the two differ on purpose.
+# shows TEXT: the table's text for this init, if the two differ on purpose.
 shows() {
 	SHOWN[$INIT]=$1
 }
 
-# One that is looked at has its app when that says so; until then a child may be the init itself.
+# is_lull PID: whether the process has executed the current init, and the init has started the app. Sets CHILD to the app.
 is_lull() {
 	[ "$(readlink "/proc/$1/exe")" = "$(readlink -f "$INIT")" ] && child_of "$1"
 }
 
-# --- To its end ----------------------------------------------------------------------------------------------------
+# --- Until its exit ------------------------------------------------------------------------------------------------
 
-# ends STATUS COMMAND...: in out and err is what it wrote.
+# ends STATUS COMMAND...: runs the command, which must exit with STATUS. Its output is in out and err.
 ends() {
 	STATUS=0
 	timeout 20 "${@:2}" >out 2>err </dev/null 3>&- || STATUS=$?
 	[ "$STATUS" -eq "$1" ] || fail "$INIT: status $STATUS, not $1: ${*:2}"
 }
 
-# hangs COMMAND...: it does not end by itself; two seconds are a thousand times what it needs.
+# hangs COMMAND...: the command must not exit within 2 s, a thousand times what it needs.
 hangs() {
 	STATUS=0
 	timeout -s KILL 2 "$@" >out 2>err </dev/null 3>&- || STATUS=$?
@@ -66,26 +66,27 @@ hangs() {
 }
 
 silent() {
-	[ ! -s "$1" ] || fail "$INIT: something is in $1"
+	[ ! -s "$1" ] || fail "$INIT: output in $1"
 }
 
 # --- With an app ---------------------------------------------------------------------------------------------------
 
 NAMESPACE=(unshare --pid --fork --kill-child --mount-proc)
 
-# runs START COMMAND...: with the probe as the app or its child: waits until it is ready. Sets READY, its pid as it sees it.
+# runs START COMMAND...: starts a command with the probe, and waits until it is ready. Sets READY, the probe's PID in its
+# namespace.
 runs() {
 	"$@"
 	wait_for out '^ready'
 	READY=$(probes | head -1)
 }
 
-# probes: the pids of all that said they were ready, as they see them.
+# probes: prints the PIDs of all ready probes, in their namespace.
 probes() {
 	sed -n 's/^ready //p' out
 }
 
-# end_probes [PID]: all of them but that one, which has ended.
+# end_probes [PID]: kills all probes except PID, which has exited.
 end_probes() {
 	local pid
 	for pid in $(probes); do
@@ -93,7 +94,7 @@ end_probes() {
 	done
 }
 
-# send SIGNAL...: each once the one before has arrived, as far as the app's word tells.
+# send SIGNAL...: sends each signal after the app has printed the one before.
 send() {
 	local signo seen
 	for signo in "$@"; do
@@ -103,7 +104,7 @@ send() {
 	done
 }
 
-# state_of KEY: what the probe told of itself: pid, parent, group, session or foreground.
+# state_of KEY: prints a value of the probe's state: pid, parent, group, session or foreground.
 state_of() {
 	sed -nE "s/^pid.*\b$1 (-?[0-9]+).*/\1/p; s/^($1) (-?[0-9]+) .*/\2/p" out | head -1
 }
@@ -113,7 +114,7 @@ is_child() {
 	[ "$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f2)" = "$2" ]
 }
 
-# has_child_but PID: the init has another one. Sets ORPHAN.
+# has_child_but PID: whether the init has another child. Sets ORPHAN.
 has_child_but() {
 	local pid
 	ORPHAN=
@@ -127,7 +128,7 @@ wakeups() {
 	awk '/^voluntary/ { print $2 }' "/proc/$TARGET/status"
 }
 
-# --- What more than one of them promises: each a whole test, given the words between the init and its command ---------
+# --- Tests for more than one init. The arguments are those between the init and its command --------------------------
 
 keeps_sigchld() {
 	for INIT in "${BOTH[@]}"; do
@@ -155,7 +156,7 @@ keeps_values() {
 delivers_early() {
 	local life counts
 	for INIT in "${BOTH[@]}"; do
-		# Where it is lost, the app ends by itself; where it is not, a sender that is slow finds it all the same.
+		# The real init loses the signal, so the app must exit by itself. Under lull it runs long enough for a slow sender.
 		life=20
 		! is_real || life=0.3
 		counts=$("$EARLY" 100 init blocked "$INIT" "$@" sleep $life 3>&- 2>/dev/null)
@@ -211,7 +212,7 @@ shares_the_terminal() {
 	done
 }
 
-tells_of_a_kill() {
+logs_a_kill() {
 	for INIT in "${BOTH[@]}"; do
 		ends 137 "$INIT" "$@" sh -c 'kill -KILL $$'
 		if is_real; then
@@ -223,7 +224,7 @@ tells_of_a_kill() {
 	done
 }
 
-takes_no_damage_for_a_script() {
+rejects_a_damaged_program() {
 	printf '\177ELF\0\0\0' >damaged
 	chmod +x damaged
 	for INIT in "${BOTH[@]}"; do
@@ -245,9 +246,9 @@ continues_a_stopped_app() {
 		until_true is_stopped "$APP"
 		kill -TERM "$TARGET"
 		if is_real; then
-			# One more signal, and it has dealt with the first.
+			# When it has handled another signal, it has handled SIGTERM.
 			kill -CHLD "$TARGET"
-			until_true sigterm_waits "$APP"
+			until_true has_pending_sigterm "$APP"
 			is_stopped "$APP"
 			kill -CONT "$APP"
 			shows 'no: it stays stopped, until it is killed'
@@ -256,8 +257,8 @@ continues_a_stopped_app() {
 	done
 }
 
-# sigterm_waits PID: it is pending there.
-sigterm_waits() {
+# has_pending_sigterm PID
+has_pending_sigterm() {
 	grep -q '^ShdPnd:.*4...$' "/proc/$1/status"
 }
 
@@ -317,7 +318,7 @@ continues_after_ctrl_z() {
 	done
 }
 
-# at_prompt STEP...: at that of a shell in a PID namespace, so that nothing outlives the test.
+# at_prompt STEP...: runs pty's steps at the prompt of a shell, in a PID namespace, which kills all processes at the end.
 at_prompt() {
 	STATUS=0
 	unshare --pid --fork --kill-child --mount-proc "$PTY" "$@" -- bash --norc --noprofile --noediting -i \
@@ -329,7 +330,7 @@ stops_at_a_prompt() {
 	local steps
 	for INIT in "${BOTH[@]}"; do
 		if is_real; then
-			# The app is stopped and the init is not: the shell waits for ever.
+			# The app is stopped and the init is not, so the shell waits forever.
 			# shellcheck disable=SC2016 # expanded there
 			steps=('until:grep "^State:.T" /proc/[0-9]*/status' 'until:read -r pid _ <"/proc/$PID/task/$PID/children";
 				grep "^State:.S" "/proc/$pid/status" && kill -18 "$pid"' 'expect:got 18 ')

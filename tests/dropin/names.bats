@@ -22,7 +22,7 @@ teardown() {
 	end_jobs
 }
 
-# under NAME [ARG]...: STATUS, and what it wrote in out and err.
+# under NAME [ARG]...: runs lull under that name. Sets STATUS; its output is in out and err.
 under() {
 	STATUS=0
 	"$NAMES/$1" "${@:2}" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" || STATUS=$?
@@ -35,7 +35,7 @@ ends() {
 }
 
 silent() {
-	[ ! -s "$BATS_TEST_TMPDIR/err" ] || fail "it said something"
+	[ ! -s "$BATS_TEST_TMPDIR/err" ] || fail "output on stderr"
 }
 
 @test "a name is the last part of the path, whole; any other is lull's own" {
@@ -342,7 +342,7 @@ is_running() {
 	silent
 }
 
-@test "tini: an orphan comes with -s alone, and -w says so when it is reaped" {
+@test "tini: an orphan comes with -s alone, and -w logs when it is reaped" {
 	start_plain "$TINI" -s -w -- "$PROBE" exit=1:3 orphan exit=10:0
 	until_count 2 out '^ready'
 	local left

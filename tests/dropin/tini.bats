@@ -152,11 +152,11 @@ load lib
 }
 
 @test "an app that another process killed is logged" {
-	tells_of_a_kill -s --
+	logs_a_kill -s --
 }
 
 @test "a damaged program is not run as a script" {
-	takes_no_damage_for_a_script -s --
+	rejects_a_damaged_program -s --
 }
 
 @test "-e turns each given exit status into 0, and 128 + a signal" {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# lull.1, COMPATIBILITY: lull's own variables in a compatibility mode. Each changes what it is for, and nothing else.
+# lull.1, COMPATIBILITY: lull's own variables in a compatibility mode. Each changes only its own setting.
 
 # Inner shells expand the variables; each test is a shell of its own.
 # shellcheck disable=SC2016,SC2030,SC2031
@@ -22,7 +22,7 @@ teardown() {
 	end_jobs
 }
 
-# ends N NAME [ARG]...: in out and err is what it wrote.
+# ends N NAME [ARG]...: runs lull under that name, which must exit with N. Its output is in out and err.
 ends() {
 	STATUS=0
 	"./$2" "${@:3}" >out 2>err || STATUS=$?
@@ -30,7 +30,7 @@ ends() {
 }
 
 silent() {
-	[ ! -s err ] || fail "it said something"
+	[ ! -s err ] || fail "output on stderr"
 }
 
 # The PID of the probe that is not the app, if there are two.

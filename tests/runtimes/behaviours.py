@@ -1,4 +1,4 @@
-"""The tests that run under Docker and under podman: each is a function of the Way, for Behaviours.ask()."""
+"""Tests for Docker and for podman. Each is a function of the Way, for Behaviours.ask()."""
 
 import os
 import re
@@ -69,7 +69,7 @@ def stops(way: Way) -> None:
 
 
 def delays(way: Way) -> str | None:
-    """The real one does not know of it: its app has ended by itself, far from the delay's end."""
+    """The real init ignores LULL_DELAY: its app exits long before the delay is over."""
     delay_s = 60 if way.real else 2
     with way.probe("times", "exit=15:0", options=env(LULL_DELAY=f"{delay_s}s")) as container:
         begun = now_ms()
@@ -87,7 +87,7 @@ def delays(way: Way) -> str | None:
 
 
 def is_cut(way: Way) -> str:
-    """A delay that is longer than the runtime waits."""
+    """The delay is longer than the runtime's grace period."""
     with way.probe("exit=15:0", options=env(LULL_DELAY="60s")) as container:
         took = container.stop(60 if way.real else 2)
         if way.real:
@@ -97,35 +97,35 @@ def is_cut(way: Way) -> str:
         must_end(container, 137)
         must_have_got(container)
         container.wait_for("lull: stopping: SIGTERM from outside the container; SIGTERM to the app in 60 s, ")
-        must("stopped in" not in container.logs(), "it has ended by itself")
-    return "SIGKILL from outside, 137: the log has the start of the shutdown, and no end"
+        must("stopped in" not in container.logs(), "lull has logged its exit")
+    return "the runtime's SIGKILL, 137: the log has only the start of the shutdown"
 
 
 def keeps_grace(way: Way) -> str:
-    """An app that does not listen, with the stop time said to the runtime and to lull."""
+    """The app ignores SIGTERM; the runtime and lull have the same grace period."""
     with way.probe(options=[*env(LULL_GRACE="5s", LULL_DELAY="1s"), "--stop-timeout", "5"]) as container:
         took = container.stop()
         must_end(container, 137)
         must_have_got(container, 15)
         if way.real:
             must_take(took, 5000)
-            return "SIGKILL from outside at 5 s, and not a word"
+            return "the runtime's SIGKILL at 5 s, no message"
         must_take(took, 4000)
         container.wait_for(DELAYED.format(signal="SIGTERM", delay="1 s", kill="SIGKILL in 4 s"))
         container.wait_for(r"lull: warning: no exit [0-9.]+ s after SIGTERM, sending SIGKILL to: \d+ probe ")
         container.wait_for("lull: stopped in .*: app killed by SIGKILL, 1 process killed$")
-    return "its own SIGKILL at 4 s, and logs what it killed"
+    return "lull's SIGKILL at 4 s, and the killed processes in the log"
 
 
 def reaches_remaining(way: Way) -> str | None:
-    """A shell that does not exec: busybox ends at SIGTERM, what it has started goes on."""
+    """busybox's shell exits on SIGTERM, and its child process continues."""
     script = "/probe late=15:300 & wait"
     with way.start("/bin/sh", "-c", script, options=env(LULL_LINGER="10s")) as container:
         container.wait_for("ready ")
         container.stop(60)
         must_end(container, 143)
         if way.real:
-            must("saved" not in container.logs(), "it has saved")
+            must("saved" not in container.logs(), "the child process has saved")
             return "no: killed immediately"
         container.wait_for("saved")
     return None
@@ -134,7 +134,7 @@ def reaches_remaining(way: Way) -> str | None:
 # --- Signals --------------------------------------------------------------------------------------------------------
 
 
-def passes_signals(way: Way) -> None:
+def forwards_signals(way: Way) -> None:
     with way.probe("exit=15:0") as container:
         for count, (name, _) in enumerate(SIGNALS.items(), 1):
             container.kill(name)
@@ -150,7 +150,7 @@ def kills(way: Way) -> None:
         must_end(container, 137)
 
 
-def passes_clients_signals(way: Way) -> None:
+def forwards_signals_of_the_client(way: Way) -> None:
     """`run` in the foreground forwards its signals."""
     command = way.engine.words("run", "--rm", *way.words("/probe", "exit=1:9"))
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as client:
@@ -159,13 +159,13 @@ def passes_clients_signals(way: Way) -> None:
         must(client.wait(60) == 9, f"the status is {client.returncode}, not 9")
 
 
-def heeds_stop_signal(way: Way) -> str | None:
-    """One that the command line says."""
+def uses_stop_signal_option(way: Way) -> str | None:
+    """--stop-signal of the command line."""
     return stops_with(way, 10, "USR1", options=["--stop-signal", "SIGUSR1"])
 
 
-def heeds_image(way: Way) -> str | None:
-    """One that the image says, as nginx's."""
+def uses_stop_signal_of_image(way: Way) -> str | None:
+    """STOPSIGNAL of the image, as nginx has it."""
     return stops_with(way, 3, "QUIT", image=QUITS[way.image])
 
 
@@ -184,7 +184,7 @@ def stops_with(way: Way, signo: int, name: str, **more) -> str | None:
         must_end(container, 5)
         if not way.real:
             must_take(int(container.wait_for(rf"got {signo} .* at (\d+)$")[1]) - begun, 1000)
-    return None if way.real else "yes, and LULL_STOP_SIGNAL makes it begin the delay"
+    return None if way.real else "yes; with LULL_STOP_SIGNAL it starts the delay"
 
 
 # --- A terminal -----------------------------------------------------------------------------------------------------
@@ -203,7 +203,7 @@ def must_have_typed(done: tuple[int, str], status: int) -> None:
     must(done[0] == status, f"the status is {done[0]}, not {status}: {done[1]}")
 
 
-def hears_keys(way: Way) -> None:
+def gets_keys_and_size(way: Way) -> None:
     steps = ["expect:ready [0-9]", r"type:\x03", "expect:got 2 ", r"type:\x1c", "expect:got 3 "]
     steps += ["size:33x44", "expect:got 28 "]
     must_have_typed(types(way, *steps, r"type:\x1a", words=["/probe", "exit=20:8"]), 8)

@@ -1,8 +1,8 @@
-"""An init under a real container runtime: the runtime's own one, and lull in its place, with the same tests.
+"""The same tests for the init of a real container runtime, and for lull instead of it.
 
 A Way is how a container gets its init: `docker run --init` with one daemon or another, or an image with lull as its
-ENTRYPOINT. The image has no init: it contains tests/helpers/probe.c, which prints each signal, and busybox, both static.
-The tests run in their own namespaces (tests/drain/containers.py) and see the processes of the containers.
+ENTRYPOINT. The images contain tests/helpers/probe.c, which prints each signal, and busybox, both static. The tests run
+in their own namespaces (tests/drain/containers.py) and see the processes of the containers.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ PROBE = Path(os.environ.get("PROBE", ROOT / "build/tests/probe"))
 PTY = Path(os.environ.get("PTY", ROOT / "build/tests/pty"))
 BUSYBOX = Path("/bin/busybox")
 
-PLAIN = "plain"  # the image that knows nothing of an init
+PLAIN = "plain"  # an image without an init
 WRAPPED = "wrapped"  # the same with ENTRYPOINT ["/lull", "--"]
 QUITS = {PLAIN: "plain-quits", WRAPPED: "wrapped-quits"}  # the same with STOPSIGNAL SIGQUIT
 COUNTER = itertools.count(1)
@@ -40,7 +40,7 @@ COUNTER = itertools.count(1)
 
 
 def static_lull(name: str) -> Path:
-    """lull under a path of its own."""
+    """Copies lull to a path with this name."""
     path = STATE / "inits" / name
     path.parent.mkdir(exist_ok=True)
     shutil.copy(LULL, path)
@@ -74,7 +74,7 @@ class Engine:
         return run(*self.words(*words), input=input)
 
     def try_to(self, *words: object) -> None:
-        """For what may be done already."""
+        """Runs a command that may fail."""
         subprocess.run(self.words(*words), capture_output=True, check=False)
 
     def words(self, *words: object) -> list[str]:
@@ -100,15 +100,15 @@ class Container:
         return self.engine.run("inspect", "-f", "{{" + what + "}}", self.name)
 
     def pid(self) -> int:
-        """Of its first process, as it is seen from here."""
+        """The PID of its first process, in this namespace."""
         return int(self.inspect(".State.Pid"))
 
     def status(self) -> int:
-        """Waits for its end."""
+        """Waits until it exits, and returns its status."""
         return int(self.engine.run("wait", self.name).splitlines()[-1])
 
     def output(self) -> tuple[str, str]:
-        """What it wrote to stdout, and to stderr."""
+        """Its stdout and stderr."""
         done = subprocess.run(
             self.engine.words("logs", self.name), capture_output=True, text=True, errors="replace", check=False
         )
@@ -118,7 +118,7 @@ class Container:
         return "".join(self.output())
 
     def wait_for(self, pattern: str) -> re.Match[str]:
-        """Until a line of it is like that."""
+        """Waits for a log line that begins with the pattern."""
 
         def found() -> re.Match[str] | None:
             return re.search(f"^{pattern}", self.logs(), re.MULTILINE)
@@ -129,14 +129,14 @@ class Container:
             raise Failed(f"{failure}\n{self.logs()}") from failure
 
     def got(self) -> list[int]:
-        """The signals that its probe got, in their order."""
+        """The signals that its probe got, in order."""
         return [int(signo) for signo in re.findall(r"^got (\d+) ", self.logs(), re.MULTILINE)]
 
     def kill(self, name: str) -> None:
         self.engine.run("kill", "--signal", name, self.name)
 
     def stop(self, grace_s: int | None = None) -> int:
-        """Returns how many ms it took."""
+        """Returns the time in ms until it has stopped."""
         begun = time.monotonic()
         self.engine.run("stop", *(["-t", grace_s] if grace_s is not None else []), self.name)
         return int((time.monotonic() - begun) * 1000)
@@ -163,7 +163,7 @@ class Way:
 
     @contextlib.contextmanager
     def start(self, *command: str, options: Sequence[str] = (), image: str = "") -> Iterator[Container]:
-        """A container in the background, gone in the end."""
+        """Runs a container in the background, and removes it at the end."""
         container = Container(self.engine, f"c{next(COUNTER)}")
         try:
             self.engine.run("run", "-d", "--name", container.name, *self.words(*command, options=options, image=image))
@@ -175,13 +175,13 @@ class Way:
 
     @contextlib.contextmanager
     def probe(self, *words: str, options: Sequence[str] = (), image: str = "") -> Iterator[Container]:
-        """The same with the probe, which is ready then."""
+        """The same with the probe. Waits until it is ready."""
         with self.start("/probe", *words, options=options, image=image) as container:
             container.wait_for("ready ")
             yield container
 
 
-# --- Processes, as they are seen from here --------------------------------------------------------------------------
+# --- Processes, in this namespace -----------------------------------------------------------------------------------
 
 
 def children_of(pid: int) -> list[int]:
@@ -191,14 +191,14 @@ def children_of(pid: int) -> list[int]:
 
 
 def state_of(pid: int) -> str:
-    """A letter as in proc(5), or nothing when there is no such process."""
+    """A letter as in proc(5), or "" if there is no such process."""
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0]
     return ""
 
 
 def own_pid(pid: int) -> int:
-    """In the innermost PID namespace; 0 when there is no such process."""
+    """The PID in the innermost PID namespace; 0 if there is no such process."""
     with contextlib.suppress(OSError):
         return int(re.findall(r"^NSpid:.*\t(\d+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)[0])
     return 0
@@ -206,19 +206,19 @@ def own_pid(pid: int) -> int:
 
 # --- Times ----------------------------------------------------------------------------------------------------------
 
-KIND_MS = 30000  # how late something may be on a slow machine; only the lower bounds prove something
+LATEST_MS = 30000  # the allowed delay on a slow machine; only the lower bounds prove something
 
 
 def now_ms() -> int:
-    """Of the clock that the probe tells."""
+    """The time by the clock that the probe prints."""
     return int(float(Path("/proc/uptime").read_text().split()[0]) * 1000)
 
 
 def must_take(took_ms: int, least_ms: int) -> None:
-    must(least_ms <= took_ms <= least_ms + KIND_MS, f"it took {took_ms} ms, it should be {least_ms} ms")
+    must(least_ms <= took_ms <= least_ms + LATEST_MS, f"it took {took_ms} ms, expected: {least_ms} ms")
 
 
-# --- A container's end, and what its probe saw ----------------------------------------------------------------------
+# --- A container's exit, and the signals of its probe ---------------------------------------------------------------
 
 
 def env(**values: str) -> list[str]:
@@ -235,7 +235,7 @@ def must_end(container: Container, status: int) -> None:
 
 
 def orphan_of(container: Container) -> int:
-    """Of `probe orphan`: the one of the two that is its first process's child, and not the app."""
+    """The orphan of `probe orphan`: a child of the container's first process, and not the app."""
     container.wait_for(r"ready (?s:.*)^ready ")
 
     def came() -> int | None:
@@ -247,20 +247,19 @@ def orphan_of(container: Container) -> int:
 
 
 def must_reap(container: Container) -> None:
-    """Of `probe orphan`."""
+    """Kills the orphan of `probe orphan`. The container's first process must reap it."""
     orphan = orphan_of(container)
     os.kill(orphan, signal.SIGKILL)
     wait_until("the orphan is gone", lambda: not state_of(orphan))
 
 
-# --- What is asked --------------------------------------------------------------------------------------------------
+# --- Behaviours -----------------------------------------------------------------------------------------------------
 
 
 class Behaviours:
-    """A test for each behaviour, under all ways in parallel, and its line in the table that DROPIN_TABLE names.
+    """A test for each behaviour, with all ways in parallel, and its line in the table DROPIN_TABLE.
 
-    What is asked is a function of the way that returns what is shown there; nothing when it is just as the test is
-    called.
+    The test is a function of the way. It returns the text for the table, or None if the behaviour is as in the title.
     """
 
     def __init__(self, tap: Tap, what: str, ways: Sequence[Way]) -> None:
@@ -268,12 +267,12 @@ class Behaviours:
 
     def ask(self, name: str, body: Callable[[Way], str | None], ways: Sequence[Way] | None = None) -> None:
         asked = self.ways if ways is None else ways
-        shown = {way: "**not as told**" for way in asked}
+        shown = {way: "**failed**" for way in asked}
 
         def each(way: Way) -> None:
             shown[way] = body(way) or "yes"
 
-        self.tap.check(f"{self.what}: {name}", lambda: at_once(each, asked))
+        self.tap.check(f"{self.what}: {name}", lambda: in_parallel(each, asked))
         self.enter(name, shown)
 
     def enter(self, name: str, shown: Mapping[Way, str]) -> None:
@@ -285,8 +284,8 @@ class Behaviours:
                 file.write(f"| {self.what} | {name} | {real} | {'; '.join(ours)} |\n")
 
 
-def at_once(body: Callable[[Way], None], ways: Sequence[Way]) -> None:
-    """Fails when one of them does, and says which."""
+def in_parallel(body: Callable[[Way], None], ways: Sequence[Way]) -> None:
+    """Runs the body for each way. Raises Failed with the names of those that failed."""
 
     def guarded(way: Way) -> str:
         try:
