@@ -124,7 +124,7 @@ $(BUILD)/tests/%: tests/helpers/%.c Makefile | $(BUILD)/tests
 	$(SAY) "  CC  $@"
 	@$(TEST_CC) $(TEST_CFLAGS) -o $@ $<
 
-# Built as lull is: it must make no system call that lull does not make, and the C library makes calls at the start.
+# Built with lull's flags, because the C library makes system calls at the start, and lull's seccomp profile applies to it.
 $(BUILD)/tests/inside: tests/helpers/inside.c Makefile | $(BUILD)/tests
 	$(SAY) "  CC  $@"
 	@$(CC) $(LULL_CFLAGS) $(CFLAGS) $(LULL_LDFLAGS) $(LDFLAGS) -o $@ $<
@@ -260,8 +260,8 @@ test-sanitized: $(HELPERS) ## Run the suite and the drop-in tests with ASan and 
 		tests/run $(PROGRAMS:%=$(BUILD)/asan/tests/%) $(filter-out $(ASAN_CANNOT) $(OF_DOCUMENTS),$(TESTS)) \
 		$(DROPIN_TESTS)
 
-# clang's analyzer, and valgrind's memcheck for whole runs of lull and for the pure sources. Under 30 s. child.c says how vfork(2)
-# is used.
+# clang's analyzer, and valgrind's memcheck for whole runs of lull and for the pure sources. Under 30 s. For vfork(2), see
+# child.c.
 NO_VFORK_CHECKS = -Xanalyzer -analyzer-disable-checker=security.insecureAPI.vfork,unix.Vfork
 analyze: $(BUILD)/tests/inside ## Run the clang analyzer and valgrind
 	@for file in $(SOURCES); do clang --analyze --analyzer-output text -Xanalyzer -analyzer-werror $(NO_VFORK_CHECKS) -std=c11 \
@@ -286,7 +286,7 @@ coverage: $(HELPERS) ## Measure the lines and branches that the tests reach, as 
 		tests/run $(COVERAGE)/tests/machine $(COVERAGE)/tests/http $(filter-out $(UNCOUNTED),$(TESTS)) $(DROPIN_TESTS) >$(COVERAGE)/log 2>&1 || :
 	@tests/checks/coverage $(COVERAGE)
 
-# Demonstrations with real programs; fails if one of them does not show what it says.
+# Demonstrations with real programs; fails if one of them does not show what it claims.
 demo: all ## Show shutdowns of real programs, under lull and others
 	@tests/demo/demo
 

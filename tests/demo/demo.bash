@@ -2,7 +2,7 @@
 # Functions that the demos share: output, a namespace and a directory.
 # shellcheck source=tests/suite/lib.bash
 . "${BASH_SOURCE[0]%/*}/../suite/lib.bash"
-# That of lib.bash needs a directory of bats.
+# Overrides the one of lib.bash, which needs a directory of bats.
 pause() {
 	sleep 0.01
 }
@@ -17,10 +17,10 @@ fi
 FAILURES=0
 ACT_BEGAN=$(now_ms)
 
-# --- Words --------------------------------------------------------------------------------------------------------
+# --- Output -------------------------------------------------------------------------------------------------------
 
-# A paragraph.
-tell() {
+# paragraph TEXT...: prints the text, with line breaks.
+paragraph() {
 	fold -s -w "$WIDTH" <<<"$*" | sed 's/ *$//'
 }
 
@@ -30,14 +30,14 @@ set_time() {
 	printf -v TIME '%3d.%02d s' $((ms / 1000)) $((ms % 1000 / 10))
 }
 
-# Sets MARGIN, the prefix of a line of say. A demo may define another one.
+# Sets MARGIN, the prefix of a line of print. A demo may define another one.
 set_margin() {
 	set_time
 	MARGIN="$TIME  "
 }
 
 # Prints a text with the time; it may be longer than a line.
-say() {
+print() {
 	set_margin
 	fold -s -w $((WIDTH - ${#MARGIN})) <<<"$*" | sed "1s/^/$DIM$MARGIN$PLAIN/; 2,\$s/^/${MARGIN//?/ }/; s/ *\$//"
 }
@@ -45,7 +45,7 @@ say() {
 act() {
 	printf '\n%s\n' "$BOLD$1$PLAIN"
 	shift
-	tell "$@"
+	paragraph "$@"
 	echo
 	ACT_BEGAN=$(now_ms)
 }
@@ -74,7 +74,7 @@ need() {
 	command -v "$1" >/dev/null || fail "$1 is missing; install it: apt-get install $2"
 }
 
-MORE_NAMESPACES=() # flags of unshare, where a demo needs more than that of pids
+MORE_NAMESPACES=() # unshare's flags for more namespaces than the PID namespace
 
 # Sets NAMESPACE, a command that runs its argument as PID 1; if not root, in a user namespace too. In a new session, since
 # a container does not have the terminal of the user.
@@ -85,11 +85,11 @@ find_namespace() {
 	NAMESPACE=(setsid unshare --user --map-root-user "${MORE_NAMESPACES[@]}" --pid --fork --kill-child --mount-proc)
 	reason=$("${NAMESPACE[@]}" true 2>&1) && return
 	fail "a PID namespace cannot be created here: ${reason:-no reason given}" \
-		"run it as root (sudo make $DEMO), or allow user namespaces to everybody, until the next boot:" \
+		"run it as root (sudo make $DEMO), or allow user namespaces for all users, until the next boot:" \
 		"  sysctl user.max_user_namespaces=10000" \
 		"  sysctl kernel.unprivileged_userns_clone=1               (older Debian)" \
 		"  sysctl kernel.apparmor_restrict_unprivileged_userns=0   (Ubuntu)" \
-		"in a container, start that with docker run --privileged"
+		"in a container, start it with docker run --privileged"
 }
 
 # Sets PYTHON to the interpreter itself, not to a wrapper such as pyenv's: lull logs the name of the process.

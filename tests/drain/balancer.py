@@ -139,14 +139,14 @@ class Balancer:
         return any((row["pxname"], row["svname"], row["status"]) == ("requests", server, "UP") for row in rows)
 
     def tried_again(self) -> int:
-        """How often a server could not be connected to, and the same or another was tried; for both ways in."""
+        """The number of failed connections after which HAProxy tried the same server or another one."""
         backends = [row for row in self.table() if row["svname"] == "BACKEND"]
         return sum(int(row["wretr"]) + int(row["wredis"]) for row in backends)
 
     def wait_for(self, *servers: str) -> None:
-        """Until they get requests, and not only because no check has failed yet.
+        """Waits until the servers are up by new checks.
 
-        HAProxy does not say when it last looked, so all the checks that it takes have to be over first.
+        HAProxy does not report the time of its last check, so this waits for FALL or RISE checks first.
         """
         time.sleep((max(FALL, RISE) + 1) * INTER_MS / 1000)
         for server in servers:

@@ -73,14 +73,14 @@ def percentile(times: list[float], percent: int) -> float:
 
 
 class Connection:
-    """One user, who asks again and again."""
+    """A client that sends requests continuously."""
 
     def __init__(self, port: int, keep_alive: bool):
         self.keep_alive = keep_alive
         self.http = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
 
     def ask(self, method: str, path: str) -> str:
-        """Returns what went wrong, or nothing."""
+        """Returns the kind of the failure, or ""."""
         try:
             return self.exchange(method, path)
         except TimeoutError:

@@ -225,7 +225,7 @@ static void check_explained(const struct options *options)
 {
 	demand(help_explain(options) == 0, "it can be explained");
 	demand(world.written > 0 && world.output[world.written - 1] == '\n', "an explanation is whole");
-	demand(strstr(world.output, "Times are counted from then:") != NULL, "an explanation says from when");
+	demand(strstr(world.output, "Times are counted from then:") != NULL, "--explain prints when the times start");
 }
 
 /* Requests other than a run. */

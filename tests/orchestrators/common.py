@@ -1,7 +1,7 @@
-"""Functions that the orchestrator tests share: TAP, and images that need nothing from the host.
+"""Functions that the orchestrator tests share: TAP, and images that use no files of the host.
 
-A stack file cannot mount the host's /usr, so these images contain what they run: a program, the libraries that ldd
-lists, and lull. They have the names that docs/examples/ uses.
+A stack file cannot mount the host's /usr, so these images contain a program, the libraries that ldd lists, and lull.
+They have the names that docs/examples/ uses.
 """
 
 import io
@@ -23,7 +23,7 @@ from containers import LULL, PATIENCE_S, ROOT, STATE, Failed, run  # noqa: E402
 EXAMPLES = ROOT / "docs/examples"
 APP_IMAGE = "example/app:1"
 
-# The two lines of a stop. How the app ended is the test's to say.
+# The two lines of a stop. A test sets `how`: the app's exit.
 BEGINS = "lull: stopping: SIGTERM from outside the container; SIGTERM to the app in {delay}, SIGKILL in {kill}"
 ENDS = r"lull: stopped in [0-9.]+ m?s: app {how}, no process killed"
 
@@ -47,9 +47,9 @@ graphroot = "/run/podman-data"
 
 
 class Tap:
-    """Counts as it goes; a check that raises something has failed, and says why."""
+    """Prints TAP and counts failures. A check fails by an exception, whose text is printed."""
 
-    LINES = 60  # of a reason that is very long
+    LINES = 60  # of a long text, the last ones are printed
 
     def __init__(self) -> None:
         self.failed = 0
@@ -74,12 +74,12 @@ class Tap:
 
 
 def main(body: Callable[[Tap], None]) -> None:
-    """Runs a test program: what fails outside of a check has failed as well."""
+    """Runs a test program. An exception outside of a check counts as a failure too."""
     tap = Tap()
     try:
         body(tap)
     except Exception as failure:
-        tap.fail(f"{Path(sys.argv[0]).name}: it could not go on", failure)
+        tap.fail(f"{Path(sys.argv[0]).name}: the test failed", failure)
     sys.exit(1 if tap.failed else 0)
 
 
@@ -90,7 +90,7 @@ def isolate() -> None:
 
 
 def configure_podman() -> None:
-    """After isolate(). podman gets a configuration of the tests; its images and containers are below /run."""
+    """Call it after isolate(). Configures podman for the tests; its images and containers are below /run."""
     for name, text in ("CONTAINERS_CONF", PODMAN), ("CONTAINERS_STORAGE_CONF", PODMAN_STORAGE):
         file = STATE / name.lower()
         file.write_text(text)
@@ -103,12 +103,12 @@ def must(is_true: object, what: str) -> None:
 
 
 def must_match(pattern: str, text: str) -> None:
-    """A whole line of the text is like that."""
-    must(re.search(f"^{pattern}$", text, re.MULTILINE), f"no line is like: {pattern}\n{text}")
+    """Checks that a whole line of the text matches."""
+    must(re.search(f"^{pattern}$", text, re.MULTILINE), f"no line matches: {pattern}\n{text}")
 
 
 def output_of(*command: str) -> str:
-    """What it wrote to stdout and stderr, whatever its status is."""
+    """Returns stdout and stderr of the command. Its status is ignored."""
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE_S, check=False)
     return done.stdout.decode(errors="replace")
 
@@ -117,13 +117,13 @@ def output_of(*command: str) -> str:
 
 
 def libraries_of(program: Path) -> set[Path]:
-    """The libraries that a program loads, by their names, and its loader."""
+    """Returns the libraries that a program loads, and its loader."""
     listing = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=False).stdout
     return {Path(path) for path in re.findall(r"(/\S+) \(0x", listing)}
 
 
 def archive_of(paths: Iterable[Path], files: Mapping[str, str | Path], directories: Iterable[str] = ()) -> bytes:
-    """A tar of programs with their libraries, of files by the name that they get, and of empty directories."""
+    """Returns a tar archive of programs with their libraries, files by their names in it, and empty directories."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w", dereference=True) as tar:
         for directory in ("proc", "sys", "dev", "etc", "tmp", "run", *directories):
@@ -146,13 +146,13 @@ def archive_of(paths: Iterable[Path], files: Mapping[str, str | Path], directori
 
 
 def without_baggage(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    """Of Python's library what a server needs."""
+    """Leaves out parts of Python's library that a server does not use."""
     baggage = ("test", "idlelib", "tkinter", "lib2to3", "ensurepip", "distutils", "pydoc_data")
     return None if member.name.split("/")[-1] in baggage or "/config-3" in member.name else member
 
 
 def image_archive(program: str = "app") -> tuple[bytes, list[str]]:
-    """Of "app" or "haproxy": what is in its image, and the lines of its Dockerfile."""
+    """Returns the files of the image "app" or "haproxy", and the lines of its Dockerfile."""
     lull = {"lull": LULL, "tini": Path("/usr/bin/tini-static")}
     accounts = {"etc/passwd": "root:x:0:0::/:\nwww-data:x:33:33::/:\n", "etc/group": "root:x:0:\nwww-data:x:33:\n"}
     if program == "app":
@@ -160,7 +160,7 @@ def image_archive(program: str = "app") -> tuple[bytes, list[str]]:
         library = Path("/usr/lib") / python.resolve().name
         archive = archive_of([python, library], {**lull, "app.py": HERE / "app.py"})
         return archive, ['ENTRYPOINT ["/lull", "--"]', f'CMD ["{python}", "/app.py"]']
-    # As the official image of HAProxy has it.
+    # As in the official image of HAProxy.
     archive = archive_of([Path("/usr/sbin/haproxy")], accounts, ("usr/local/etc/haproxy",))
     return archive, ['CMD ["/usr/sbin/haproxy", "-W", "-f", "/usr/local/etc/haproxy/haproxy.cfg"]']
 

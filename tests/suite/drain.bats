@@ -227,7 +227,7 @@ ask_inside() {
 @test "--ready: 2, and a line, if there is no lull" {
 	run -2 unshare --pid --fork --kill-child --mount-proc "$LULL" --ready
 	[[ ${lines[-1]} == "lull: no running lull found: "* ]] || fail "output: $output"
-	# The last line: without /proc ASan has something to say as well.
+	# The last line, because without /proc ASan also prints an error.
 	run -2 unshare --pid --fork --kill-child --mount sh -c 'mount -t tmpfs none /proc; exec "$0" --ready echo ran' "$LULL"
 	[[ ${lines[-1]} == "lull: no running lull found: "* ]] || fail "output: $output"
 }

@@ -212,7 +212,7 @@ served() {
 	expect_status 0
 }
 
-@test "where the kernel denies sock_diag a warning says so, and the timeout decides" {
+@test "if the kernel denies sock_diag, lull logs a warning, and the drain takes its whole time" {
 	for error in EPERM ENOSYS ENOENT; do
 		start_plain "${THERE[@]}" "$DENY" $error netlink "$LULL" --drain-timeout 300ms --listens 8080 "${SERVER[@]}" 8080
 		wait_for out '^ready'

@@ -127,7 +127,7 @@ PYTHON
 # --- The sender
 
 # For other users: a report that they may write, and programs that they may run in any checkout.
-for_everybody() {
+for_all_users() {
 	touch report
 	chmod 666 report
 	chmod 755 . "$BATS_RUN_TMPDIR"
@@ -139,7 +139,7 @@ for_everybody() {
 }
 
 @test "a shutdown from within the namespace: PID, UID and name" {
-	for_everybody
+	for_all_users
 	for as in 0 4242; do
 		start_plain setpriv --reuid 4242 --regid 4242 --clear-groups "${TEXT[@]}" "$PROBE" exit=15:0
 		wait_for out '^ready'
@@ -459,7 +459,7 @@ KILL_SELF='kill -KILL $$'
 }
 
 @test "a process that cannot be created is reported" {
-	for_everybody
+	for_all_users
 	start setpriv --reuid 4243 --regid 4243 --clear-groups bash -c 'ulimit -u 1; exec "$@"' - "${TEXT[@]}" true
 	expect_status 125
 	reads "lull: $DATE; exit 125; error cannot create a process: .*"
@@ -536,7 +536,8 @@ KILL_SELF='kill -KILL $$'
 	[ ! -e report ]
 }
 
-# no_report COUNT PATH REASON [LULL...]: the app runs as ever, and a warning at the end, of COUNT with the one at the start, says why there is no report.
+# no_report COUNT PATH REASON [LULL...]: the app runs, and lull logs COUNT warnings: one at the start if COUNT is 2, and one
+# with the reason when it exits.
 no_report() {
 	start "${@:4}" "$LULL" --report "$2" sh -c 'echo ran; exit 7'
 	expect_status 7
