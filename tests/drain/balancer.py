@@ -58,7 +58,7 @@ backend orders
 
 @dataclass(frozen=True)
 class Check:
-    """What is asked for a server's health. No port: the one that it serves on."""
+    """The health check of a server. port None: the port of the app."""
 
     page: str = "/health"
     port: int | None = None
@@ -68,7 +68,7 @@ class Balancer:
     """One HAProxy. Its servers are called s1, s2, ... in the order of their addresses."""
 
     def __init__(self, directory: Path, number: int, addresses: Sequence[str], port: int, check: Check):
-        """The number, from 0 to 999, is unique: the ports come from it."""
+        """The number, from 0 to 999, must be unique: it determines the ports."""
         self.directory = directory
         self.port, self.orders_port, self.runtime_port = (start + number for start in (20000, 21000, 22000))
         self.config = CONFIG.format(
@@ -117,7 +117,7 @@ class Balancer:
             self.process.wait()
 
     def command(self, line: str) -> str:
-        """Asks the runtime socket."""
+        """Sends a command to the runtime socket, and returns the response."""
         with socket.socket(socket.AF_UNIX) as runtime:
             runtime.settimeout(PATIENCE_S)
             runtime.connect(str(self.directory / "haproxy.sock"))
@@ -125,7 +125,7 @@ class Balancer:
             return b"".join(iter(lambda: runtime.recv(65536), b"")).decode()
 
     def set_state(self, server: str, state: str) -> None:
-        """"drain": no new requests, those under way end; "ready": back to normal. For both ways in."""
+        """Sets the state for both ports. "drain": no new requests, running ones complete; "ready": normal."""
         answer = self.command(f"set server requests/{server} state {state}").strip()
         if answer:
             raise Failed(f"set server: {answer}")

@@ -40,7 +40,7 @@ LAST_LINE = b"end\n"  # of every good body
 
 @dataclass(frozen=True)
 class Counts:
-    """What came of the requests to one port."""
+    """The results of the requests to one port."""
 
     requests: int
     failed: dict[str, int]  # how many by kind, the most frequent first
@@ -55,7 +55,7 @@ class Counts:
 
 @dataclass
 class Tally:
-    """The same while it goes on."""
+    """The results until now."""
 
     good_s: list[float] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
@@ -112,7 +112,7 @@ class Connection:
 def use(
     connection: Connection, requests: Iterable[Request], tally: Tally, stopped: threading.Event, tick_s: float = TICK_S
 ) -> None:
-    """Until stopped. To append to a list is safe among threads; nothing else is shared."""
+    """Sends requests until `stopped`. Threads share only lists, and list.append() is thread-safe."""
     due = time.monotonic()
     for method, path in requests:
         if stopped.wait(max(0.0, due - time.monotonic())):
@@ -130,12 +130,12 @@ def use(
 
 
 def visits(number: int) -> Iterator[Request]:
-    """The endless mix of requests; connections begin at different places in it."""
+    """Repeats the mix of requests forever. Each connection starts at another position."""
     return itertools.islice(itertools.cycle(MIX), number, None)
 
 
 def orders(number: int) -> Iterator[Request]:
-    """Each order has an id that no other has."""
+    """Orders with unique IDs."""
     return (("POST", f"/order?id={number}-{count}") for count in itertools.count())
 
 
@@ -146,7 +146,7 @@ def lengths(number: int, seed: str) -> Iterator[Request]:
 
 
 def length(chance: random.Random) -> float:
-    """By the inverse of the distribution function."""
+    """A random length, by the inverse of the distribution function."""
     low, high = SHORTEST_S**-SHAPE, LONGEST_S**-SHAPE
     return (low - chance.random() * (low - high)) ** (-1 / SHAPE)
 
@@ -155,7 +155,7 @@ def main() -> None:
     port = int(sys.argv[1])
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C also reaches the parent, which sends SIGTERM
     asked, ordered = Tally(), Tally()
     if sys.argv[2] == "--lengths":
         tick_s, seed = LENGTHS_TICK_S, sys.argv[3]

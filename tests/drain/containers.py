@@ -27,7 +27,7 @@ from typing import NoReturn, TypeVar
 ROOT = Path(__file__).resolve().parents[2]
 LULL = Path(os.environ.get("LULL", ROOT / "build/lull")).resolve()
 
-STATE = Path("/run/lull-tests")  # what a test writes; empty at the start, gone at the end
+STATE = Path("/run/lull-tests")  # for files of a test; empty at the start, removed at the end
 NETWORK = ipaddress.ip_network("10.77.0.0/16")
 HOST = str(NETWORK[1])  # this side of the bridge
 BRIDGE = "tests0"
@@ -54,20 +54,20 @@ def run(*command: str | Path, input: bytes | None = None, timeout: float = PATIE
 
 
 def wait_until(what: str, is_true: Callable[[], T], timeout: float = PATIENCE_S, step: float = 0.05) -> T:
-    """Asks until the answer is true, and returns it."""
+    """Calls is_true() until the result is true, and returns it."""
     deadline = time.monotonic() + timeout
     while not (answer := is_true()):
         if time.monotonic() > deadline:
-            raise Failed(f"after {timeout:g} s it is still not so: {what}")
+            raise Failed(f"timeout after {timeout:g} s: {what}")
         time.sleep(step)
     return answer
 
 
-# --- A world of our own -------------------------------------------------------------------------------------------
+# --- Namespaces ---------------------------------------------------------------------------------------------------
 
 
 def isolate() -> None:
-    """Returns in a program that has all of the above to itself. In the one that was called first it never returns."""
+    """Starts the program again in its own namespaces, and returns only there."""
     if ISOLATED not in os.environ:
         require_isolation()
         start_again()
@@ -85,7 +85,7 @@ def require_isolation() -> None:
 
 
 def start_again() -> NoReturn:
-    """Under lull, which reaps the orphans of dockerd."""
+    """Starts the program under lull, which reaps the orphans of dockerd."""
     namespaces = ["--pid", "--mount", "--net", "--ipc", "--fork", "--kill-child", "--mount-proc"]
     inside = [str(LULL), "--timeout", "5s", "--", sys.executable, *sys.argv]
     child = subprocess.Popen(
@@ -93,7 +93,7 @@ def start_again() -> NoReturn:
         env={**os.environ, ISOLATED: "1"},
     )
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: child.kill())  # and the kernel ends the rest
+        signal.signal(number, lambda *_: child.kill())  # the kernel kills the other processes
     status = child.wait()
     sys.exit(status if status >= 0 else 128 - status)
 
@@ -111,7 +111,7 @@ class Container:
     address: str
 
     def stop(self, grace_s: int) -> float:
-        """Stops it as `docker stop -t` does; returns how long that took, in seconds."""
+        """Stops it with `docker stop -t`. Returns the time in seconds."""
         begun = time.monotonic()
         run("docker", "stop", "-t", str(grace_s), self.name, timeout=grace_s + PATIENCE_S)
         return time.monotonic() - begun
@@ -120,11 +120,11 @@ class Container:
         run("docker", "start", self.name)
 
     def status(self) -> int:
-        """The exit status of one that was stopped."""
+        """The exit status of a stopped container."""
         return int(run("docker", "inspect", "-f", "{{.State.ExitCode}}", self.name))
 
     def logs(self) -> str:
-        """What it wrote to stdout and stderr, of this start and earlier ones."""
+        """Its stdout and stderr, since its creation."""
         logs = ["docker", "logs", self.name]
         done = subprocess.run(logs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
         return done.stdout.decode(errors="replace")
@@ -135,7 +135,7 @@ class Container:
 
 @contextlib.contextmanager
 def docker(*options: str) -> Iterator[None]:
-    """A dockerd, with more options of its own if you like, the image and the network."""
+    """Runs dockerd with these options, and makes the image and the network."""
     if not STATE.is_dir():
         raise Failed("this needs isolate(): on the host it would take dockerd's usual paths")
     log = STATE / "dockerd.log"
@@ -166,7 +166,7 @@ def wait_for_daemon(daemon: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def end_daemon(daemon: subprocess.Popen[bytes]) -> None:
-    """It removes its cgroups when it ends in peace; all else goes with the namespaces."""
+    """Stops dockerd with SIGTERM, so that it removes its cgroups. The rest is removed with the namespaces."""
     left = subprocess.run(["docker", "ps", "-aq"], capture_output=True, text=True, check=False).stdout.split()
     if left:
         subprocess.run(["docker", "rm", "-f", *left], capture_output=True, check=False)
@@ -208,7 +208,7 @@ def start_container(
 ) -> Container:
     """`docker run` of an installed program, on a read-only root. A mount is written as for --volume.
 
-    lull is mounted at /lull; whether it is used is a matter of the command, whose first word is the container's PID 1.
+    lull is mounted at /lull. The first argument of the command is PID 1 of the container.
     """
     words = ["docker", "run", "--detach", "--name", name, "--network", "tests", "--ip", address, "--read-only"]
     for mount in ("/usr:/usr:ro", "/etc:/etc:ro", f"{LULL}:/lull:ro", *mounts):
@@ -226,8 +226,8 @@ def address_of(group: int, member: int) -> str:
     return str(NETWORK.network_address + 256 * group + member)
 
 
-# `containers.py COMMAND...` runs a command where `docker` and the image are there, for tests in other languages and to
-# look around. STATE is a directory to write to.
+# `containers.py COMMAND...` runs a command with `docker` and the image, for tests in other languages and for debugging.
+# STATE is a directory for its files.
 def main() -> int:
     isolate()
     with docker():

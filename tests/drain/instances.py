@@ -29,7 +29,7 @@ def checked(result: int, what: str) -> None:
 
 
 def bind(source: str, target: Path) -> None:
-    """Read-only, if the source ends with ":ro"."""
+    """Bind-mounts the source, read-only if it ends with ":ro"."""
     path = source.removesuffix(":ro")
     if os.path.isdir(path):
         target.mkdir(exist_ok=True)
@@ -50,7 +50,7 @@ class Instance:
         self.process: subprocess.Popen[bytes] | None = None
 
     def prepare(self, mounts: Sequence[str]) -> None:
-        """A root directory, and a network namespace on Docker's bridge."""
+        """Makes a root directory, and a network namespace on Docker's bridge."""
         self.root.mkdir()
         for directory in DIRECTORIES:
             (self.root / directory).mkdir()
@@ -81,13 +81,13 @@ class Instance:
             self.process = subprocess.Popen(words, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def first_process(self) -> int:
-        """Its PID, as it is seen from here."""
+        """Its PID in this namespace."""
         assert self.process
         pid = self.process.pid
         return int(wait_until(f"{self.name} has a process", Path(f"/proc/{pid}/task/{pid}/children").read_text))
 
     def stop(self, grace_s: int) -> float:
-        """Sends SIGTERM, and SIGKILL after the grace period; returns how long that took, in seconds."""
+        """Sends SIGTERM, and SIGKILL after the grace period. Returns the time in seconds."""
         assert self.process
         pid = self.first_process()
         begun = time.monotonic()
@@ -101,7 +101,7 @@ class Instance:
         return time.monotonic() - begun
 
     def status(self) -> int:
-        """The exit status, as a shell has it: 128 and the number of the signal that killed it."""
+        """The exit status as in a shell: 128 + the signal if it was killed."""
         assert self.process
         code = self.process.wait(PATIENCE_S)
         return code if code >= 0 else 128 - code

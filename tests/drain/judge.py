@@ -1,7 +1,6 @@
-"""What a run must show. lull's counts must be 0; those of the others must be large enough for that to mean something.
+"""The conditions for a run. lull's counts must be 0; those of other inits must be large enough, or the test proves nothing.
 
-A count is never compared exactly, and a single restart of the others proves little: the rows and columns of the table
-are judged, not its cells. This module starts and prints nothing.
+A single restart of another init proves little, so whole rows and columns of the table are judged.
 """
 
 import statistics
@@ -12,26 +11,26 @@ import setups
 from report import kinds
 from restart import APPS, LENGTHS_APPS, Result
 
-FAIL_AT_LEAST = 4  # requests in a restart, on average over those of a question
-CUT_AT_LEAST = 8  # of the requests of random lengths, over all apps, without lull
+FAIL_AT_LEAST = 4  # requests in a restart, on average over the restarts of a question
+CUT_AT_LEAST = 8  # requests of random lengths, of all apps, without lull
 SHORT_CUT_AT_LEAST = 1  # the same with a delay that is shorter than the longest requests
-FASTER_AT_LEAST = 2.0  # how many times a drain is faster than a delay for the longest request, as medians
-TWICE_AT_LEAST = 10  # orders, over all apps and inits but lull
+FASTER_AT_LEAST = 2.0  # stop time with a delay for the longest request, divided by that with a drain; medians
+TWICE_AT_LEAST = 10  # orders, of all apps and all inits except lull
 
 
 @dataclass(frozen=True)
 class Verdict:
     text: str
-    names: Sequence[str]  # of the restarts that it is about
+    names: Sequence[str]  # of the restarts
     faults: list[str]
 
 
-Answer = tuple[str, list[str]]  # what was seen, and what is wrong with it
+Answer = tuple[str, list[str]]  # a summary of the results, and the faults
 
 
 @dataclass(frozen=True)
 class Question:
-    """About some of the restarts."""
+    """A condition for some of the restarts."""
 
     title: str
     names: Sequence[str]

@@ -51,7 +51,7 @@ def rows(number: int, results: Results) -> Iterable[dict[str, object]]:
 
 
 def read(stem: Path) -> list[Results]:
-    """A restart without a row is a failure to run it."""
+    """Reads the CSV file. A restart without a row counts as failed to run."""
     with stem.with_suffix(".csv").open(newline="", encoding="ascii") as lines:
         table = list(csv.DictReader(lines))
     found: list[dict[str, Result | Exception]] = [

@@ -63,19 +63,19 @@ ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Setup:
-    """What is put together for one restart."""
+    """The parts of one restart."""
 
     name: str  # unique in a run
     app: str
-    init: tuple[str, ...] = ()  # the words before the app's own
+    init: tuple[str, ...] = ()  # the arguments before the app's command
     check: Check = Check()
     env: dict[str, str] = field(default_factory=dict)
     image: str = IMAGE
-    # Called with the balancer and the containers, for the time of the load: another actor, such as a controller.
+    # Simulates another actor during the load, such as a controller. Called with the balancer and the containers.
     company: Callable[[Balancer, list[Container | Instance]], contextlib.AbstractContextManager[None]] | None = None
     put_back: bool = False  # the restart also adds it to the balancer again
     stop_s: int = STOP_S
-    docker: bool = False  # otherwise namespaces alone, which take a twentieth of the time
+    docker: bool = False  # False: only namespaces, which take a twentieth of the time
     seed: int = 0  # not 0: the requests have random lengths, and there are no orders
 
 
@@ -84,7 +84,7 @@ class Result:
     requests: Counts
     orders: Counts
     twice: int  # orders that were executed more than once
-    tried_again: int  # connections, by the balancer, since a server could not be reached
+    tried_again: int  # connections that the balancer tried again
     stop_s: tuple[float, ...]
     statuses: tuple[int, ...]
 
@@ -98,12 +98,12 @@ class Result:
 
 
 def directory_of(number: int) -> Path:
-    """Where a restart leaves its records and logs."""
+    """The directory of a restart's records and logs."""
     return STATE / str(number)
 
 
 def restart(setup: Setup, number: int, gate: threading.Barrier | None = None) -> Result:
-    """The number, from 1 to 250, is unique in this run. With a gate, the load starts when all have started."""
+    """The number, from 1 to 250, must be unique in this run. With a gate, the load starts when all have started."""
     directory = directory_of(number)
     shutil.rmtree(directory, ignore_errors=True)  # of an earlier run
     records = directory / "records"
@@ -120,7 +120,7 @@ def restart(setup: Setup, number: int, gate: threading.Barrier | None = None) ->
 
 
 def server_of(name: str) -> str:
-    """What the balancer calls a container: the end of its name."""
+    """The balancer's name for a container: the end of its name."""
     return name.rpartition("-")[2]
 
 
@@ -137,13 +137,13 @@ def start_instance(
 
 
 def end_instance(container: Container | Instance, directory: Path) -> None:
-    """What it has written stays, for a person to read when something was wrong."""
+    """Removes the container, and keeps its log."""
     (directory / f"{container.name}.log").write_text(container.logs())
     container.remove()
 
 
 def make_files() -> None:
-    """What nginx serves, and what Java runs; once, before the first restart."""
+    """Makes the files for nginx and Java. Called once, before the first restart."""
     WEB_FILES.mkdir()
     (WEB_FILES / "fast").write_bytes(b"x" * 1000 + b"end\n")
     (WEB_FILES / "slow").write_bytes(b"x" * 65536 + b"end\n")
@@ -153,7 +153,7 @@ def make_files() -> None:
 
 @contextlib.contextmanager
 def backend() -> Iterator[None]:
-    """The waitress behind nginx."""
+    """Runs the waitress behind nginx."""
     command = ["waitress-serve", f"--listen={HOST}:{BACKEND_PORT}", "--threads=200", "shop:app"]
     with (STATE / "backend.log").open("wb") as log:
         server = subprocess.Popen(command, env={**os.environ, **ENVIRONMENT}, cwd=HERE / "apps", stdout=log, stderr=log)
@@ -190,7 +190,7 @@ def restart_all(
 
 
 def restart_one(setup: Setup, balancer: Balancer, container: Container | Instance) -> tuple[float, int]:
-    """Returns how long it took to stop, and its exit status."""
+    """Returns the time until it stopped, and its exit status."""
     server = server_of(container.name)
     took_s = container.stop(setup.stop_s)
     status = container.status()
@@ -228,7 +228,7 @@ def company(
 
 @contextlib.contextmanager
 def load(setup: Setup, balancer: Balancer) -> Iterator[dict[str, Counts]]:
-    """What the client has counted is in the dictionary once this is over, as "requests" and "orders"."""
+    """Runs the client. At the end, the dictionary gets its counts, as "requests" and "orders"."""
     counts: dict[str, Counts] = {}
     kind = ["--lengths", f"{setup.seed} {setup.app}"] if setup.seed else [str(balancer.orders_port)]
     command = [sys.executable, str(HERE / "client.py"), str(balancer.port), *kind]
@@ -252,7 +252,7 @@ def executed_twice(records: Path, orders: Counts) -> int:
 
 
 def order_ids(file: Path) -> Iterator[str]:
-    """One a line; or, where nginx wrote it, in one of the two lines that its rewriting logs, as the request."""
+    """Returns the IDs: one in each line, or in one of the two lines that nginx logs for a rewritten request."""
     for line in file.read_text().splitlines():
         if '" matches "' in line:
             yield line.partition("/order?id=")[2].partition(" ")[0]

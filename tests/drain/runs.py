@@ -45,7 +45,7 @@ def rows(number: int, results: Results) -> Iterable[dict[str, object]]:
 
 
 def names() -> Iterable[tuple[str, str, str]]:
-    """Of each restart of a run: its unique name, its app, and what the CSV calls it."""
+    """For each restart of a run: its unique name, its app, and its name in the CSV file."""
     for app in setups.APPS:
         for init in setups.INITS:
             yield setups.table_name(app, init), app, init
@@ -58,7 +58,7 @@ def by_kind(failed: Mapping[str, int]) -> str:
 
 
 def read(file: Path) -> list[Results]:
-    """A restart without a row is a failure to run it."""
+    """Reads the CSV file. A restart without a row counts as failed to run."""
     with file.open(newline="", encoding="ascii") as lines:
         table = list(csv.DictReader(lines))
     count = max(int(row["run"]) for row in table)

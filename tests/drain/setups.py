@@ -1,4 +1,4 @@
-"""What is restarted: the apps and inits of the table, each readiness signal, the start, and the delays to plot."""
+"""The restarts: the apps and inits of the table, each readiness signal, the start, and the delays to plot."""
 
 import contextlib
 import os
@@ -25,7 +25,7 @@ def lull(*options: str, delay: str = DELAY, stop_s: int = STOP_S) -> tuple[str, 
 
 READY = ("--ready-on", str(READY_PORT), "--listens", str(APP_PORT))
 
-# The columns: the command before the app's own, and the health check.
+# The columns: the arguments before the app's command, and the health check.
 INITS: dict[str, tuple[tuple[str, ...], Check]] = {
     "no init": ((), Check()),
     "tini": (("tini", "--"), Check()),
@@ -45,7 +45,7 @@ def table_name(app: str, init: str) -> str:
 
 
 def table() -> list[Setup]:
-    """In Docker with FULL=1. The longest come first."""
+    """With FULL=1 in Docker. The longest come first."""
     return [
         Setup(table_name(app, init), app, words, check, docker=IN_DOCKER)
         for init, (words, check) in INITS.items()
@@ -56,18 +56,18 @@ def table() -> list[Setup]:
 # --- Readiness signals --------------------------------------------------------------------------------------------
 
 HEALTHCHECK_IMAGE = "with-healthcheck"
-# Here the delay has to be more than the interval, the time that a probe takes, and the longest request: 1.5 s and some.
+# The delay must be longer than the interval + the time of a probe + the longest request: about 1.5 s.
 HEALTHCHECK = 'HEALTHCHECK --interval=1s --timeout=10s --retries=1 CMD ["/lull", "--ready"]'
 
 
 def make_images() -> None:
-    """Besides the usual one."""
+    """Makes the image with the health check."""
     make_image(HEALTHCHECK_IMAGE, HEALTHCHECK)
 
 
 @contextlib.contextmanager
 def health_watcher(balancer: Balancer, containers: list[Container | Instance]) -> Iterator[None]:
-    """Does what an orchestrator does: HAProxy sends no requests to a container that Docker reports as unhealthy."""
+    """Simulates an orchestrator: HAProxy sends no requests to a container that Docker reports as unhealthy."""
     servers = {container.name: server_of(container.name) for container in containers}
     form = "{{.Actor.Attributes.name}} {{.Action}}"
     command = ["docker", "events", "--filter", "event=health_status", "--format", form]
@@ -90,7 +90,7 @@ def health_watcher(balancer: Balancer, containers: list[Container | Instance]) -
 
 
 def ways() -> list[Setup]:
-    """The table itself has --ready-on as HAProxy's check."""
+    """The readiness signals, except --ready-on, which is in the table."""
     drain_file = lull("--drain-file", "/run/draining")
     return [
         Setup(
@@ -116,7 +116,7 @@ def ways() -> list[Setup]:
 
 # --- The start ----------------------------------------------------------------------------------------------------
 
-START_S = 20.0  # the app listens after this time, which is longer than the restart of the others takes
+START_S = 20.0  # the app listens after this time, which is longer than the restart of the other instances
 
 
 def starts() -> list[Setup]:
@@ -131,7 +131,7 @@ def starts() -> list[Setup]:
 # --- The sweep ----------------------------------------------------------------------------------------------------
 
 SWEEP_APP = "Express"
-TOO_SHORT = [0.0, 0.5]  # in each run; long enough is the table's own
+TOO_SHORT = [0.0, 0.5]  # in each run; the delay of the table is long enough
 SWEEP = [0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0]
 
 
@@ -180,10 +180,10 @@ def lengths(seed: int) -> list[Setup]:
 
 
 def others() -> list[Setup]:
-    """All but the table."""
+    """All except the table."""
     return [*starts(), *ways(), *(sweep_setup(delay, readiness=True) for delay in TOO_SHORT)]
 
 
 def everything() -> list[Setup]:
-    """All but the requests of random lengths. The longest come first."""
+    """All except those with requests of random lengths. The longest come first."""
     return [*others(), *table()]

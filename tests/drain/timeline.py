@@ -37,13 +37,13 @@ STOP, OUT, EXIT = "docker stop", "HAProxy takes it out", "the app exits"
 
 @dataclass(frozen=True)
 class Row:
-    """A request, or an event, which has no connection. Times count from docker stop."""
+    """A request, or an event without a connection. Times count from docker stop."""
 
     init: str
     connection: str
     start_s: float
     end_s: float
-    result: str  # "200", or what went wrong; or the event
+    result: str  # "200", or the kind of the failure; or the event
 
 
 # --- Measuring ----------------------------------------------------------------------------------------------------
@@ -66,7 +66,7 @@ def is_down(balancer: Balancer) -> bool:
 
 
 def stop_one(init: str, number: int) -> list[Row]:
-    """As restart.restart(), but the container does not come back."""
+    """Like restart.restart(), but the container is not started again."""
     words, check = setups.INITS[init]
     setup = restart.Setup(f"time line, {init}", APP, words, check)
     directory = restart.directory_of(number)
