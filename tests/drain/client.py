@@ -155,7 +155,7 @@ def main() -> None:
     port = int(sys.argv[1])
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C also reaches the parent, which sends SIGTERM
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C also reaches the parent, which kills this process
     asked, ordered = Tally(), Tally()
     if sys.argv[2] == "--lengths":
         tick_s, seed = LENGTHS_TICK_S, sys.argv[3]

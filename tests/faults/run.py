@@ -251,7 +251,7 @@ class Run:
             raise Ended(f"signal {signo}") from None
 
     def stop_group(self, pid: int) -> None:
-        """Stops the process group, and returns when lull has reaped the notification."""
+        """Stops the process group, and returns when lull has handled SIGCHLD."""
         try:
             os.killpg(os.getpgid(pid), signal.SIGSTOP)
         except ProcessLookupError:

@@ -30,7 +30,7 @@ struct model {
 	bool pre_stop_killed;
 	bool remaining;
 	bool exited_in_shutdown; /* the app exited during the shutdown */
-	bool hurried;
+	bool second_stop;
 	int64_t first_ms; /* when the first step of the plan was taken; TIME_NEVER: not yet */
 	bool named;       /* the running processes were logged */
 	bool ended;
@@ -132,7 +132,7 @@ static int first_signal(const struct plan *plan)
 static int64_t least_wait_ms(const struct model *model, int step)
 {
 	const struct plan *plan = &model->policy.plan;
-	bool is_cut = (model->hurried || model->shared) && step <= first_signal(plan);
+	bool is_cut = (model->second_stop || model->shared) && step <= first_signal(plan);
 	return is_cut || plan->steps[step].kind == STEP_DRAIN ? 0 : plan->steps[step].wait_ms;
 }
 
@@ -160,7 +160,8 @@ static int64_t kill_earliest_ms(const struct model *model)
 		bool is_kill = step_signal(model, i) == SIGKILL;
 		at_ms += plan->fixed && !is_kill ? plan->steps[i].wait_ms : least_wait_ms(model, i);
 		if (is_kill)
-			return model->begun_ms + (plan->fixed && i <= first_signal(plan) && model->hurried ? 0 : at_ms);
+			return model->begun_ms +
+			       (plan->fixed && i <= first_signal(plan) && model->second_stop ? 0 : at_ms);
 	}
 	return TIME_NEVER;
 }
@@ -183,11 +184,11 @@ static int64_t kill_latest_ms(const struct model *model)
 
 static void check_kill(struct model *model)
 {
-	bool at_once = model->exited_ms != TIME_NEVER && model->policy.linger_ms == 0;
+	bool immediately = model->exited_ms != TIME_NEVER && model->policy.linger_ms == 0;
 	if (model->killed_ms != TIME_NEVER)
 		return;
 	model->killed_ms = model->now_ms;
-	if (at_once)
+	if (immediately)
 		return;
 	bool by_plan = model->begun_ms != TIME_NEVER && model->now_ms >= kill_earliest_ms(model);
 	bool by_linger = model->exited_ms != TIME_NEVER && !model->exited_in_shutdown &&
@@ -220,7 +221,7 @@ static void check_step(struct model *model, int signo)
 		model->steps++;
 	demand(model->steps < plan->count && sent_signal(model, model->steps) == signo,
 	       "the plan's signals in order, each once");
-	demand(model->steps > first_signal(plan) || !model->pre_stop || model->pre_stop_killed || model->hurried,
+	demand(model->steps > first_signal(plan) || !model->pre_stop || model->pre_stop_killed || model->second_stop,
 	       "the first signal waits for the pre-stop program");
 	int64_t earliest_ms = model->begun_ms;
 	for (int i = 0; i <= model->steps; i++)
@@ -373,7 +374,7 @@ static void note(struct model *model, const struct event *event)
 	if (event->kind != EVENT_SIGNAL || !begins(model, event->signo) || model->killed_ms != TIME_NEVER)
 		return;
 	if (model->begun_ms != TIME_NEVER) {
-		model->hurried = model->hurried || model->now_ms - model->begun_ms >= LIFECYCLE_DUPLICATE_MS;
+		model->second_stop = model->second_stop || model->now_ms - model->begun_ms >= LIFECYCLE_DUPLICATE_MS;
 		return;
 	}
 	model->begun_ms = model->now_ms;

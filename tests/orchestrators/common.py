@@ -79,7 +79,7 @@ def main(body: Callable[[Tap], None]) -> None:
     try:
         body(tap)
     except Exception as failure:
-        tap.fail(f"{Path(sys.argv[0]).name}: the test failed", failure)
+        tap.fail(f"{Path(sys.argv[0]).name}: exception outside a check", failure)
     sys.exit(1 if tap.failed else 0)
 
 

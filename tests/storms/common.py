@@ -247,7 +247,7 @@ def main(body: Callable[[Tap], None]) -> None:
         set_place()
         body(tap)
     except Exception:
-        tap.result(f"{Path(sys.argv[0]).name}: the test failed", [traceback.format_exc()])
+        tap.result(f"{Path(sys.argv[0]).name}: exception outside a check", [traceback.format_exc()])
     finally:
         shutil.rmtree(PLACE, ignore_errors=True)
     sys.exit(1 if tap.failed else 0)
