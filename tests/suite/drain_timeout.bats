@@ -267,6 +267,40 @@ served() {
 	grep -q '"drain_ms":null,"drain_first_busy_count":null,"drain_busy_count":null,' none || fail "$(cat none)"
 }
 
+is_traced() {
+	grep -qE "^TracerPid:\s+[1-9]" "/proc/$TARGET/status"
+}
+
+@test "the connections are checked when the drain starts, and then at most five times a second" {
+	start_server --drain-timeout 60s --listens 8080 "${SERVER[@]}" 8080
+	request first
+	strace -qq -ttt -e trace=socket -o calls -p "$TARGET" 2>attached 3>&- &
+	local tracer=$!
+	until_true is_traced
+	kill -TERM "$TARGET"
+	until_true has_checks 6
+	kill -USR1 "$TARGET"
+	expect_status 0
+	wait "$tracer"
+	# The last call is not a check of the connections: lull reads whether the app listens.
+	grep AF_NETLINK calls | awk 'NR == 1 { first = $1 } NR == 6 { exit $1 - first < 0.99 }' || fail "$(cat calls)"
+}
+
+has_checks() {
+	[ "$(grep -c AF_NETLINK calls)" -ge "$1" ]
+}
+
+@test "a connection of another program on the same port counts, on another address too" {
+	start_server --drain-timeout 300ms --listens 8080 "${SERVER[@]}" 8080
+	"${THERE[@]}" "$CLIENT" listen 127.0.0.2 8080 1 >other 3>&- &
+	until_true grep -qs '^listening' other
+	"${THERE[@]}" bash -c 'exec 5<>/dev/tcp/127.0.0.2/8080; echo >&5; echo sent; sleep 1000' >sender 3>&- &
+	until_true grep -qs '^sent' sender
+	kill -TERM "$TARGET"
+	expect_status 0
+	has err '^lull: warning: drain timeout after .*: 1 connection still busy'
+}
+
 # --- --ready-for
 
 shows() {
