@@ -77,6 +77,7 @@ The app has no C library. Its stdin and stdout are `/dev/null`, its stderr is a 
 - *A check of --drain-timeout*: lull's own code, in a network namespace with these connections and their clients. The
   median of 40 to 300 checks. If all connections are idle after a short response, `/proc/net/tcp` is read as well.
 - *Orphans, all exited*: {ready} orphans exit while the init is stopped. The CPU time until all are reaped, plus 0.1 s.
+  The 10th percentile, because other work of the machine only adds to it.
 - *Orphans, one per ms*: {trickle} orphans, without and with 10 000 live children.
 - *Signal flood*: processes on other CPUs send signals with lower numbers than SIGCHLD, which the kernel delivers first.
   From the last action of the app to the exit of the init, {floods} times. The limit is {leave} ms.
