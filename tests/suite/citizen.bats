@@ -179,10 +179,6 @@ switches() {
 	grep -h ctxt_switches "/proc/$1/status" "/proc/$2/status"
 }
 
-is_waiting() {
-	[[ $(cat "/proc/$1/syscall" 2>/dev/null) =~ ^[0-9]+\ 0x ]]
-}
-
 @test "not PID 1: lull becomes a subreaper, without a warning" {
 	start_plain "$LULL" "$PROBE" orphan exit=15:0
 	until_count 2 out '^ready'

@@ -162,7 +162,7 @@ rejected_file() {
 		local holder=$!
 		until_true grep -q ready hold
 		strace -qq -e trace=rt_sigtimedwait -o calls -p "$TARGET" 2>attached 3>&- &
-		until_true grep -q 'TracerPid:.*[1-9]' "/proc/$TARGET/status"
+		until_true is_traced
 		begin_stop
 		expect_status 7
 		expect_ms "$(since "$T0")" 1000

@@ -78,6 +78,22 @@ count_lines() {
 	done
 }
 
+# has_at_least N FILE PATTERN: whether at least N lines of the file match.
+has_at_least() {
+	count_lines "$2" "$3"
+	[ "$COUNT" -ge "$1" ]
+}
+
+# Whether a tracer is attached to TARGET.
+is_traced() {
+	grep -qE '^TracerPid:\s+[1-9]' "/proc/$TARGET/status"
+}
+
+# is_waiting PID: whether the process waits in a system call.
+is_waiting() {
+	[[ $(cat "/proc/$1/syscall" 2>/dev/null) =~ ^[0-9]+\ 0x ]]
+}
+
 # has_line FILE PATTERN: whether a line of the file matches.
 has_line() {
 	count_lines "$@"

@@ -357,7 +357,7 @@ print("asked", asked, flush=True)'
 	wait_for out '^ready'
 	strace -qq -e trace=getdents64 -e inject=getdents64:delay_exit=1100000:when=1 -o calls \
 		-p "$TARGET" 2>attached 3>&- &
-	until_true grep -q 'TracerPid:.*[1-9]' "/proc/$TARGET/status"
+	until_true is_traced
 	begin_stop
 	expect_status 3
 	has err 'the snapshot is not complete: signalling all remaining processes$'
@@ -708,7 +708,7 @@ orphans_left() {
 	wait_for out '^ready'
 	until_true orphans_left 40
 	strace -qq -e trace=wait4 -e inject=wait4:delay_exit=2000 -o calls -p "$TARGET" 2>attached 3>&- &
-	until_true grep -q 'TracerPid:.*[1-9]' "/proc/$TARGET/status"
+	until_true is_traced
 	read -ra left <<<"$(sed "s/\b$APP\b//" "/proc/$TARGET/task/$TARGET/children")"
 	for ((i = 0; i < 20; i++)); do
 		kill -KILL "${left[i]}"
