@@ -152,7 +152,7 @@ pid_t child_fork(int exit_signal)
 /*
  * The app is started by vfork(2), as fork(2) takes 46 us more (docs/development/decisions.md). It may be fork(2) all
  * the same, under qemu-user and in older versions of musl, so the errno of a failed exec comes through a pipe. To read
- * shared memory instead, where there is some, would save 7 us.
+ * it from memory that vfork(2) shares would save 7 us.
  * pipe2(2) by syscall(2): where it is missing, musl uses pipe(2), and a child of the app could keep its end open for
  * ever.
  */

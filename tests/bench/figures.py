@@ -88,7 +88,7 @@ def wake_ups(results: Results, init: Init) -> float:
 START = Figure("added start time, p50", "us", lambda results, init: over_none(results.pieces, init), ".1f", 1.3, True)
 EXIT = Figure("exit after the app, p50", "us", of_timed("exit", 50), ".1f", 1.15, True, True)
 SIGNAL = Figure("CPU per forwarded signal", "us", of_timed("signal", 50), ".2f", 1.22, True)
-# Low, since many runs take half as long again on some virtual machines, with any init.
+# The 10th percentile: on some virtual machines, many runs take half as long again, with any init.
 READY = Figure("CPU per orphan, all exited", "us", of_timed("ready", 10), ".2f", 1.1, True)
 MEMORY = tuple(
     Figure(words, "kB", of_idle(field), ".0f", goal)
